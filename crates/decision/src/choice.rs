@@ -1,0 +1,74 @@
+//! What a policy chose among.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Offer, Reason, ReasonCode};
+
+/// What the default rule chooses among.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arm {
+    /// A discount on the cart.
+    Discount,
+    /// Recommendations.
+    Recommendations,
+    /// No offer.
+    Nothing,
+}
+
+/// Why an arm could not be chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaskCause {
+    /// There is no cart with a value.
+    NoCartValue,
+    /// There is no product to recommend.
+    NoProducts,
+    /// The profiles are still being restored: too little is known to offer anything.
+    FeaturesNotReady,
+}
+
+impl MaskCause {
+    /// The reason that tells a person.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::NoCartValue => Reason::new(
+                ReasonCode::NoCartValue,
+                "a discount was due, but there is no cart with a value to take it off",
+            ),
+            Self::NoProducts => Reason::new(
+                ReasonCode::NoProducts,
+                "recommendations were due, but no product is known that could be recommended",
+            ),
+            Self::FeaturesNotReady => Reason::new(
+                ReasonCode::FeaturesNotReady,
+                "the shopper's profile is still being restored, so nothing is offered",
+            ),
+        }
+    }
+}
+
+/// How likely an arm was to be chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArmReport {
+    /// The arm.
+    pub arm: Arm,
+    /// The probability, 0 to 1, with which the policy would choose it in this situation. All arms add up to 1.
+    pub propensity: f64,
+    /// Why it was left out, where it was considered and could not be chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked: Option<MaskCause>,
+}
+
+/// What a policy chose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// The arm.
+    pub arm: Arm,
+    /// The offer of that arm; none for [`Arm::Nothing`].
+    pub offer: Option<Offer>,
+    /// Every arm and its propensity.
+    pub arms: [ArmReport; 3],
+    /// Why.
+    pub reasons: Vec<Reason>,
+}

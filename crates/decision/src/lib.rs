@@ -1,0 +1,31 @@
+//! Choosing what a shopper is offered, and writing down why.
+//!
+//! [`RulePolicy`] is the default policy: a rule over the predicted probabilities. It returns a [`Choice`] with every arm's
+//! propensity, the causes for which arms were left out, and [`Reason`]s for people. [`Popularity`] learns which products
+//! to recommend. [`DecisionRecord`] is the whole decision as it is kept on the log, in a versioned format.
+//!
+//! This crate never reads a clock, draws a random number or makes an id, never logs or counts, and never decides twice
+//! differently from the same inputs: a record can be replayed.
+
+mod choice;
+mod cohort;
+mod offer;
+mod popularity;
+mod reason;
+mod record;
+mod rule;
+mod thresholds;
+
+pub use choice::{Arm, ArmReport, Choice, MaskCause};
+pub use cohort::Cohort;
+pub use offer::{
+    Assistance, Content, Discount, InvalidOfferId, Offer, OfferContent, OfferId, OfferKind,
+    Recommendations, Recommended,
+};
+pub use popularity::{Popularity, PopularityRules};
+pub use reason::{Reason, ReasonCode};
+pub use record::{
+    CartSource, DecisionRecord, RecordError, RecordedCart, RecordedFeatures, RecordedPolicy,
+};
+pub use rule::{RulePolicy, Situation};
+pub use thresholds::{InvalidPercent, Percent, Thresholds};

@@ -1,0 +1,156 @@
+//! The whole decision as it is kept on the log (U10), format version 1: one JSON object.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use foretide_events::{EpochMs, Money, SessionId, ShopId, ShopperId, Text};
+use foretide_models::Predictions;
+use serde::{Deserialize, Serialize};
+
+use crate::{ArmReport, Cohort, Offer, Reason, ReasonCode, Thresholds};
+
+/// The version of the format. Any change that a reader of the former one would misread gets a new one.
+const VERSION: u32 = 1;
+
+/// Everything a decision rested on and what came of it, so that it can be explained, learnt from and replayed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecisionRecord {
+    /// The decision's id.
+    pub decision_id: Text<64>,
+    /// When it was decided.
+    pub at: EpochMs,
+    /// For whom.
+    pub shopper: ShopperId,
+    /// The visit, as the shop names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// The shop's own id of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Text<128>>,
+    /// Where the offer was to be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<Text<128>>,
+    /// The page the shopper was on, without query and fragment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<Text<1024>>,
+    /// The cart, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cart: Option<RecordedCart>,
+    /// What was known of the shopper.
+    pub features: RecordedFeatures,
+    /// The group it was decided for.
+    pub cohort: Cohort,
+    /// What was predicted, with every contribution.
+    pub predictions: Predictions,
+    /// What chose, with its version and settings.
+    pub policy: RecordedPolicy,
+    /// Every arm: its propensity, and why it was left out where it was.
+    pub arms: Vec<ArmReport>,
+    /// What the policy chose; nothing, or an offer.
+    pub chosen: Option<Offer>,
+    /// What the shopper got: the same, unless a holdout kept it back.
+    pub served: Option<Offer>,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// Whether something behind was down or late.
+    pub degraded: bool,
+    /// Which of the reasons make it degraded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub degraded_by: Vec<ReasonCode>,
+}
+
+/// A cart as a decision saw it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordedCart {
+    /// Who said what is in it.
+    pub source: CartSource,
+    /// What it was worth, where that was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Money>,
+    /// The products in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<ShopId>,
+}
+
+/// Who said what is in a cart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CartSource {
+    /// The request for the decision.
+    Request,
+    /// The shopper's profile.
+    Profile,
+}
+
+/// What was known of a shopper.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordedFeatures {
+    /// Names the list of features, with their meanings and units.
+    pub catalogue: Cow<'static, str>,
+    /// Names the rules that the profile was folded by.
+    pub fold_rules: u32,
+    /// The age of every feature: how long before the decision everything on the log was folded, in milliseconds; absent when
+    /// that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<i64>,
+    /// The offset after the last event the profile held, in the shopper's partition of the actions; absent when the shopper
+    /// was unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_offset: Option<u64>,
+    /// The features that are not missing, by name, each in the unit the catalogue gives.
+    pub values: BTreeMap<Cow<'static, str>, f64>,
+}
+
+/// The policy that chose.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordedPolicy {
+    /// Its name.
+    pub name: Cow<'static, str>,
+    /// Its version.
+    pub version: u32,
+    /// Its settings.
+    pub thresholds: Thresholds,
+}
+
+/// Why bytes are not a decision record.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// They are not JSON of the needed shape.
+    #[error("not a decision record: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// They are of a version that is not known here.
+    #[error("a decision record of version {0}, which is not known here")]
+    Version(u32),
+}
+
+#[derive(Serialize)]
+struct Versioned<'a> {
+    v: u32,
+    #[serde(flatten)]
+    record: &'a DecisionRecord,
+}
+
+#[derive(Deserialize)]
+struct VersionOnly {
+    v: u32,
+}
+
+impl DecisionRecord {
+    /// The record's bytes on the log.
+    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
+        Ok(serde_json::to_vec(&Versioned {
+            v: VERSION,
+            record: self,
+        })?)
+    }
+
+    /// Reads the bytes of a record.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        match serde_json::from_slice(bytes)? {
+            VersionOnly { v: VERSION } => Ok(serde_json::from_slice(bytes)?),
+            VersionOnly { v } => Err(RecordError::Version(v)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! The time of day, as an argument: what needs it takes a [`Clock`], so that tests can move time.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Tells the time of day.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since the Unix epoch.
+    fn now_ms(&self) -> i64;
+}
+
+/// A clock that many tasks share.
+pub type SharedClock = Arc<dyn Clock>;
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> i64 {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place where the time of day comes in"
+        )]
+        let now = SystemTime::now();
+        let to_ms = |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        match now.duration_since(UNIX_EPOCH) {
+            Ok(since) => to_ms(since),
+            Err(before) => -to_ms(before.duration()),
+        }
+    }
+}
+
+/// A clock that stands still until it is moved. Clones share one time.
+#[derive(Clone, Debug, Default)]
+pub struct ManualClock(Arc<AtomicI64>);
+
+impl ManualClock {
+    /// Starts at `now_ms` milliseconds since the Unix epoch.
+    pub fn at(now_ms: i64) -> Self {
+        Self(Arc::new(AtomicI64::new(now_ms)))
+    }
+
+    /// Moves to `now_ms` milliseconds since the Unix epoch.
+    pub fn set(&self, now_ms: i64) {
+        self.0.store(now_ms, Ordering::SeqCst);
+    }
+
+    /// Moves on by `milliseconds`, or back if negative.
+    pub fn advance(&self, milliseconds: i64) {
+        self.0.fetch_add(milliseconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machines_clock_is_past_the_day_this_was_written() {
+        assert!(SystemClock.now_ms() > 1_763_000_000_000);
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_when_told_and_for_all_its_clones() {
+        let clock = ManualClock::at(1_000);
+        let shared: SharedClock = Arc::new(clock.clone());
+        assert_eq!(shared.now_ms(), 1_000);
+        clock.advance(500);
+        assert_eq!(shared.now_ms(), 1_500);
+        clock.set(-1);
+        assert_eq!(shared.now_ms(), -1);
+    }
+}
