@@ -1,0 +1,130 @@
+//! Looking a request body over before it is parsed: is it UTF-8, how deep does it nest, how long are its items?
+
+use serde_json::value::RawValue;
+
+use crate::{BatchRefusal, limits::MAX_DEPTH};
+
+/// A body, or a line of one, that was looked over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Body<'a> {
+    /// All of it, without white space around it.
+    pub(crate) text: &'a str,
+    /// The bytes of the longest item of a list in the outermost object.
+    pub(crate) longest_item: usize,
+}
+
+/// The body as text, unless it is not UTF-8 or nests too deep.
+pub(crate) fn open(body: &[u8]) -> Result<Body<'_>, BatchRefusal> {
+    let text = std::str::from_utf8(body)
+        .map_err(|error| BatchRefusal::NotUtf8 { at: error.valid_up_to() })?
+        .trim_ascii();
+    let longest_item = longest_item(text.as_bytes(), MAX_DEPTH);
+    let too_deep = BatchRefusal::TooDeep { limit: MAX_DEPTH };
+    longest_item.map(|longest_item| Body { text, longest_item }).ok_or(too_deep)
+}
+
+/// The refusal that says what serde says of a body of which `member` is the list of events.
+pub(crate) fn refusal(error: &serde_json::Error, member: &'static str) -> BatchRefusal {
+    if error.is_data() {
+        BatchRefusal::Shape { field: member, cause: error.to_string() }
+    } else {
+        BatchRefusal::NotJson { cause: error.to_string() }
+    }
+}
+
+impl<'a> Body<'a> {
+    /// The text, if it is JSON.
+    pub(crate) fn json(self) -> Result<&'a str, BatchRefusal> {
+        let json: &RawValue =
+            serde_json::from_str(self.text).map_err(|error| refusal(&error, "body"))?;
+        Ok(json.get())
+    }
+
+    /// The refusal of a body that is not an object, or not even JSON.
+    pub(crate) fn not_an_object(self, cause: &str) -> BatchRefusal {
+        let shape = BatchRefusal::Shape { field: "body", cause: cause.to_owned() };
+        self.json().err().unwrap_or(shape)
+    }
+}
+
+/// The levels of objects and arrays that are open within an item of a list in the outermost object.
+const ITEM_DEPTH: usize = 3;
+
+/// The bytes of the longest object or array at the depth of items, or `None` where `json` nests deeper than `limit`. A
+/// linear scan: no stack is spent on deep input. What it says of text that is not JSON does not matter, as the parser
+/// refuses that.
+fn longest_item(json: &[u8], limit: usize) -> Option<usize> {
+    let (mut depth, mut start, mut longest) = (0_usize, 0, 0);
+    let mut at = 0;
+    while let Some(&byte) = json.get(at) {
+        match byte {
+            b'"' => at = end_of_string(json, at + 1),
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > limit {
+                    return None;
+                }
+                if depth == ITEM_DEPTH {
+                    start = at;
+                }
+            }
+            b'}' | b']' => {
+                if depth == ITEM_DEPTH {
+                    longest = longest.max(at + 1 - start);
+                }
+                depth = depth.saturating_sub(1);
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    Some(longest)
+}
+
+/// Where the string whose contents begin at `at` has its closing quote.
+fn end_of_string(json: &[u8], mut at: usize) -> usize {
+    while let Some(&byte) = json.get(at) {
+        match byte {
+            b'"' => break,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nests_within(json: &str, limit: usize) -> bool {
+        longest_item(json.as_bytes(), limit).is_some()
+    }
+
+    #[test]
+    fn nesting_is_counted_outside_strings_only() {
+        assert!(nests_within(r#"{"a":[{"b":1},{"c":2}]}"#, 3));
+        assert!(!nests_within(r#"{"a":[{"b":1},{"c":2}]}"#, 2));
+        assert!(nests_within(r#"["[[[[", "\"[[[[", "\\"]"#, 1));
+        assert!(!nests_within(r#"["\\",[]]"#, 1));
+        assert!(nests_within(r#"["\"#, 1));
+    }
+
+    #[test]
+    fn the_longest_item_is_measured() {
+        let longest = |json: &str| longest_item(json.as_bytes(), 9);
+        assert_eq!(longest(r#"{"actions":[{"a":1}, {"b":[1,2]} ]}"#), Some(r#"{"b":[1,2]}"#.len()));
+        assert_eq!(longest(r#"{"actions":[],"x":{}}"#), Some(0));
+    }
+
+    #[test]
+    fn a_body_of_a_million_brackets_is_refused_without_recursion() {
+        let body = "[".repeat(1_000_000);
+        assert_eq!(open(body.as_bytes()), Err(BatchRefusal::TooDeep { limit: MAX_DEPTH }));
+    }
+
+    #[test]
+    fn the_first_byte_that_is_not_utf_8_is_named() {
+        assert_eq!(open(b"{\"a\":\"\xff\"}"), Err(BatchRefusal::NotUtf8 { at: 6 }));
+    }
+}

@@ -1,0 +1,116 @@
+//! What the parsers need from their caller, and what every event gets from it: its time, its pseudonyms, its id.
+
+use foretide_privacy::{IdKind, Pseudonymiser};
+
+use crate::{
+    Action, Alias, Currency, EpochMs, Event, EventId, Group, Identity, RejectionReason, SessionId, ShopperId,
+    SourceId,
+    fault::Fault,
+    limits::MAX_RAW_ID_CHARS,
+    text::RawText,
+};
+
+/// What the parsers of one request need from outside.
+pub struct Intake<'a> {
+    /// Makes pseudonyms of raw ids.
+    pub pseudonymiser: &'a Pseudonymiser,
+    /// When the request came in.
+    pub received_at: EpochMs,
+    /// Whom its events are counted for.
+    pub source: &'a SourceId,
+    /// Makes an id for an event that came without.
+    pub make_id: &'a mut dyn FnMut() -> EventId,
+    /// The currency of amounts that come without one (Segment only; native amounts name theirs).
+    pub default_currency: Currency,
+}
+
+/// An event as sent, in parts, whichever API brought it.
+pub(crate) struct Parts<'p, 'a> {
+    pub(crate) id: Option<&'p RawText<'a>>,
+    pub(crate) session: Option<&'p RawText<'a>>,
+    pub(crate) at: EpochMs,
+    pub(crate) identity: Identity,
+    pub(crate) action: Action,
+}
+
+/// What an API calls the members every event has, for complaints.
+pub(crate) struct Names {
+    pub(crate) id: &'static str,
+    pub(crate) session: &'static str,
+    pub(crate) identity: &'static str,
+}
+
+impl Intake<'_> {
+    /// The pseudonym of a raw id; `None` where it is absent or blank.
+    pub(crate) fn pseudonym(
+        &self,
+        kind: IdKind,
+        raw: Option<&RawText<'_>>,
+        field: &str,
+    ) -> Result<Option<ShopperId>, Fault> {
+        let Some(raw) = raw.filter(|raw| !raw.trim().is_empty()) else {
+            return Ok(None);
+        };
+        if raw.len() > MAX_RAW_ID_CHARS && raw.chars().count() > MAX_RAW_ID_CHARS {
+            return Err(Fault::too_long(field, MAX_RAW_ID_CHARS));
+        }
+        Ok(Some(ShopperId(self.pseudonymiser.pseudonym(kind, raw))))
+    }
+
+    /// The group of a raw group id.
+    pub(crate) fn group(&self, raw: Option<&RawText<'_>>, field: &str) -> Result<Group, Fault> {
+        let group = self.pseudonym(IdKind::Group, raw, field)?;
+        group.map(|group| Group { group }).ok_or_else(|| Fault::missing(field))
+    }
+
+    /// The alias of a raw former id.
+    pub(crate) fn alias(&self, raw: Option<&RawText<'_>>, field: &str) -> Result<Alias, Fault> {
+        let user = self.pseudonym(IdKind::User, raw, field)?;
+        let anonymous = self.pseudonym(IdKind::Anonymous, raw, field)?;
+        match (user, anonymous) {
+            (Some(previous_user), Some(previous_anonymous)) => {
+                Ok(Alias { previous_user, previous_anonymous })
+            }
+            _ => Err(Fault::missing(field)),
+        }
+    }
+
+    /// When an event happened by our clock, if the sender's clock said `at` then and `sent_at` when sending it: the time
+    /// between the two is trusted, the clock is not. Never in the future.
+    pub(crate) fn happened_at(&self, at: Option<EpochMs>, sent_at: Option<EpochMs>) -> EpochMs {
+        let at = match (at, sent_at) {
+            (Some(at), Some(sent_at)) => self.received_at.plus(-sent_at.since(at)),
+            (Some(at), None) => at,
+            (None, _) => self.received_at,
+        };
+        at.clamp(EpochMs::EARLIEST, self.received_at.max(EpochMs::EARLIEST))
+    }
+
+    /// The event that `parts` make.
+    pub(crate) fn event(&mut self, parts: Parts<'_, '_>, names: &Names) -> Result<Event, Fault> {
+        let shopper = parts.identity.shopper().ok_or_else(|| {
+            let message = "names no shopper: an id is needed";
+            Fault::new(RejectionReason::MissingIdentity, names.identity, message)
+        })?;
+        let session = parts
+            .session
+            .filter(|session| !session.is_empty())
+            .map(|session| SessionId::new(session))
+            .transpose()
+            .map_err(|error| Fault::in_field(names.session, error.to_string()))?;
+        let id = match parts.id.filter(|id| !id.is_empty()) {
+            Some(id) => EventId::new(id).map_err(|error| Fault::in_field(names.id, error.to_string()))?,
+            None => (self.make_id)(),
+        };
+        Ok(Event {
+            id,
+            at: parts.at,
+            received_at: self.received_at,
+            shopper,
+            identity: parts.identity,
+            session,
+            source: self.source.clone(),
+            action: parts.action,
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! What happened in the shop: actions, the events that carry them, and what became of each.
+//!
+//! An [`Action`] is what a shopper did. An [`Event`] is an action on the log with its ids and times. Ingest gives every
+//! event a [`Receipt`], the processor gives every event on the log a [`Fate`]. This crate knows the wire format v1 (what
+//! `POST /v1/actions` takes and what the topic `foretide.actions` holds) and the mapping from Segment calls.
+//!
+//! It never reads a clock, makes an id or draws a random number: the caller passes them in. Raw shopper ids exist only
+//! inside the parsing functions; what they return carries pseudonyms.
+
+mod action;
+mod body;
+mod bounded;
+mod event;
+mod fault;
+mod flat;
+mod ids;
+mod instant;
+mod intake;
+pub mod limits;
+mod location;
+mod money;
+pub mod native;
+mod schema;
+pub mod segment;
+mod text;
+mod verdict;
+pub mod wire;
+
+pub use action::*;
+pub use bounded::{Finite, Fraction, List, Text};
+pub use event::{Event, Identity};
+pub use ids::{Category, EventId, InvalidId, SessionId, ShopperId, SourceId};
+pub use instant::EpochMs;
+pub use intake::Intake;
+pub use money::{Currency, Decimal, Money, MoneyError};
+pub use schema::actions_schema;
+pub use verdict::{BatchRefusal, Fate, Receipt, Rejection, RejectionReason};

@@ -1,0 +1,299 @@
+//! Amounts of money: whole minor units of a currency, never floating point.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, Visitor},
+};
+
+use crate::text::read_text;
+
+/// Why something is not an amount of money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    /// The currency is not three letters A–Z.
+    #[error("is not an ISO 4217 currency code (three letters)")]
+    Currency,
+    /// The amount is not a decimal number.
+    #[error("is not a decimal amount such as 129.90")]
+    NotDecimal,
+    /// The amount is a hundred thousand millions or more: no shop sells that, and sums of it would overflow.
+    #[error("is too large an amount")]
+    TooLarge,
+}
+
+/// An ISO 4217 currency code.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// The euro.
+    pub const EUR: Self = Self(*b"EUR");
+
+    /// The code, three capital letters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("XXX")
+    }
+
+    /// Digits after the decimal point: 2 for most, 0 or 3 or 4 for some (ISO 4217, table A.1).
+    pub fn minor_digits(self) -> u32 {
+        match &self.0 {
+            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG"
+            | b"RWF" | b"UGX" | b"UYI" | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
+            b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
+            b"CLF" | b"UYW" => 4,
+            _ => 2,
+        }
+    }
+}
+
+impl FromStr for Currency {
+    type Err = MoneyError;
+
+    fn from_str(text: &str) -> Result<Self, MoneyError> {
+        let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| MoneyError::Currency)?;
+        let code = code.map(|letter| letter.to_ascii_uppercase());
+        if code.iter().all(u8::is_ascii_uppercase) { Ok(Self(code)) } else { Err(MoneyError::Currency) }
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read_text(deserializer, "an ISO 4217 currency code (three letters)", str::parse)
+    }
+}
+
+impl JsonSchema for Currency {
+    fn schema_name() -> Cow<'static, str> {
+        "Currency".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[A-Za-z]{3}$" })
+    }
+}
+
+/// A decimal amount whose currency is not yet known: what `"129.90"` or `129.9` says by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal {
+    /// Five digits are kept after the point: the four a currency may have, and one to round by.
+    hundred_thousandths: i64,
+}
+
+impl Decimal {
+    const DIGITS: u32 = 5;
+    const WHOLE_LIMIT: i64 = 100_000_000_000;
+
+    /// Reads a decimal amount such as `129.90`; an exponent is not read. White space around it is ignored.
+    pub fn parse(text: &str) -> Result<Self, MoneyError> {
+        let text = text.trim();
+        let (sign, digits) = match text.as_bytes() {
+            [b'-', ..] => (-1, &text[1..]),
+            [b'+', ..] => (1, &text[1..]),
+            _ => (1, text),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if (whole.is_empty() && fraction.is_empty()) || !all_digits(whole) || !all_digits(fraction) {
+            return Err(MoneyError::NotDecimal);
+        }
+        let digit = |byte: u8| i64::from(byte - b'0');
+        let whole = whole
+            .bytes()
+            .try_fold(0, |sum, byte| {
+                let sum = sum * 10 + digit(byte);
+                (sum < Self::WHOLE_LIMIT).then_some(sum)
+            })
+            .ok_or(MoneyError::TooLarge)?;
+        let padded = fraction.bytes().chain(std::iter::repeat(b'0')).take(Self::DIGITS as usize);
+        let magnitude = padded.fold(whole, |sum, byte| sum * 10 + digit(byte));
+        Ok(Self { hundred_thousandths: sign * magnitude })
+    }
+
+    /// This amount of `currency`. Digits below the minor unit round half away from zero.
+    pub fn of(self, currency: Currency) -> Money {
+        let unit = 10_i64.pow(Self::DIGITS - currency.minor_digits());
+        let (whole, rest) = (self.hundred_thousandths / unit, self.hundred_thousandths % unit);
+        let away = if rest.abs() * 2 >= unit { rest.signum() } else { 0 };
+        Money { minor_units: whole + away, currency }
+    }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct DecimalVisitor;
+
+        impl Visitor<'_> for DecimalVisitor {
+            type Value = Decimal;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a decimal amount such as 129.90, as a number or text")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Decimal, E> {
+                Decimal::parse(text).map_err(E::custom)
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Decimal, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Decimal, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Decimal, E> {
+                // The shortest digits that name this number are those the sender wrote, without an exponent.
+                self.visit_str(&number.to_string())
+            }
+        }
+
+        deserializer.deserialize_any(DecimalVisitor)
+    }
+}
+
+/// An amount in whole minor units (cents, for most currencies) of a currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = r#"money such as {"minor_units":12990,"currency":"EUR"}"#)]
+pub struct Money {
+    /// Whole minor units; negative for what is owed back. On the wire at most 10^15 either way.
+    #[serde(deserialize_with = "bounded_minor_units")]
+    #[schemars(range(min = -MAX_MINOR_UNITS, max = MAX_MINOR_UNITS))]
+    pub minor_units: i64,
+    /// ISO 4217 currency code.
+    pub currency: Currency,
+}
+
+/// The most minor units an amount on the wire may have, either way: sums of thousands of them still fit 64 bits.
+const MAX_MINOR_UNITS: i64 = 1_000_000_000_000_000;
+
+fn bounded_minor_units<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let units = i64::deserialize(deserializer)?;
+    if units.unsigned_abs() > MAX_MINOR_UNITS.unsigned_abs() {
+        return Err(D::Error::custom(MoneyError::TooLarge));
+    }
+    Ok(units)
+}
+
+impl Money {
+    /// Reads a decimal amount such as `129.90` of `currency`. Digits below the minor unit round half away from zero.
+    pub fn parse(amount: &str, currency: Currency) -> Result<Self, MoneyError> {
+        Ok(Decimal::parse(amount)?.of(currency))
+    }
+
+    /// `quantity` times this, where it is an amount the wire allows.
+    pub fn times(self, quantity: u32) -> Option<Self> {
+        self.with_units(i128::from(self.minor_units) * i128::from(quantity))
+    }
+
+    /// This and `other` together, where both are of one currency and the sum is an amount the wire allows.
+    pub fn plus(self, other: Self) -> Option<Self> {
+        let sum = i128::from(self.minor_units) + i128::from(other.minor_units);
+        if self.currency == other.currency { self.with_units(sum) } else { None }
+    }
+
+    fn with_units(self, units: i128) -> Option<Self> {
+        let minor_units = i64::try_from(units).ok()?;
+        (minor_units.unsigned_abs() <= MAX_MINOR_UNITS.unsigned_abs())
+            .then_some(Self { minor_units, ..self })
+    }
+}
+
+impl fmt::Display for Money {
+    /// The decimal amount alone, such as `129.90`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.currency.minor_digits() as usize;
+        let scale = 10_u64.pow(self.currency.minor_digits());
+        let magnitude = self.minor_units.unsigned_abs();
+        let sign = if self.minor_units < 0 { "-" } else { "" };
+        if digits == 0 {
+            return write!(f, "{sign}{magnitude}");
+        }
+        write!(f, "{sign}{}.{:0digits$}", magnitude / scale, magnitude % scale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn minor(amount: &str, currency: &str) -> Result<i64, MoneyError> {
+        Money::parse(amount, currency.parse()?).map(|money| money.minor_units)
+    }
+
+    #[test]
+    fn amounts_follow_the_digits_of_their_currency() {
+        assert_eq!(minor("129.90", "EUR"), Ok(12990));
+        assert_eq!(minor("129.9", "eur"), Ok(12990));
+        assert_eq!(minor("129.5", "JPY"), Ok(130));
+        assert_eq!(minor("1.2345", "KWD"), Ok(1235));
+        assert_eq!(minor("1.23456", "CLF"), Ok(12346));
+        assert_eq!(minor(" .5 ", "USD"), Ok(50));
+        assert_eq!(minor("-7", "USD"), Ok(-700));
+    }
+
+    #[test]
+    fn halves_round_away_from_zero() {
+        assert_eq!(minor("1.005", "EUR"), Ok(101));
+        assert_eq!(minor("1.00499999", "EUR"), Ok(100));
+        assert_eq!(minor("-1.005", "EUR"), Ok(-101));
+    }
+
+    #[test]
+    fn what_is_no_amount_is_refused() {
+        for text in ["", ".", "-", "abc", "1,299.00", "$5", "1e3", "--1", "1.2.3", "٣"] {
+            assert_eq!(minor(text, "EUR"), Err(MoneyError::NotDecimal), "{text}");
+        }
+        assert_eq!(minor("100000000000", "EUR"), Err(MoneyError::TooLarge));
+        assert_eq!(minor("99999999999.99", "EUR"), Ok(9_999_999_999_999));
+        assert_eq!(minor("1", "euro"), Err(MoneyError::Currency));
+    }
+
+    #[test]
+    fn a_number_says_the_same_as_its_text() {
+        for (number, text) in [("129.9", "129.90"), ("1.005", "1.005"), ("1e3", "1000"), ("0.1", "0.1"), ("7", "7")] {
+            let number: Decimal = serde_json::from_str(number).unwrap();
+            assert_eq!(Decimal::parse(text), Ok(number));
+        }
+    }
+
+    #[test]
+    fn minor_units_beyond_reason_are_refused() {
+        let read = |units: i64| {
+            serde_json::from_str::<Money>(&format!(r#"{{"minor_units":{units},"currency":"EUR"}}"#)).is_ok()
+        };
+        assert!(read(MAX_MINOR_UNITS) && read(-MAX_MINOR_UNITS));
+        assert!(!read(MAX_MINOR_UNITS + 1) && !read(i64::MIN));
+    }
+
+    proptest! {
+        #[test]
+        fn an_amount_survives_its_text(units in -9_999_999_999_999_i64..=9_999_999_999_999, digits in 0_usize..3) {
+            let currency = [Currency(*b"JPY"), Currency::EUR, Currency(*b"KWD")][digits];
+            let money = Money { minor_units: units % 10_i64.pow(11), currency };
+            prop_assert_eq!(Money::parse(&money.to_string(), currency), Ok(money));
+        }
+    }
+}

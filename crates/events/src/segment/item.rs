@@ -1,0 +1,129 @@
+//! One item of a batch: a call of `track`, `page`, `screen`, `identify`, `group` or `alias`.
+
+use foretide_privacy::IdKind;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Outer, catalogue, context::Context, page, person};
+use crate::{
+    Action, EpochMs, Event, Identity, Intake, RejectionReason,
+    fault::{self, Fault},
+    intake::{Names, Parts},
+    limits::MAX_EVENT_BYTES,
+    text::RawText,
+};
+
+const NAMES: Names = Names { id: "messageId", session: "context.sessionId", identity: "userId" };
+
+/// What items of all types have, and the members that say what was done.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Item<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<RawText<'a>>,
+    #[serde(borrow, default)]
+    message_id: Option<RawText<'a>>,
+    #[serde(borrow, default)]
+    user_id: Option<RawText<'a>>,
+    #[serde(borrow, default)]
+    anonymous_id: Option<RawText<'a>>,
+    #[serde(default)]
+    timestamp: Option<EpochMs>,
+    #[serde(default)]
+    original_timestamp: Option<EpochMs>,
+    #[serde(default)]
+    sent_at: Option<EpochMs>,
+    #[serde(default)]
+    received_at: Option<EpochMs>,
+    #[serde(borrow, default)]
+    context: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    event: Option<RawText<'a>>,
+    #[serde(borrow, default)]
+    pub(super) name: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) category: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    properties: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    traits: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    group_id: Option<RawText<'a>>,
+    #[serde(borrow, default)]
+    previous_id: Option<RawText<'a>>,
+}
+
+/// The event that an item of a batch means.
+pub(super) fn event(json: &str, outer: &Outer<'_>, intake: &mut Intake<'_>) -> Result<Event, Fault> {
+    if json.len() > MAX_EVENT_BYTES {
+        return Err(Fault::oversized(json.len(), MAX_EVENT_BYTES));
+    }
+    if !json.starts_with('{') {
+        return Err(Fault::not_an_object("an item of a batch is a JSON object"));
+    }
+    let item: Item<'_> = fault::read(json, "")?;
+    let identity = item.identity(intake)?;
+    let context = Context::of(item.context, outer.context);
+    let action = item.action(&context, intake)?;
+    let session = context.session();
+    let parts = Parts {
+        id: item.message_id.as_ref(),
+        session: session.as_ref(),
+        at: item.happened_at(outer, intake),
+        identity,
+        action,
+    };
+    intake.event(parts, &NAMES)
+}
+
+impl<'a> Item<'a> {
+    fn identity(&self, intake: &Intake<'_>) -> Result<Identity, Fault> {
+        Ok(Identity {
+            user: intake.pseudonym(IdKind::User, self.user_id.as_ref(), "userId")?,
+            anonymous: intake.pseudonym(IdKind::Anonymous, self.anonymous_id.as_ref(), "anonymousId")?,
+        })
+    }
+
+    /// Event time = our time − (sentAt − originalTimestamp). An item that another server has received before, such as one
+    /// of an archive, brings that server's `receivedAt`, and its `timestamp` is that server's correction: years may lie
+    /// between its `sentAt` and now.
+    fn happened_at(&self, outer: &Outer<'_>, intake: &Intake<'_>) -> EpochMs {
+        let by_client = self.original_timestamp.or(self.timestamp);
+        let Some(received_at) = self.received_at else {
+            return intake.happened_at(by_client, self.sent_at.or(outer.sent_at));
+        };
+        let corrected = self.timestamp.unwrap_or_else(|| match (by_client, self.sent_at) {
+            (Some(at), Some(sent_at)) => received_at.plus(-sent_at.since(at)),
+            (at, _) => at.unwrap_or(received_at),
+        });
+        intake.happened_at(Some(corrected), None)
+    }
+
+    fn action(&self, context: &Context<'a>, intake: &Intake<'_>) -> Result<Action, Fault> {
+        match self.kind.as_deref().ok_or_else(|| Fault::missing("type"))? {
+            "track" => {
+                let name = self.event.as_deref().map(str::trim).filter(|name| !name.is_empty());
+                let name = name.ok_or_else(|| Fault::missing("event"))?;
+                catalogue::track(name, self.properties()?, intake.default_currency)
+            }
+            "page" => page::page(self, self.properties()?, Some(context)).map(Action::PageView),
+            "screen" => page::page(self, self.properties()?, None).map(Action::PageView),
+            "identify" => Ok(Action::Identify(person::identify(self.traits, context))),
+            "group" => intake.group(self.group_id.as_ref(), "groupId").map(Action::Group),
+            "alias" => intake.alias(self.previous_id.as_ref(), "previousId").map(Action::Alias),
+            other => {
+                let message = format!("`{other}` is not a type of call");
+                Err(Fault::new(RejectionReason::UnknownType, "type", message))
+            }
+        }
+    }
+
+    /// The properties, `{}` where there are none.
+    fn properties(&self) -> Result<&'a str, Fault> {
+        match self.properties.map(RawValue::get) {
+            None | Some("null") => Ok("{}"),
+            Some(object) if object.starts_with('{') => Ok(object),
+            Some(_) => Err(Fault::in_field("properties", "is not an object")),
+        }
+    }
+}

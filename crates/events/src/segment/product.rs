@@ -1,0 +1,148 @@
+//! Events about one product, whose properties are the product's own beside a few of the event's.
+
+use serde::Deserialize;
+
+use super::{loose, read};
+use crate::{
+    CartAdd, CartRemove, Category, Currency, Decimal, Finite, Fraction, Label, List, Product, ProductClick,
+    ProductView, Review, Share, ShopId, WishlistChange, fault::Fault,
+};
+
+/// The properties that every mention of a product shares.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ProductProps {
+    #[serde(deserialize_with = "loose::id")]
+    product_id: Option<ShopId>,
+    /// What version 1 called the product's id.
+    #[serde(deserialize_with = "loose::id")]
+    id: Option<ShopId>,
+    #[serde(deserialize_with = "loose::id")]
+    sku: Option<ShopId>,
+    #[serde(deserialize_with = "loose::category")]
+    category: Option<Category>,
+    #[serde(deserialize_with = "loose::words")]
+    name: Option<Label>,
+    #[serde(deserialize_with = "loose::words")]
+    brand: Option<Label>,
+    #[serde(deserialize_with = "loose::words")]
+    variant: Option<Label>,
+    #[serde(deserialize_with = "loose::amount")]
+    price: Option<Decimal>,
+    #[serde(deserialize_with = "loose::amount")]
+    list_price: Option<Decimal>,
+    #[serde(deserialize_with = "loose::currency")]
+    pub(super) currency: Option<Currency>,
+    #[serde(deserialize_with = "loose::count")]
+    quantity: Option<u32>,
+    #[serde(deserialize_with = "loose::id")]
+    coupon: Option<ShopId>,
+    #[serde(deserialize_with = "loose::count_if_any")]
+    position: Option<u32>,
+}
+
+impl ProductProps {
+    /// The product; `default` is the currency of its amounts where it names none.
+    pub(super) fn product(self, default: Currency) -> Product {
+        let currency = self.currency.unwrap_or(default);
+        Product {
+            product_id: self.product_id.or(self.id),
+            sku: self.sku,
+            category: self.category,
+            name: self.name,
+            brand: self.brand,
+            variant: self.variant,
+            price: self.price.map(|price| price.of(currency)),
+            list_price: self.list_price.map(|price| price.of(currency)),
+            quantity: self.quantity,
+            coupon: self.coupon,
+            position: self.position,
+        }
+    }
+}
+
+/// The product an event is about, which must have an id.
+fn product(properties: &str, default: Currency) -> Result<Product, Fault> {
+    let product = read::<ProductProps>(properties)?.product(default);
+    if product.product_id.is_some() { Ok(product) } else { Err(Fault::missing("properties.product_id")) }
+}
+
+/// The properties of an event about one product that are not the product's.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct About {
+    #[serde(deserialize_with = "loose::id")]
+    list_id: Option<ShopId>,
+    #[serde(deserialize_with = "loose::id")]
+    cart_id: Option<ShopId>,
+    #[serde(deserialize_with = "loose::id")]
+    wishlist_id: Option<ShopId>,
+    #[serde(deserialize_with = "loose::words")]
+    share_via: Option<Label>,
+    /// Not of the specification: named as in the native API, as is what follows.
+    #[serde(deserialize_with = "loose::list")]
+    attributes: List<Label, 50>,
+    #[serde(deserialize_with = "loose::count")]
+    dwell_ms: Option<u32>,
+    #[serde(deserialize_with = "loose::fraction")]
+    scroll_depth: Option<Fraction>,
+}
+
+pub(super) fn click(properties: &str, default: Currency) -> Result<ProductClick, Fault> {
+    let about: About = read(properties)?;
+    Ok(ProductClick { product: product(properties, default)?, list_id: about.list_id })
+}
+
+pub(super) fn view(properties: &str, default: Currency) -> Result<ProductView, Fault> {
+    let product = product(properties, default)?;
+    let About { attributes, dwell_ms, scroll_depth, .. } = read(properties)?;
+    Ok(ProductView { product, attributes, dwell_ms, scroll_depth })
+}
+
+pub(super) fn cart_add(
+    properties: &str,
+    default: Currency,
+    from_wishlist: bool,
+) -> Result<CartAdd, Fault> {
+    let product = product(properties, default)?;
+    Ok(CartAdd { product, cart_id: read::<About>(properties)?.cart_id, from_wishlist })
+}
+
+pub(super) fn cart_remove(properties: &str, default: Currency) -> Result<CartRemove, Fault> {
+    let product = product(properties, default)?;
+    Ok(CartRemove { product, cart_id: read::<About>(properties)?.cart_id })
+}
+
+pub(super) fn wishlist(properties: &str, default: Currency) -> Result<WishlistChange, Fault> {
+    let product = product(properties, default)?;
+    Ok(WishlistChange { product, wishlist_id: read::<About>(properties)?.wishlist_id })
+}
+
+/// Who it was shared with, and the message, are personal: they are not read.
+pub(super) fn share(properties: &str, default: Currency) -> Result<Share, Fault> {
+    let product = read::<ProductProps>(properties)?.product(default);
+    let about: About = read(properties)?;
+    let product = Some(product).filter(|product| *product != Product::default());
+    Ok(Share { product, cart_id: about.cart_id, via: about.share_via })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ReviewProps<'a> {
+    #[serde(deserialize_with = "loose::id")]
+    product_id: Option<ShopId>,
+    #[serde(deserialize_with = "loose::id")]
+    review_id: Option<ShopId>,
+    #[serde(borrow)]
+    rating: loose::Scalar<'a>,
+}
+
+/// The text is personal: it is not read. A rating in words is left out.
+pub(super) fn review(properties: &str) -> Result<Review, Fault> {
+    let review: ReviewProps<'_> = read(properties)?;
+    Ok(Review {
+        product_id: review.product_id,
+        review_id: review.review_id,
+        rating: review.rating.number().and_then(Finite::new),
+    })
+}
