@@ -1,0 +1,112 @@
+//! The stored form of a profile, version 1.
+//!
+//! ```text
+//! profile   version (1 byte) · rules version (4) · shopper (16) · next offset · settled? · recents
+//! settled   1 · time and id hash of the last settled observation · state            or 0
+//! recents   count · for each: time since the one before · id hash (16) · deed · topic
+//! ```
+//!
+//! Whole numbers are little-endian base-128 varints (signed ones zigzag), decayed values eight little-endian bytes,
+//! and only those that are not zero. A category or product id is spelt out where it first occurs in a profile and
+//! referred to by number from then on. The current state is not stored: it is the settled state with the recents
+//! folded in.
+
+mod reader;
+mod writer;
+
+use foretide_events::ShopperId;
+
+pub(crate) use reader::Reader;
+pub(crate) use writer::Writer;
+
+/// The version this code writes, and the only one it reads.
+pub(crate) const VERSION: u8 = 1;
+
+/// Why bytes are not a profile that can be folded on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// They are of a version this code does not know.
+    #[error("the profile is of version {0}, this build reads version {VERSION}")]
+    UnknownVersion(u8),
+    /// They were folded under other rules, so folding on would mix two definitions of the features.
+    #[error(
+        "the profile was folded under rules {found:08x}, not {expected:08x}: fold it again from the log"
+    )]
+    OtherRules {
+        /// The rules it was folded under.
+        found: u32,
+        /// The rules asked for.
+        expected: u32,
+    },
+    /// They end too early.
+    #[error("the profile ends too early")]
+    Truncated,
+    /// They hold what no profile can hold.
+    #[error("the profile is corrupt: {0}")]
+    Corrupt(&'static str),
+    /// Bytes are left at the end.
+    #[error("the profile is followed by {0} more bytes")]
+    TrailingBytes(usize),
+}
+
+/// What every stored profile begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) rules: u32,
+    pub(crate) shopper: ShopperId,
+    pub(crate) next_offset: u64,
+}
+
+impl Header {
+    pub(crate) fn write(&self, writer: &mut Writer<'_>) {
+        writer.bytes(&[VERSION]);
+        writer.bytes(&self.rules.to_le_bytes());
+        writer.bytes(self.shopper.as_bytes());
+        writer.varint(self.next_offset);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let [version] = reader.array()?;
+        if version != VERSION {
+            return Err(DecodeError::UnknownVersion(version));
+        }
+        Ok(Self {
+            rules: u32::from_le_bytes(reader.array()?),
+            shopper: ShopperId(reader.array()?),
+            next_offset: reader.varint()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn numbers_and_times_survive(number: u64, base: i64, time: i64) {
+            let mut bytes = Vec::new();
+            let mut writer = Writer::new(&mut bytes);
+            writer.varint(number);
+            writer.time(foretide_events::EpochMs(base), foretide_events::EpochMs(time));
+            let mut reader = Reader::new(&bytes);
+            prop_assert_eq!(reader.varint(), Ok(number));
+            prop_assert_eq!(reader.time(foretide_events::EpochMs(base)), Ok(foretide_events::EpochMs(time)));
+            prop_assert_eq!(reader.end(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_number_too_long_for_64_bits_is_refused() {
+        assert!(matches!(
+            Reader::new(&[0xff; 11]).varint(),
+            Err(DecodeError::Corrupt(_))
+        ));
+        assert!(matches!(
+            Reader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]).varint(),
+            Err(DecodeError::Corrupt(_))
+        ));
+        assert_eq!(Reader::new(&[0x80]).varint(), Err(DecodeError::Truncated));
+    }
+}

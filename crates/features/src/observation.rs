@@ -1,0 +1,321 @@
+//! What the fold needs of an event, and no more.
+
+use std::sync::Arc;
+
+use foretide_events::{
+    Action, Category, CouponOutcome, EpochMs, Event, Interaction, Money, Order, Product,
+};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use crate::codec::Writer;
+
+/// 128 bits of an event's id: what makes two events copies of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdHash(pub(crate) u64, pub(crate) u64);
+
+impl IdHash {
+    /// The hash (XXH3-128) of an event id.
+    pub fn of(id: &str) -> Self {
+        let bytes = xxh3_128(id.as_bytes()).to_be_bytes();
+        let (high, low) = bytes.split_at(8);
+        let word = |half: &[u8]| {
+            half.iter()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte))
+        };
+        Self(word(high), word(low))
+    }
+}
+
+/// The canonical order of a shopper's observations: by time, then by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// When it happened.
+    pub at: EpochMs,
+    /// The hash of its id.
+    pub id: IdHash,
+}
+
+/// A category and the hash it is told apart by, so that looking it up reads no text.
+#[derive(Clone, Debug)]
+pub struct Topic {
+    pub(crate) hash: u64,
+    pub(crate) category: Category,
+}
+
+impl Topic {
+    /// The topic of `category`.
+    pub fn new(category: &Category) -> Self {
+        Self {
+            hash: xxh3_64(category.as_str().as_bytes()),
+            category: category.clone(),
+        }
+    }
+}
+
+impl PartialEq for Topic {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash
+    }
+}
+
+/// One product in a cart action.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Hash of `product_id`, which products are told apart by.
+    pub(crate) product: u64,
+    /// The shop's id of the product; its stock keeping unit where it has no id.
+    pub(crate) product_id: Arc<str>,
+    /// Pieces; `None` where the shop does not say.
+    pub(crate) quantity: Option<u32>,
+    /// Price of one piece.
+    pub(crate) price: Option<Money>,
+}
+
+impl Line {
+    /// The line of `product`; `None` if the shop names neither its id nor its stock keeping unit.
+    pub fn of(product: &Product) -> Option<Self> {
+        let id = product.product_id.as_deref().or(product.sku.as_deref())?;
+        Some(Self {
+            product: xxh3_64(id.as_bytes()),
+            product_id: id.into(),
+            quantity: product.quantity,
+            price: product.price,
+        })
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.product_id.len()
+    }
+}
+
+impl PartialEq for Line {
+    fn eq(&self, other: &Self) -> bool {
+        (self.product, self.quantity, self.price) == (other.product, other.quantity, other.price)
+    }
+}
+
+/// The products of a cart that was looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lines(pub(crate) Vec<Line>);
+
+/// A completed order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bought {
+    /// Hash of the order's id, zero where it has none.
+    pub(crate) order: u64,
+    /// What it was worth.
+    pub(crate) value: Option<Money>,
+}
+
+/// What was done, with the fields that are folded. A dwell of zero means that the shop sent none.
+#[expect(
+    missing_docs,
+    reason = "each is the action of the same name; those that differ are documented"
+)]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Deed {
+    PageView {
+        dwell_ms: u32,
+    },
+    Search {
+        dwell_ms: u32,
+    },
+    ProductListView {
+        dwell_ms: u32,
+    },
+    ProductListFilter,
+    ProductClick,
+    ProductView {
+        dwell_ms: u32,
+    },
+    CartAdd(Option<Box<Line>>),
+    CartRemove(Option<Box<Line>>),
+    CartView(Option<Box<Lines>>),
+    WishlistAdd,
+    WishlistRemove,
+    /// A coupon was entered or taken off again: an action like any other.
+    CouponHandled,
+    CouponApplied,
+    CouponDenied,
+    ContentImpression,
+    ContentClick,
+    ContentDismissal,
+    CheckoutStart,
+    CheckoutStep {
+        step: u8,
+    },
+    PaymentInfo {
+        step: u8,
+    },
+    Purchase(Box<Bought>),
+    /// A refund or a cancelled order: the shop's doing, so no sign that the shopper was there.
+    Refund,
+    Share,
+    Review,
+    /// Identify, group or alias.
+    Account,
+    Custom,
+    /// An order correction, a conversion or enrichment: no sign that the shopper was there, and not folded here.
+    Elsewhere,
+}
+
+impl Deed {
+    /// What `action` is to the fold.
+    pub fn of(action: &Action) -> Self {
+        let dwell = |dwell_ms: Option<u32>| dwell_ms.unwrap_or(0);
+        let step = |step: Option<u32>| u8::try_from(step.unwrap_or(0)).unwrap_or(u8::MAX);
+        let line = |product: &Product| Line::of(product).map(Box::new);
+        match action {
+            Action::PageView(page) => Self::PageView {
+                dwell_ms: dwell(page.dwell_ms),
+            },
+            Action::Search(search) => Self::Search {
+                dwell_ms: dwell(search.dwell_ms),
+            },
+            Action::ProductListView(list) => Self::ProductListView {
+                dwell_ms: dwell(list.dwell_ms),
+            },
+            Action::ProductListFilter(_) => Self::ProductListFilter,
+            Action::ProductClick(_) => Self::ProductClick,
+            Action::ProductView(view) => Self::ProductView {
+                dwell_ms: dwell(view.dwell_ms),
+            },
+            Action::CartAdd(add) => Self::CartAdd(line(&add.product)),
+            Action::CartRemove(remove) => Self::CartRemove(line(&remove.product)),
+            Action::CartView(view) => Self::CartView(lines(&view.products)),
+            Action::WishlistAdd(_) => Self::WishlistAdd,
+            Action::WishlistRemove(_) => Self::WishlistRemove,
+            Action::CouponAttempt(attempt) => match attempt.outcome {
+                CouponOutcome::Applied => Self::CouponApplied,
+                CouponOutcome::Denied => Self::CouponDenied,
+                CouponOutcome::Entered | CouponOutcome::Removed => Self::CouponHandled,
+            },
+            Action::ContentInteraction(content) => match content.interaction {
+                Interaction::Impression => Self::ContentImpression,
+                Interaction::Click => Self::ContentClick,
+                Interaction::Dismiss => Self::ContentDismissal,
+            },
+            Action::CheckoutStart(_) => Self::CheckoutStart,
+            Action::CheckoutStep(checkout) => Self::CheckoutStep {
+                step: step(checkout.step),
+            },
+            Action::PaymentInfo(checkout) => Self::PaymentInfo {
+                step: step(checkout.step),
+            },
+            Action::Purchase(order) => Self::Purchase(Box::new(Bought::of(order))),
+            Action::Refund(_) | Action::Cancel(_) => Self::Refund,
+            Action::Share(_) => Self::Share,
+            Action::Review(_) => Self::Review,
+            Action::Identify(_) | Action::Group(_) | Action::Alias(_) => Self::Account,
+            Action::Custom(_) => Self::Custom,
+            Action::OrderUpdate(_) | Action::Conversion(_) | Action::Enrichment(_) => {
+                Self::Elsewhere
+            }
+        }
+    }
+
+    /// Whether it shows that the shopper was there.
+    pub fn is_presence(&self) -> bool {
+        !matches!(self, Self::Refund | Self::Elsewhere)
+    }
+
+    fn lines(&self) -> &[Line] {
+        match self {
+            Self::CartAdd(Some(line)) | Self::CartRemove(Some(line)) => std::slice::from_ref(line),
+            Self::CartView(Some(lines)) => &lines.0,
+            _ => &[],
+        }
+    }
+}
+
+impl Bought {
+    fn of(order: &Order) -> Self {
+        let hash = |id: &str| xxh3_64(id.as_bytes()).max(1);
+        Self {
+            order: order.order_id.as_deref().map_or(0, hash),
+            value: order.value,
+        }
+    }
+}
+
+fn lines(products: &[Product]) -> Option<Box<Lines>> {
+    let lines: Vec<_> = products.iter().filter_map(Line::of).collect();
+    (!lines.is_empty()).then(|| Box::new(Lines(lines)))
+}
+
+/// The part of an event that the fold needs. It depends on the event's id, time and action alone: never on when it
+/// arrived or through whom.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    pub(crate) key: Key,
+    /// The category whose pages were looked at, for page, list and product views.
+    pub(crate) topic: Option<Topic>,
+    pub(crate) deed: Deed,
+}
+
+impl Observation {
+    /// What the fold needs of `event`.
+    pub fn of(event: &Event) -> Self {
+        let category = match &event.action {
+            Action::PageView(page) => page.category.as_ref(),
+            Action::ProductListView(list) => list.category.as_ref(),
+            Action::ProductView(view) => view.product.category.as_ref(),
+            _ => None,
+        };
+        Self {
+            key: Key {
+                at: event.at,
+                id: IdHash::of(event.id.as_str()),
+            },
+            topic: category.map(Topic::new),
+            deed: Deed::of(&event.action),
+        }
+    }
+
+    /// Its place in the canonical order.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// A hash of all that is folded of it besides its time and id.
+    pub fn payload_hash(&self) -> u64 {
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(&mut bytes);
+        writer.deed(&self.deed);
+        writer.topic(self.topic.as_ref());
+        xxh3_64(&bytes)
+    }
+
+    /// Whether it takes the place of `other`, a copy with the same id: the smaller (time, payload hash) wins, so
+    /// that the order in which copies arrive does not matter.
+    pub(crate) fn wins_over(&self, other: &Self) -> bool {
+        let order = self.key.at.cmp(&other.key.at);
+        order
+            .then_with(|| self.payload_hash().cmp(&other.payload_hash()))
+            .is_lt()
+    }
+
+    /// About how many bytes it takes, in memory and encoded alike.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>() + self.deed.lines().iter().map(Line::size).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_observation_fills_a_cache_line() {
+        assert_eq!(size_of::<Observation>(), 64);
+    }
+
+    #[test]
+    fn the_id_hash_is_that_of_the_reference_implementation() {
+        // XXH3-128 of no bytes, from the xxHash test vectors.
+        assert_eq!(
+            IdHash::of(""),
+            IdHash(0x99aa_06d3_0147_98d8, 0x6001_c324_468d_497f)
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! What the features of a visit are, worked out by hand.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
+
+mod support;
+
+use foretide_events::*;
+use foretide_features::{Feature, FeatureVector, FoldRules, Profile};
+use support::*;
+
+fn after(events: Vec<(i64, Action)>) -> Profile {
+    let events: Vec<_> = events
+        .into_iter()
+        .enumerate()
+        .map(|(n, (minute, action))| event(&n.to_string(), START.plus(minute * MINUTE_MS), action))
+        .collect();
+    profile_of(&events).0
+}
+
+fn at(profile: &Profile, ms: i64) -> FeatureVector {
+    profile
+        .state()
+        .features(START.plus(ms), &FoldRules::default())
+}
+
+#[track_caller]
+fn assert_close(features: &FeatureVector, feature: Feature, expected: f64) {
+    let value = features.get(feature).unwrap();
+    assert!(
+        (value - expected).abs() <= 1e-9 * expected.abs(),
+        "{feature:?} is {value}, not {expected}"
+    );
+}
+
+#[test]
+fn engagement_weighs_relevant_dwell_product_views_and_searches() {
+    let profile = after(vec![
+        (0, product_view("mug", "kitchen", Some(90_000))),
+        (
+            0,
+            Action::Search(Search {
+                dwell_ms: Some(30_000),
+                ..Search::default()
+            }),
+        ),
+        (
+            0,
+            Action::PageView(PageView {
+                dwell_ms: Some(60_000),
+                ..PageView::default()
+            }),
+        ),
+        (
+            0,
+            Action::ProductListView(ProductListView {
+                dwell_ms: Some(3_600_000),
+                ..ProductListView::default()
+            }),
+        ),
+    ]);
+    let features = at(&profile, 0);
+    // 1.5 min + 1 view, 0.5 min + 1 search, an irrelevant page, an hour cut to 5 min.
+    assert_close(&features, Feature::Engagement7d, 2.5 + 1.5 + 5.0);
+    assert_close(
+        &features,
+        Feature::DwellSeconds7d,
+        90.0 + 30.0 + 60.0 + 300.0,
+    );
+    let features = at(&profile, 30 * MINUTE_MS);
+    assert_close(&features, Feature::Engagement30m, 4.5);
+    assert_close(
+        &features,
+        Feature::Engagement30d,
+        9.0 * libm::exp2(-30.0 / (30.0 * 24.0 * 60.0)),
+    );
+}
+
+#[test]
+fn counts_decay_with_event_time() {
+    let profile = after(vec![
+        (0, product_view("mug", "kitchen", None)),
+        (24 * 60, product_view("tea", "kitchen", None)),
+    ]);
+    assert_close(&at(&profile, DAY_MS), Feature::ProductViews1d, 1.5);
+    assert_close(&at(&profile, 2 * DAY_MS), Feature::ProductViews1d, 0.75);
+    assert_close(&at(&profile, 2 * DAY_MS), Feature::SessionsTotal, 2.0);
+    assert_eq!(at(&profile, 2 * DAY_MS).get(Feature::SessionActions), None);
+}
+
+#[test]
+fn the_trend_is_one_for_a_steady_shopper_and_falls_when_they_stay_away() {
+    let visits = (0..400)
+        .map(|day| (day * 24 * 60, product_view("mug", "kitchen", None)))
+        .collect();
+    let profile = after(visits);
+    let now = 399 * DAY_MS;
+    let steady = at(&profile, now).get(Feature::EngagementTrend7d).unwrap();
+    // The sum of a daily action right after one is 1 / (1 − 2^(−1/7)), a little more than its mean.
+    let sum = |days: f64| 1.0 / (1.0 - libm::exp2(-1.0 / days)) / days;
+    assert!(
+        (steady / (sum(7.0) / sum(30.0)) - 1.0).abs() < 0.001,
+        "{steady}"
+    );
+    let away = at(&profile, now + 14 * DAY_MS)
+        .get(Feature::EngagementTrend7d)
+        .unwrap();
+    assert!(
+        (away / steady - libm::exp2(-2.0 + 14.0 / 30.0)).abs() < 1e-9,
+        "{away}"
+    );
+}
+
+#[test]
+fn a_session_with_a_cart_shows_in_the_features() {
+    let profile = after(vec![
+        (0, product_view("mug", "kitchen", Some(20_000))),
+        (2, cart_add("mug", 1250, 2)),
+        (3, cart_add("tea", 499, 1)),
+        (5, Action::CheckoutStart(Order::default())),
+        (
+            6,
+            Action::CheckoutStep(CheckoutStep {
+                step: Some(2),
+                ..CheckoutStep::default()
+            }),
+        ),
+    ]);
+    let features = at(&profile, 10 * MINUTE_MS);
+    assert_close(&features, Feature::SessionSeconds, 600.0);
+    assert_close(&features, Feature::SecondsSinceSeen, 240.0);
+    assert_close(&features, Feature::SessionActions, 5.0);
+    assert_close(&features, Feature::SessionPages, 1.0);
+    assert_close(&features, Feature::SessionDwellSeconds, 20.0);
+    assert_close(&features, Feature::SessionCartAdds, 2.0);
+    assert_close(&features, Feature::SessionCheckoutStep, 2.0);
+    assert_eq!(features.get(Feature::SessionPaymentEntered), Some(0.0));
+    assert_close(&features, Feature::CartPieces, 3.0);
+    assert_close(&features, Feature::CartValue, 29.99);
+    assert_close(&features, Feature::CartAgeSeconds, 480.0);
+    assert_eq!(features.get(Feature::DaysSincePurchase), None);
+}
+
+#[test]
+fn a_purchase_is_counted_valued_and_ends_the_cart() {
+    let profile = after(vec![
+        (0, cart_add("mug", 1250, 2)),
+        (1, purchase("order-1", 2500, "EUR")),
+        (2, purchase("order-1", 2500, "EUR")),
+        (3, purchase("order-2", 1500, "JPY")),
+    ]);
+    let features = at(&profile, 3 * MINUTE_MS);
+    assert_close(&features, Feature::PurchasesTotal, 2.0);
+    assert_close(&features, Feature::SessionPurchases, 2.0);
+    assert_close(&features, Feature::Spend30d, 1500.0);
+    assert_eq!(features.get(Feature::CartItems), Some(0.0));
+    assert_eq!(features.get(Feature::CartValue), None);
+    assert_eq!(features.get(Feature::DaysSincePurchase), Some(0.0));
+}
+
+#[test]
+fn affinity_shares_attention_by_views_and_time() {
+    let profile = after(vec![
+        (0, product_view("mug", "kitchen", Some(20_000))),
+        (0, product_view("sofa", "living", None)),
+        (0, product_view("lamp", "living", None)),
+    ]);
+    let top = profile.state().top_categories(5);
+    assert_eq!(
+        top.iter()
+            .map(|top| top.category.as_str())
+            .collect::<Vec<_>>(),
+        ["kitchen", "living"]
+    );
+    assert!((top[0].share - 0.6).abs() < 1e-12 && top[0].error.abs() < 1e-12);
+    let features = at(&profile, 3 * DAY_MS);
+    assert_close(&features, Feature::TopCategoryShare, 0.6);
+    assert_close(&features, Feature::CategoryFocus, 0.36 + 0.16);
+    assert_close(&features, Feature::Categories, 2.0);
+}
+
+#[test]
+fn what_the_shop_does_is_no_sign_of_the_shopper() {
+    let profile = after(vec![
+        (0, product_view("mug", "kitchen", None)),
+        (600, Action::Refund(Order::default())),
+        (601, Action::OrderUpdate(Order::default())),
+    ]);
+    let features = at(&profile, 601 * MINUTE_MS);
+    assert_close(&features, Feature::SecondsSinceSeen, 601.0 * 60.0);
+    assert_close(&features, Feature::ActionsTotal, 1.0);
+    assert!(features.get(Feature::Refunds30d).unwrap() > 0.99);
+    assert_eq!(features.get(Feature::SessionActions), None);
+}
