@@ -1,0 +1,97 @@
+//! The folder of checkpoints: for each partition the newest, the one before it, and drafts.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use crate::{Checkpoint, CheckpointError, Draft, error::io_error};
+
+/// The checkpoints of one instance, in one folder.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    folder: PathBuf,
+}
+
+impl Checkpoints {
+    /// Opens `folder`, makes it if it is not there, and removes drafts that a killed process left behind.
+    pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
+        fs::create_dir_all(folder).map_err(io_error("create", folder))?;
+        for entry in fs::read_dir(folder).map_err(io_error("list", folder))? {
+            let path = entry.map_err(io_error("list", folder))?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "draft")
+            {
+                fs::remove_file(&path).map_err(io_error("remove", &path))?;
+            }
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// Begins a checkpoint of `partition`; `rules` is the version of whatever made the entries. A draft that is dropped
+    /// unsealed leaves no trace. Of several drafts of a partition, the one sealed last is the newest checkpoint.
+    pub fn draft(&self, partition: u32, rules: &str) -> Result<Draft, CheckpointError> {
+        Draft::begin(Files::of(&self.folder, partition), rules)
+    }
+
+    /// The checkpoints of `partition` that there are, newest first, each verified whole when it is reached. One that is
+    /// damaged or of another version is an error in its place; going on gives the one before it.
+    pub fn newest_first(
+        &self,
+        partition: u32,
+    ) -> impl Iterator<Item = Result<Checkpoint, CheckpointError>> + use<> {
+        let files = Files::of(&self.folder, partition);
+        [files.newest, files.previous]
+            .into_iter()
+            .filter_map(|path| match Checkpoint::open(&path) {
+                Err(CheckpointError::Io { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound =>
+                {
+                    None
+                }
+                found => Some(found),
+            })
+    }
+
+    /// Removes the checkpoints of `partition`.
+    pub fn remove(&self, partition: u32) -> Result<(), CheckpointError> {
+        let files = Files::of(&self.folder, partition);
+        for path in [&files.newest, &files.previous] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(io_error("remove", path)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The files of one partition.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    pub(crate) folder: PathBuf,
+    pub(crate) newest: PathBuf,
+    pub(crate) previous: PathBuf,
+    pub(crate) draft: PathBuf,
+}
+
+impl Files {
+    fn of(folder: &Path, partition: u32) -> Self {
+        /// Keeps drafts apart: one that was given up may still be written when the next begins.
+        static DRAFTS: AtomicU64 = AtomicU64::new(0);
+        let draft = DRAFTS.fetch_add(1, Ordering::Relaxed);
+        let file = |extension| folder.join(format!("partition-{partition:05}.{extension}"));
+        Self {
+            folder: folder.to_owned(),
+            newest: file("checkpoint"),
+            previous: file("previous"),
+            draft: folder.join(format!("partition-{partition:05}.{draft}.draft")),
+        }
+    }
+}

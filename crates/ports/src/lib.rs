@@ -1,0 +1,29 @@
+//! The traits by which the services reach the outside, so that everything above them is one code whichever adapter runs.
+//!
+//! [`Log`] is the log of topics; [`GroupMember`] is one consumer of a group that folds its partitions with exactly-once
+//! effect. [`memory::MemoryLog`] is a complete implementation in memory that can be told to fail. [`conformance`] is the
+//! suite that every implementation must pass: memory, embedded and Kafka alike. Logs that live in this process share how
+//! consumer groups work ([`groups`], [`member`]) and how partitions are followed ([`tail`]).
+//!
+//! [`ProfileTable`] is where processor and scoring meet: the profiles in memory.
+//!
+//! ```text
+//!   ingest ── append (durable when it returns) ──▶ Log ◀── read, follow ── scoring, digest, topics
+//!                                                   ▲
+//!   processor ── GroupMember: next → fold → commit (outputs, profiles, offsets: all or nothing)
+//! ```
+
+pub mod conformance;
+pub mod groups;
+mod log;
+pub mod member;
+pub mod memory;
+mod partition;
+mod profile_table;
+pub mod tail;
+mod topics;
+
+pub use log::*;
+pub use partition::{murmur2, partition_for, shopper_key};
+pub use profile_table::ProfileTable;
+pub use topics::{ACTIONS, ARTEFACTS, DEAD_LETTERS, DECISIONS, PROFILES, foretide_topics};

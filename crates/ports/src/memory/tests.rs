@@ -1,0 +1,135 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::conformance::Harness;
+
+/// Two days, longer than any retention of the suite.
+const LONG_MS: i64 = 2 * 24 * 60 * 60 * 1000;
+
+struct MemoryHarness {
+    log: MemoryLog,
+    now: Arc<AtomicI64>,
+}
+
+impl MemoryHarness {
+    fn new() -> Self {
+        let now = Arc::new(AtomicI64::new(1_700_000_000_000));
+        let read = Arc::clone(&now);
+        let log = MemoryLog::new(Arc::new(move || EpochMs(read.load(Ordering::Relaxed))));
+        Self { log, now }
+    }
+}
+
+#[async_trait]
+impl Harness for MemoryHarness {
+    async fn open(&self, _: &str) -> Arc<dyn Log> {
+        Arc::new(self.log.clone())
+    }
+
+    async fn set_away(&self, away: bool) -> bool {
+        self.log.faults().set_away(away);
+        true
+    }
+
+    async fn set_full(&self, full: bool) -> bool {
+        self.log.faults().set_full(full);
+        true
+    }
+
+    async fn fail_next_commit(&self, takes_effect: bool) -> bool {
+        self.log.faults().fail_next_commit(takes_effect);
+        true
+    }
+
+    async fn compact(&self) -> bool {
+        self.log.compact();
+        true
+    }
+
+    async fn expire(&self) -> bool {
+        self.now.fetch_add(LONG_MS, Ordering::Relaxed);
+        self.log.expire();
+        true
+    }
+}
+
+crate::conformance::suite!(MemoryHarness::new());
+
+mod faults {
+    use super::*;
+    use crate::{Cleanup, Record};
+
+    const SPEC: TopicSpec = TopicSpec {
+        name: "t",
+        partitions: 1,
+        cleanup: Cleanup::Delete { retention_ms: 1000 },
+    };
+
+    fn new(value: &'static str) -> NewRecord {
+        let at = TopicPartition {
+            topic: "t",
+            partition: 0,
+        };
+        NewRecord {
+            at,
+            key: "k".into(),
+            value: Some(value.into()),
+        }
+    }
+
+    async fn held(log: &MemoryLog) -> Vec<Record> {
+        let mut reader = log.reader("t", &[(0, 0)]).await.unwrap();
+        reader
+            .next(std::time::Duration::ZERO)
+            .await
+            .unwrap()
+            .unwrap()
+            .records
+    }
+
+    #[tokio::test]
+    async fn an_append_fails_with_or_without_being_stored() {
+        let log = MemoryHarness::new().log;
+        log.declare(&[SPEC]).await.unwrap();
+        log.faults().fail_next_appends(1, false);
+        log.faults().fail_next_appends(1, true);
+        assert!(matches!(
+            log.append(vec![new("lost")]).await,
+            Err(LogError::Away(_))
+        ));
+        assert!(matches!(
+            log.append(vec![new("stored")]).await,
+            Err(LogError::Away(_))
+        ));
+        log.append(vec![new("taken")]).await.unwrap();
+        let values: Vec<_> = held(&log)
+            .await
+            .into_iter()
+            .filter_map(|r| r.value)
+            .collect();
+        assert_eq!(values, ["stored", "taken"]);
+    }
+
+    #[tokio::test]
+    async fn a_tombstone_past_its_retention_goes_with_the_next_compaction() {
+        let harness = MemoryHarness::new();
+        let log = &harness.log;
+        let cleanup = Cleanup::Compact {
+            delete_retention_ms: 1000,
+        };
+        log.declare(&[TopicSpec { cleanup, ..SPEC }]).await.unwrap();
+        let tombstone = NewRecord {
+            value: None,
+            ..new("")
+        };
+        log.append(vec![new("1"), tombstone]).await.unwrap();
+        log.compact();
+        assert_eq!(held(log).await.len(), 1);
+        harness.now.fetch_add(1001, Ordering::Relaxed);
+        log.compact();
+        assert!(held(log).await.is_empty());
+        assert_eq!(log.end_offsets("t").await.unwrap(), [2]);
+    }
+}
