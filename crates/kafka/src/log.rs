@@ -1,0 +1,223 @@
+//! The log: what the services call.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use foretide_ports::{
+    GroupMember, Log, LogError, NewRecord, Reader, TopicName, TopicPartition, TopicSpec, TopicStats,
+};
+use parking_lot::RwLock;
+use rdkafka::producer::Producer as _;
+
+use crate::{
+    append::{self, Producer},
+    blocking::{DroppedOutside, outside},
+    config::KafkaOptions,
+    member::KafkaMember,
+    queries::{self, Asker},
+    reader::{KafkaReader, Start},
+    topics,
+};
+
+/// The largest record, key and value together, that is taken.
+pub const MAX_RECORD_BYTES: usize = 2 << 20;
+
+/// How long a health check may take; it has to answer within two seconds.
+const HEALTH_PATIENCE: Duration = Duration::from_millis(1_500);
+/// The group that readers name; they never join it.
+const READERS: &str = "foretide.readers";
+
+/// The log on a Kafka cluster. Clones share their connections.
+#[derive(Clone)]
+pub struct KafkaLog {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: KafkaOptions,
+    producer: Arc<DroppedOutside<Producer>>,
+    asker: Arc<DroppedOutside<Asker>>,
+    /// The partition counts of the topics met so far.
+    counts: RwLock<HashMap<String, u32>>,
+    /// What was declared, and how many copies in sync each topic needs to take a record.
+    declared: RwLock<Vec<(TopicSpec, usize)>>,
+}
+
+impl Inner {
+    /// The names of the declared topics, with the number of copies that each needs in sync.
+    fn declared_topics(&self) -> Vec<(String, usize)> {
+        self.declared
+            .read()
+            .iter()
+            .map(|(spec, min)| (spec.name.to_owned(), *min))
+            .collect()
+    }
+}
+
+impl KafkaLog {
+    /// Sets up the clients. Connections are made in the background: that the brokers are there shows in the first call.
+    /// [`LogError::Unusable`] for settings that librdkafka does not know or that would break a guarantee.
+    pub fn connect(options: KafkaOptions) -> Result<Self, LogError> {
+        options.check()?;
+        let producer = Arc::new(DroppedOutside::new(append::producer(&options.producer())?));
+        let asker = Arc::new(DroppedOutside::new(Asker::new(&options)?));
+        let (counts, declared) = (RwLock::default(), RwLock::default());
+        Ok(Self {
+            inner: Arc::new(Inner {
+                options,
+                producer,
+                asker,
+                counts,
+                declared,
+            }),
+        })
+    }
+
+    /// The number of partitions of `topic`, asked once.
+    async fn count(&self, topic: &str) -> Result<u32, LogError> {
+        if let Some(count) = self.inner.counts.read().get(topic) {
+            return Ok(*count);
+        }
+        let (asker, name) = (Arc::clone(&self.inner.asker), topic.to_owned());
+        let count = outside("topic", move || asker.partition_count(&name)).await?;
+        self.inner.counts.write().insert(topic.to_owned(), count);
+        Ok(count)
+    }
+
+    /// Refuses records that no retry would store.
+    async fn check(&self, records: &[NewRecord]) -> Result<(), LogError> {
+        let mut known: Option<(TopicName, u32)> = None;
+        for NewRecord {
+            at: TopicPartition { topic, partition },
+            key,
+            value,
+        } in records
+        {
+            let count = match known {
+                Some((name, count)) if name == *topic => count,
+                _ => self.count(topic).await?,
+            };
+            known = Some((topic, count));
+            if *partition >= count {
+                let problem = format!("it has no partition {partition}, only {count} from 0");
+                return Err(LogError::Topic {
+                    topic: (*topic).to_owned(),
+                    problem,
+                });
+            }
+            let bytes = key.len() + value.as_ref().map_or(0, bytes::Bytes::len);
+            if bytes > MAX_RECORD_BYTES {
+                return Err(LogError::TooLarge {
+                    bytes,
+                    limit: MAX_RECORD_BYTES,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Log for KafkaLog {
+    async fn declare(&self, topics: &[TopicSpec]) -> Result<(), LogError> {
+        let in_sync = topics::declare(self.inner.options.clone(), topics.to_vec()).await?;
+        let mut counts = self.inner.counts.write();
+        let mut declared = self.inner.declared.write();
+        for spec in topics {
+            counts.insert(spec.name.to_owned(), spec.partitions);
+            declared.retain(|(known, _)| known.name != spec.name);
+            declared.push((*spec, in_sync.get(spec.name).copied().unwrap_or(1)));
+        }
+        Ok(())
+    }
+
+    async fn append(&self, records: Vec<NewRecord>) -> Result<Vec<u64>, LogError> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.check(&records).await?;
+        append::append(&self.inner.producer, records).await
+    }
+
+    async fn end_offsets(&self, topic: TopicName) -> Result<Vec<u64>, LogError> {
+        let count = self.count(topic).await?;
+        let asker = Arc::clone(&self.inner.asker);
+        outside("ends", move || asker.decided_ends(topic, count)).await
+    }
+
+    async fn reader(
+        &self,
+        topic: TopicName,
+        positions: &[(u32, u64)],
+    ) -> Result<Box<dyn Reader>, LogError> {
+        let asker = Arc::clone(&self.inner.asker);
+        let config = self.inner.options.reader(READERS);
+        let positions = positions.to_vec();
+        let reader = outside("reader", move || {
+            let readable = asker.readable_ends(topic, positions.iter().map(|(p, _)| *p))?;
+            let start = |((partition, position), readable)| Start {
+                partition,
+                position,
+                readable,
+            };
+            let starts: Vec<_> = positions.into_iter().zip(readable).map(start).collect();
+            KafkaReader::start(&config, topic, &starts)
+        });
+        Ok(Box::new(reader.await?))
+    }
+
+    async fn committed(&self, group: &str, topic: TopicName) -> Result<Vec<Option<u64>>, LogError> {
+        let count = self.count(topic).await?;
+        let (options, group) = (self.inner.options.clone(), group.to_owned());
+        outside("committed", move || {
+            queries::committed(&options, &group, topic, count)
+        })
+        .await
+    }
+
+    async fn join(
+        &self,
+        group: &str,
+        topic: TopicName,
+        member: &str,
+    ) -> Result<Box<dyn GroupMember>, LogError> {
+        Ok(Box::new(
+            KafkaMember::join(&self.inner.options, group, topic, member).await?,
+        ))
+    }
+
+    async fn health(&self) -> Result<(), LogError> {
+        let producer = Arc::clone(&self.inner.producer);
+        let topics = self.inner.declared_topics();
+        outside("health", move || {
+            queries::health(producer.client(), &topics, HEALTH_PATIENCE)
+        })
+        .await
+    }
+
+    async fn stats(&self) -> Result<Vec<TopicStats>, LogError> {
+        let specs: Vec<_> = self
+            .inner
+            .declared
+            .read()
+            .iter()
+            .map(|(spec, _)| *spec)
+            .collect();
+        let asker = Arc::clone(&self.inner.asker);
+        outside("stats", move || {
+            let stats = |spec: &TopicSpec| {
+                let records = asker.span(spec.name, spec.partitions)?;
+                // Kafka keeps no count of bytes that librdkafka could ask for.
+                let (topic, partitions) = (spec.name, spec.partitions);
+                Ok(TopicStats {
+                    topic,
+                    partitions,
+                    records,
+                    bytes: None,
+                })
+            };
+            specs.iter().map(stats).collect()
+        })
+        .await
+    }
+}

@@ -1,0 +1,171 @@
+//! A member's transactions. Every function here blocks and is called on a thread of its own.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use foretide_ports::{LogError, NewRecord, TopicName};
+use rdkafka::{
+    TopicPartitionList,
+    consumer::ConsumerGroupMetadata,
+    error::{KafkaError, RDKafkaErrorCode},
+    producer::Producer as _,
+};
+use tracing::warn;
+
+use crate::{
+    append::{self, Producer},
+    errors, queries,
+};
+
+/// How long joining tries to reach the brokers.
+const JOIN_PATIENCE: Duration = Duration::from_secs(15);
+/// How long one step of a transaction may take: as long as the broker keeps it open.
+const STEP_PATIENCE: Duration = Duration::from_secs(10);
+/// How soon an abandoned join is noticed.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// Why a commit did not come true, or may not have.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Somebody else owns the partitions. Nothing was committed. `for_good`: this producer can commit nothing any more.
+    Fenced {
+        /// [`LogError::Fenced`].
+        error: LogError,
+        /// Whether its transactional id was taken over.
+        for_good: bool,
+    },
+    /// It was not committed, or it is not known whether it was.
+    Failed(LogError),
+}
+
+impl From<LogError> for Refused {
+    fn from(error: LogError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Takes over the transactional id: locks out its former user and ends that one's transaction.
+pub(super) fn initialise(producer: &Producer, stopped: &AtomicBool) -> Result<(), LogError> {
+    let deadline = Instant::now() + JOIN_PATIENCE;
+    loop {
+        // librdkafka goes on where it was when the time-out cut it short.
+        let error = match producer.init_transactions(SLICE) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let may_pass = matches!(&error, KafkaError::Transaction(error) if error.is_retriable());
+        if !may_pass || Instant::now() > deadline || stopped.load(Ordering::Relaxed) {
+            return Err(match errors::log_error("joining", &error) {
+                // Somebody joined under the same name at the same moment: try again.
+                LogError::Fenced(said) => LogError::Away(said),
+                other => other,
+            });
+        }
+    }
+}
+
+/// Writes `outputs` and moves the group to `offsets`, all or nothing, if the group is still in `generation`.
+pub(super) fn commit(
+    producer: &Producer,
+    outputs: Vec<NewRecord>,
+    topic: TopicName,
+    offsets: &[(u32, u64)],
+    generation: &ConsumerGroupMetadata,
+) -> Result<(), Refused> {
+    let list = positions(topic, offsets).map_err(Refused::Failed)?;
+    producer
+        .begin_transaction()
+        .map_err(|error| lost(producer, "beginning", &error))?;
+    if !outputs.is_empty()
+        && let Err(error) = append::append_blocking(producer, outputs)
+    {
+        return Err(abort(producer, error));
+    }
+    if list.count() > 0
+        && let Err(error) =
+            retried(|| producer.send_offsets_to_transaction(&list, generation, STEP_PATIENCE))
+    {
+        return Err(abort(
+            producer,
+            errors::log_error("committing offsets", &error),
+        ));
+    }
+    match retried(|| producer.commit_transaction(STEP_PATIENCE)) {
+        Ok(()) => Ok(()),
+        Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => {
+            let error = KafkaError::Transaction(error);
+            Err(abort(producer, errors::log_error("committing", &error)))
+        }
+        Err(error) => Err(lost(producer, "committing", &error)),
+    }
+}
+
+fn positions(topic: TopicName, offsets: &[(u32, u64)]) -> Result<TopicPartitionList, LogError> {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in offsets {
+        queries::add(&mut list, topic, *partition, queries::at(*offset))?;
+    }
+    Ok(list)
+}
+
+/// Tries a step again while librdkafka says that it may go well, for as long as a transaction may stay open.
+fn retried(mut step: impl FnMut() -> Result<(), KafkaError>) -> Result<(), KafkaError> {
+    let deadline = Instant::now() + STEP_PATIENCE;
+    loop {
+        match step() {
+            Err(KafkaError::Transaction(error))
+                if error.is_retriable() && Instant::now() < deadline => {}
+            done => return done,
+        }
+    }
+}
+
+/// Takes the transaction back because of `error`.
+fn abort(producer: &Producer, error: LogError) -> Refused {
+    if let Some(fenced) = fenced_for_good(producer, &error) {
+        return fenced;
+    }
+    if let Err(trouble) = retried(|| producer.abort_transaction(STEP_PATIENCE)) {
+        warn!(%error, %trouble, "a transaction could not be aborted; the broker will");
+        // Never asked to be committed, it will not be; but this producer cannot go on.
+        return match (fenced_for_good(producer, &error), error) {
+            (Some(fenced), _) => fenced,
+            (None, LogError::Fenced(said)) => Refused::Fenced {
+                error: LogError::Fenced(said),
+                for_good: true,
+            },
+            (None, error) => Refused::Failed(error),
+        };
+    }
+    match error {
+        LogError::Fenced(_) => Refused::Fenced {
+            error,
+            for_good: false,
+        },
+        error => Refused::Failed(error),
+    }
+}
+
+/// An error after which it is not known whether the transaction was committed, unless its id was taken over: the new
+/// user has then ended it.
+fn lost(producer: &Producer, what: &str, error: &KafkaError) -> Refused {
+    let error = errors::log_error(what, error);
+    fenced_for_good(producer, &error).unwrap_or(Refused::Failed(error))
+}
+
+/// If the producer is of no more use because another one has its id.
+fn fenced_for_good(producer: &Producer, error: &LogError) -> Option<Refused> {
+    let (code, said) = producer.client().fatal_error()?;
+    Some(
+        if errors::is_fencing(code) || code == RDKafkaErrorCode::Fenced {
+            Refused::Fenced {
+                error: LogError::Fenced(said),
+                for_good: true,
+            }
+        } else {
+            Refused::Failed(LogError::Away(format!("{error}; {said}")))
+        },
+    )
+}
