@@ -1,0 +1,209 @@
+//! `foretide import`: sends a historical file through the same door as everything else, and says what became of it.
+//!
+//! ```text
+//!   file ─ lines ─ reader ─▶ rows ─ by shopper ─▶ lanes ─ batches, one at a time ─▶ POST ─▶ receipts ─▶ summary
+//!                                                               ▲   until answered │            fates ──┘
+//!                                                               └──────────────────┘
+//! ```
+
+mod backoff;
+mod csv_line;
+mod fates;
+mod ids;
+mod json_lines;
+mod lanes;
+mod lines;
+mod progress;
+mod read;
+mod rees46;
+mod retentioneering;
+mod row;
+mod sender;
+mod summary;
+mod tally;
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::{Context as _, anyhow};
+use clap::{Args, ValueEnum};
+use foretide_events::Currency;
+use foretide_runtime::Secret;
+use reqwest::Url;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use self::{
+    fates::FatesClient,
+    json_lines::JsonLines,
+    lanes::Lanes,
+    lines::Lines,
+    progress::Progress,
+    rees46::Rees46,
+    retentioneering::Retentioneering,
+    row::Reader,
+    sender::Sender,
+    summary::Summary,
+    tally::Tally,
+};
+use crate::output::Output;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  # A real clickstream into a server on this machine
+  foretide import --format rees46 2019-Oct.csv.gz --to http://127.0.0.1:8080 --write-key KEY --admin-key ADMIN
+
+  # Segment calls, one JSON object a line, with the summary for a script
+  foretide import --format segment calls.ndjson --to http://127.0.0.1:8080 --write-key KEY --admin-key ADMIN --json
+
+Importing a file again, after a crash or by mistake, changes nothing: ids are made from what a row says and how many
+equal rows came before it. Each shopper's events stay in the order of the file, so a file should be ordered by time.";
+
+/// Sends a historical file to a running server
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// What the file holds
+    #[arg(long, env = "FORETIDE_IMPORT_FORMAT", value_enum)]
+    format: Format,
+
+    /// The file, plain or gzip
+    file: PathBuf,
+
+    /// The server's public address
+    #[arg(long, env = "FORETIDE_TO", value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = server_url)]
+    to: Url,
+
+    /// The server's write key
+    #[arg(long, env = "FORETIDE_WRITE_KEY", value_name = "KEY", hide_env_values = true)]
+    write_key: Secret,
+
+    /// The server's admin key; without it the fates of the events stay unknown
+    #[arg(long, env = "FORETIDE_ADMIN_KEY", value_name = "KEY", hide_env_values = true)]
+    admin_key: Option<Secret>,
+
+    /// The currency of prices that come without one (rees46)
+    #[arg(long, env = "FORETIDE_CURRENCY", value_name = "CODE", default_value = "EUR", value_parser = currency)]
+    currency: Currency,
+
+    /// Events in one request
+    #[arg(long, env = "FORETIDE_IMPORT_BATCH", value_name = "N", default_value_t = 500,
+        value_parser = clap::value_parser!(u16).range(1..=2500))]
+    batch: u16,
+
+    /// Requests under way at once; each shopper's events travel in one lane
+    #[arg(long, env = "FORETIDE_IMPORT_LANES", value_name = "N", default_value_t = 8,
+        value_parser = clap::value_parser!(u16).range(1..=256))]
+    lanes: u16,
+}
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// The REES46 clickstream: CSV with event_time, event_type, product_id, …, user_session
+    Rees46,
+    /// The Retentioneering click log: CSV with user_id, session_id, event, timestamp
+    Retentioneering,
+    /// Segment calls, one JSON object a line
+    Segment,
+    /// Native actions, one JSON object a line
+    Ndjson,
+}
+
+impl Format {
+    fn reader(self, currency: Currency) -> Box<dyn Reader> {
+        match self {
+            Self::Rees46 => Box::new(Rees46::new(currency)),
+            Self::Retentioneering => Box::new(Retentioneering::new()),
+            Self::Segment => Box::new(JsonLines::segment()),
+            Self::Ndjson => Box::new(JsonLines::native()),
+        }
+    }
+
+    /// The route that takes it, and the member of the body that lists the items.
+    fn route(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Segment => ("v1/import", "batch"),
+            _ => ("v1/actions", "actions"),
+        }
+    }
+}
+
+/// Runs the command until the summary is out.
+///
+/// # Errors
+/// The file or the server cannot be used, Ctrl-C was pressed, or the sums of the summary do not hold.
+pub(crate) async fn run(args: ImportArgs, output: Output) -> anyhow::Result<()> {
+    let run = Uuid::new_v4().simple().to_string();
+    let source = format!("import:{run}");
+    let progress = Progress::of(&args.file)?;
+    let tally = Arc::new(Tally::new({
+        let progress = progress.clone();
+        move |text| progress.say(&text)
+    }));
+
+    let outcome = tokio::select! {
+        outcome = import(&args, &run, &source, &tally, &progress) => outcome,
+        () = progress.follow(&tally) => Ok(None),
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted.context("listening for Ctrl-C")?;
+            Err(anyhow!("stopped; what was accepted is safe, and importing the file again will add what is missing"))
+        }
+    };
+    progress.finish();
+    let fates = outcome?;
+
+    let totals = tally.totals();
+    let summary = Summary::new(source, &totals, fates);
+    output.answer(&summary, || summary.to_string())?;
+    if fates.is_none() {
+        output.note("the fates are unknown: they are read with the admin key (--admin-key)");
+    }
+    Ok(summary.check(totals.retries)?)
+}
+
+async fn import(
+    args: &ImportArgs,
+    run: &str,
+    source: &str,
+    tally: &Arc<Tally>,
+    progress: &Progress,
+) -> anyhow::Result<Option<fates::Fates>> {
+    let (path, member) = args.format.route();
+    // The write key goes to the server and nowhere else.
+    let sender = Sender::new(&args.to, path, member, args.write_key.expose(), run)?;
+    let lines = Lines::open(&args.file, progress.read_bytes.clone())?;
+    let reader = args.format.reader(args.currency);
+
+    let (lanes, sending) = Lanes::open(args.lanes.into(), args.batch.into(), &sender, tally);
+    let reading = tokio::task::spawn_blocking({
+        let tally = tally.clone();
+        move || read::into_lanes(lines, reader, &lanes, &tally)
+    });
+    all_answered(sending).await?;
+    reading.await?.with_context(|| format!("reading {}", args.file.display()))?;
+
+    // So does the admin key.
+    let Some(admin_key) = &args.admin_key else { return Ok(None) };
+    progress.waiting(tally);
+    FatesClient::new(&args.to, source, admin_key.expose())?.settled().await.map(Some)
+}
+
+/// Waits for all lanes; the first that fails ends the others.
+async fn all_answered(mut sending: JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+    while let Some(lane) = sending.join_next().await {
+        lane??;
+    }
+    Ok(())
+}
+
+fn currency(text: &str) -> Result<Currency, String> {
+    text.parse().map_err(|error: foretide_events::MoneyError| error.to_string())
+}
+
+/// Takes the address of a server, with or without a path, so that joining a route to it keeps the path.
+fn server_url(text: &str) -> Result<Url, String> {
+    let url: Url = format!("{}/", text.trim_end_matches('/')).parse().map_err(|error| format!("{error}"))?;
+    match url.scheme() {
+        "http" => Ok(url),
+        other => Err(format!("{other} is not spoken here: use http, through a local proxy or tunnel if need be")),
+    }
+}

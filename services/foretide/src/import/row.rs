@@ -1,0 +1,59 @@
+//! What a reader makes of one row of a file.
+
+use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A row as an item of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// A hash of the shopper's id: rows with the same travel in the same lane.
+    pub(crate) shopper: u64,
+    /// The item, JSON.
+    pub(crate) item: String,
+}
+
+impl Row {
+    /// `item` of the shopper that the file names `shopper`.
+    pub(crate) fn new(shopper: &str, item: &Value) -> Self {
+        Self { shopper: xxh3_64(shopper.as_bytes()), item: item.to_string() }
+    }
+}
+
+/// Why a row is not sent. The reasons are named as ingest names its own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+pub(crate) struct Unusable {
+    /// Its stable name.
+    pub(crate) reason: &'static str,
+    /// What is wrong, for people.
+    pub(crate) cause: String,
+}
+
+impl Unusable {
+    /// The row is not of the file's format.
+    pub(crate) fn unreadable(cause: impl Into<String>) -> Self {
+        Self { reason: "unreadable_row", cause: cause.into() }
+    }
+
+    /// The row lacks `field`.
+    pub(crate) fn missing(field: &str) -> Self {
+        Self { reason: "missing_field", cause: format!("{field} is missing") }
+    }
+
+    /// The row is over a limit.
+    pub(crate) fn too_large(cause: impl Into<String>) -> Self {
+        Self { reason: "too_large", cause: cause.into() }
+    }
+}
+
+/// Turns the lines of a file into rows.
+pub(crate) trait Reader: Send {
+    /// Takes the first line of the file. `true` if it was a heading, `false` if it is a row like the others.
+    ///
+    /// # Errors
+    /// The line is not how a file of this format begins.
+    fn begin(&mut self, first: &str) -> anyhow::Result<bool>;
+
+    /// Reads a line.
+    fn row(&mut self, line: &str) -> Result<Row, Unusable>;
+}

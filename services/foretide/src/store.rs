@@ -1,0 +1,141 @@
+//! Where data lives: the data directory, and which log. What `serve`, `digest` and `topics` have in common.
+
+use std::{
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use foretide_embedded::{EmbeddedLog, EmbeddedOptions};
+use foretide_events::EpochMs;
+use foretide_kafka::{KafkaLog, KafkaOptions};
+use foretide_ports::Log;
+use foretide_runtime::SharedClock;
+
+/// Where data lives.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Storage")]
+pub(crate) struct StoreArgs {
+    /// Directory of everything this instance keeps; made if it is not there
+    #[arg(long, env = "FORETIDE_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+
+    /// The log: `embedded`, `embedded:DIR`, or `kafka:HOST:PORT[,HOST:PORT…]`; embedded means DATA_DIR/log
+    #[arg(long, env = "FORETIDE_LOG", value_name = "LOG", default_value = "embedded")]
+    pub(crate) log: LogChoice,
+
+    /// Partitions of the topics keyed by shopper; a log keeps the number it was made with
+    #[arg(long, env = "FORETIDE_PARTITIONS", value_name = "N", default_value_t = 8,
+        value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) partitions: u32,
+
+    /// The key of the pseudonyms, base64 of 32 random bytes; made as DATA_DIR/pseudonym.key with the embedded log, must be
+    /// given with Kafka
+    #[arg(long, env = "FORETIDE_PSEUDONYM_KEY_FILE", value_name = "FILE")]
+    pub(crate) pseudonym_key_file: Option<PathBuf>,
+}
+
+/// Which log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LogChoice {
+    /// In a directory, by default inside the data directory.
+    Embedded(Option<PathBuf>),
+    /// On Kafka brokers.
+    Kafka(String),
+}
+
+impl FromStr for LogChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
+        let is_broker = |broker: &str| {
+            broker.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        };
+        match (kind, rest) {
+            ("embedded", "") => Ok(Self::Embedded(None)),
+            ("embedded", dir) => Ok(Self::Embedded(Some(dir.into()))),
+            ("kafka", brokers) if brokers.split(',').all(is_broker) => Ok(Self::Kafka(brokers.to_owned())),
+            ("kafka", _) => Err("brokers are written kafka:HOST:PORT, several with commas between".to_owned()),
+            _ => Err("a log is embedded, embedded:DIR or kafka:HOST:PORT".to_owned()),
+        }
+    }
+}
+
+impl StoreArgs {
+    /// Whether the log is shared with other hosts.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.log, LogChoice::Kafka(_))
+    }
+
+    /// Makes the data directory, readable by its owner alone.
+    pub(crate) fn make_data_dir(&self) -> anyhow::Result<()> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.data_dir)
+            .with_context(|| format!("making the data directory {} (--data-dir)", self.data_dir.display()))
+    }
+
+    /// Opens the log. `instance` names this process among those that use it.
+    pub(crate) fn open_log(&self, instance: &str, clock: &SharedClock) -> anyhow::Result<Arc<dyn Log>> {
+        match &self.log {
+            LogChoice::Embedded(dir) => {
+                let dir = dir.clone().unwrap_or_else(|| self.data_dir.join("log"));
+                open_embedded(&dir, clock.clone())
+            }
+            LogChoice::Kafka(brokers) => {
+                let options = KafkaOptions {
+                    brokers: brokers.clone(),
+                    instance: instance.to_owned(),
+                    settings: Vec::new(),
+                };
+                let log = KafkaLog::connect(options)
+                    .with_context(|| format!("connecting to the brokers {brokers} (--log)"))?;
+                Ok(Arc::new(log))
+            }
+        }
+    }
+
+    /// Opens the log to read it only: an embedded one must be there already.
+    pub(crate) fn open_existing_log(&self, instance: &str, clock: &SharedClock) -> anyhow::Result<Arc<dyn Log>> {
+        if let LogChoice::Embedded(dir) = &self.log {
+            let dir = dir.clone().unwrap_or_else(|| self.data_dir.join("log"));
+            if !dir.is_dir() {
+                bail!("there is no log at {} (--data-dir, --log)", dir.display());
+            }
+        }
+        self.open_log(instance, clock)
+    }
+}
+
+fn open_embedded(dir: &Path, clock: SharedClock) -> anyhow::Result<Arc<dyn Log>> {
+    let now = Arc::new(move || EpochMs(clock.now_ms()));
+    let log = EmbeddedLog::open(dir, EmbeddedOptions::default(), now)
+        .with_context(|| format!("opening the log at {}", dir.display()))?;
+    Ok(Arc::new(log))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_chosen_by_its_kind_and_place() {
+        for (text, choice) in [
+            ("embedded", LogChoice::Embedded(None)),
+            ("embedded:/var/log:odd", LogChoice::Embedded(Some("/var/log:odd".into()))),
+            ("kafka:127.0.0.1:9092", LogChoice::Kafka("127.0.0.1:9092".to_owned())),
+            ("kafka:a:1,b:2", LogChoice::Kafka("a:1,b:2".to_owned())),
+        ] {
+            assert_eq!(text.parse(), Ok(choice), "{text}");
+        }
+        for text in ["", "kafka", "kafka:", "kafka:host", "kafka:host:port", "kafka:a:1,", "redis:a:1"] {
+            assert!(text.parse::<LogChoice>().is_err(), "{text}");
+        }
+    }
+}

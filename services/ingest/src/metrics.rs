@@ -1,0 +1,21 @@
+//! What ingest counts.
+
+use foretide_runtime::metrics::{COUNTS, SECONDS};
+
+foretide_runtime::metrics! {
+    /// What ingest counts. Receipts are counted when they are answered, not when they are made.
+    pub struct IngestMetrics {
+        /// Receipts answered, by outcome and, for rejected events, reason.
+        pub receipts: IntCounterVec = "foretide_ingest_receipts_total" by ["outcome", "reason"],
+        /// Requests refused as a whole, by code of the problem.
+        pub refusals: IntCounterVec = "foretide_ingest_refusals_total" by ["code"],
+        /// Ids made for events that came without one: retries of such events cannot be told apart.
+        pub ids_made: IntCounter = "foretide_ingest_ids_made_total",
+        /// Events in one request.
+        pub batch_events: Histogram = "foretide_ingest_batch_events" in COUNTS,
+        /// Time until the log held the events of one request durably, in seconds.
+        pub append: Histogram = "foretide_ingest_append_seconds" in SECONDS,
+        /// Appends that failed, by cause.
+        pub append_failures: IntCounterVec = "foretide_ingest_append_failures_total" by ["cause"],
+    }
+}

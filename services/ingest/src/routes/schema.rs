@@ -1,0 +1,36 @@
+//! `GET /v1/schema/actions`
+
+use std::sync::LazyLock;
+
+use axum::{
+    http::header,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use foretide_events::actions_schema;
+
+static SCHEMA: LazyLock<Bytes> = LazyLock::new(|| format!("{:#}", actions_schema()).into());
+
+/// The JSON Schema (2020-12) of what `POST /v1/actions` takes. Needs no key.
+pub(super) async fn get() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/schema+json"),
+        (header::CACHE_CONTROL, "public, max-age=3600"),
+    ];
+    (headers, SCHEMA.clone()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Shop;
+
+    #[tokio::test]
+    async fn anyone_may_read_the_schema() {
+        let answer = Shop::open().await.get("/v1/schema/actions").await;
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (200, "application/schema+json")
+        );
+        assert_eq!(answer.json, foretide_events::actions_schema());
+    }
+}

@@ -1,0 +1,64 @@
+//! What ends the processor, or makes it join its group again.
+
+use foretide_ports::{LogError, TopicName};
+
+use crate::published::PublishedError;
+
+/// Why folding cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProcessorError {
+    /// The log refused, or is away.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A record that carries state cannot be read. Going on without it would lose what was folded.
+    #[error("record {offset} of {topic}/{partition} cannot be read: {cause}")]
+    Unreadable {
+        /// Its topic.
+        topic: TopicName,
+        /// Its partition.
+        partition: u32,
+        /// Its offset.
+        offset: u64,
+        /// What is wrong with it.
+        cause: PublishedError,
+    },
+    /// The log ends before what its profiles have applied: records that were acknowledged are gone, or not back yet.
+    #[error(
+        "foretide.actions/{partition} ends at {end}, but its profiles have applied everything up to {applied}: acknowledged \
+         records are missing from the log"
+    )]
+    LogTooShort {
+        /// The partition.
+        partition: u32,
+        /// Where it ends.
+        end: u64,
+        /// What the profiles have applied.
+        applied: u64,
+    },
+    /// A thread that folds has ended in a panic.
+    #[error("a folding thread died")]
+    ThreadDied,
+    /// The system gave no thread.
+    #[error("cannot start a folding thread: {0}")]
+    NoThread(String),
+    /// The process is asked to end.
+    #[error("asked to end")]
+    Stopped,
+}
+
+impl ProcessorError {
+    /// Whether joining the group again and restoring may help.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            // A broker that has just taken over may not show its last records at once.
+            Self::LogTooShort { .. } => true,
+            Self::Log(error) => {
+                matches!(
+                    error,
+                    LogError::Away(_) | LogError::Full(_) | LogError::Fenced(_)
+                )
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The processor: folds every event on the log into the profile of its shopper, exactly once in effect.
+//!
+//! ```text
+//!                    ┌── thread ── decode, fold ──▶ table of profiles ──▶ scoring, in one process
+//!  foretide.actions ─┤            counts of fates
+//!    by partition    └── thread …      │ every publishing interval, if anything changed
+//!                                      ▼
+//!            one commit: dead letters, changed profiles, counts, then the group's offsets
+//!                                      │
+//!                                      └─▶ foretide.profiles ──▶ restore, followers, digest
+//! ```
+//!
+//! # Why every event counts exactly once
+//!
+//! * **One owner.** A partition's records reach one member of the group, in order. A member that lost a partition cannot
+//!   commit anything of it: the log refuses. It then drops all its state, joins again and restores.
+//! * **All or nothing.** What was folded, its counts and the offset up to which it was folded become true in one commit. A
+//!   crash at any moment leaves the state of the last commit, and the records after it are folded again: the fold is
+//!   deterministic, so the result is the same.
+//! * **Positions.** Every profile carries the offset it has applied and refuses an offset that comes again. A partition's
+//!   counts carry theirs, in the same partition of `foretide.profiles` as its profiles: folding goes on from there, even if a
+//!   broker tore the transaction and the group's own offset says otherwise.
+//! * **Restoring.** On assignment, first the group's offsets are asked for, which waits for the former owner's last
+//!   transaction; then the ends of `foretide.profiles` are noted; then everything up to there is read, from a checkpoint
+//!   where one is good. Only what is applied anew is ever published, so never an older profile over a newer one.
+//! * **Every record has one end.** Folded, duplicate or late, counted by source; or it is no event and goes to
+//!   `foretide.dead-letters`, in the same commit, counted apart.
+//!
+//! Where what is: [`Processor`] is the loop; [`published`] is what it writes; [`SourceCounts`] are the counts and applied
+//! positions; [`Follower`] reads along where no processor is; [`digest()`] proves that two runs made the same profiles.
+//!
+//! It never answers a request, and decides nothing about shoppers: that is `foretide-scoring`'s.
+
+mod checkpointing;
+mod config;
+mod counts;
+mod dead_letter;
+mod digest;
+mod error;
+mod fold;
+mod follower;
+mod freshness;
+mod load;
+mod membership;
+mod metrics;
+mod pool;
+mod processor;
+pub mod published;
+mod queue;
+mod reading;
+mod restore;
+mod source_counts;
+mod take_over;
+
+pub use config::ProcessorConfig;
+pub use counts::{Fates, PartitionCounts, SourceCount};
+pub use digest::{DigestReport, digest};
+pub use error::ProcessorError;
+pub use follower::{Follower, FollowerParts};
+pub use metrics::ProcessorMetrics;
+pub use processor::{Processor, ProcessorParts};
+pub use source_counts::{SourceCounts, SourceSummary};
+
+/// The consumer group of processors on `foretide.actions`.
+pub const GROUP: &str = "foretide.processor";

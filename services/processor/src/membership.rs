@@ -1,0 +1,301 @@
+//! One membership of the group, from joining to leaving.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use foretide_events::EpochMs;
+use foretide_ports::{GroupEvent, GroupMember, NewRecord};
+use foretide_runtime::CancellationToken;
+use tokio::time::Instant;
+
+use crate::{
+    Processor, ProcessorError,
+    checkpointing::{Checkpointing, Committed, State},
+    fold::Publication,
+    freshness::{EndsWatch, Freshness},
+    pool::FoldPool,
+    restore::Restorer,
+};
+
+/// How long to wait for records at most before looking around.
+const MAX_WAIT: Duration = Duration::from_millis(100);
+/// A commit does not wait for its time when it would get larger than this, in bytes.
+const MAX_COMMIT_BYTES: usize = 32 * 1024 * 1024;
+/// A member that is given no partition for so long will do without.
+const NOTHING_TO_DO_AFTER: Duration = Duration::from_secs(10);
+
+/// A member at work.
+pub(crate) struct Membership<'a> {
+    processor: &'a Processor,
+    pool: &'a FoldPool,
+    member: &'a mut dyn GroupMember,
+    owned: BTreeSet<u32>,
+    joined_at: Instant,
+    /// When the last commit, or the looking for one, began.
+    committed_at: Instant,
+    /// Whether there may be something to commit.
+    unsettled: bool,
+    checkpointing: Checkpointing,
+    ends: EndsWatch,
+    freshness: Freshness,
+}
+
+impl<'a> Membership<'a> {
+    pub(crate) fn new(
+        processor: &'a Processor,
+        pool: &'a FoldPool,
+        member: &'a mut dyn GroupMember,
+    ) -> Self {
+        let parts = &processor.parts;
+        let checkpointing = Checkpointing {
+            checkpoints: parts.checkpoints.clone(),
+            interval: processor.config.checkpoint_interval(),
+            log: Arc::clone(&parts.log),
+            folder: processor.folder.clone(),
+            clock: Arc::clone(&parts.clock),
+            metrics: parts.metrics.clone(),
+            state: State::new(),
+        };
+        Self {
+            processor,
+            pool,
+            member,
+            owned: BTreeSet::new(),
+            joined_at: Instant::now(),
+            committed_at: Instant::now(),
+            unsettled: false,
+            checkpointing,
+            ends: EndsWatch::start(Arc::clone(&parts.log), Arc::clone(&parts.clock)),
+            freshness: Freshness::new(parts.table.partitions()),
+        }
+    }
+
+    /// Works until the soft signal or an error. Sets `progress` once something was restored.
+    pub(crate) async fn work(
+        mut self,
+        soft: &CancellationToken,
+        progress: &mut bool,
+    ) -> Result<(), ProcessorError> {
+        while !soft.is_cancelled() {
+            match self.member.next(self.wait()).await? {
+                GroupEvent::Assigned(partitions) => {
+                    self.assigned(&partitions, soft).await?;
+                    *progress = true;
+                }
+                GroupEvent::Revoked(partitions) => self.revoked(&partitions).await?,
+                GroupEvent::Lost(partitions) => self.forget(&partitions).await?,
+                GroupEvent::Records(chunk) if self.owned.contains(&chunk.from.partition) => {
+                    self.unsettled |= !chunk.records.is_empty();
+                    self.pool.fold(chunk).await?;
+                }
+                GroupEvent::Records(_) | GroupEvent::Idle => {}
+            }
+            if self.is_commit_due() {
+                self.commit().await?;
+            }
+            self.checkpointing.step(self.owned.len()).await;
+            self.look_around();
+        }
+        self.finish().await
+    }
+
+    /// How long to wait for the log.
+    fn wait(&self) -> Duration {
+        if self.unsettled {
+            self.until_commit().min(MAX_WAIT)
+        } else {
+            MAX_WAIT
+        }
+    }
+
+    fn until_commit(&self) -> Duration {
+        self.processor
+            .config
+            .publish_interval()
+            .saturating_sub(self.committed_at.elapsed())
+    }
+
+    fn is_commit_due(&self) -> bool {
+        let anything = self.unsettled || self.checkpointing.awaits_commit_of().is_some();
+        anything && (self.until_commit().is_zero() || self.pool.pending_bytes() >= MAX_COMMIT_BYTES)
+    }
+
+    async fn assigned(
+        &mut self,
+        partitions: &[u32],
+        soft: &CancellationToken,
+    ) -> Result<(), ProcessorError> {
+        // What other partitions have folded should not wait for the restoring of these.
+        self.commit().await?;
+        self.forget(partitions).await?;
+        self.restore(partitions, soft).await?;
+        self.owned.extend(partitions);
+        self.processor.parts.readiness.ready();
+        Ok(())
+    }
+
+    async fn restore(
+        &mut self,
+        partitions: &[u32],
+        soft: &CancellationToken,
+    ) -> Result<(), ProcessorError> {
+        let began = Instant::now();
+        let parts = &self.processor.parts;
+        let restorer = Restorer {
+            log: &*parts.log,
+            folder: &self.processor.folder,
+            pool: self.pool,
+            checkpoints: parts.checkpoints.as_ref(),
+            now: EpochMs(parts.clock.now_ms()),
+            stop: soft,
+        };
+        let restored = restorer.restore(partitions).await?;
+        self.member.start(&restored.positions).await?;
+        parts.metrics.restore.observe(began.elapsed().as_secs_f64());
+        let used = parts.metrics.checkpoints.with_label_values(&["used"]);
+        used.inc_by(restored.from_checkpoint as u64);
+        tracing::info!(
+            restore.partitions = partitions.len(),
+            restore.from_checkpoint = restored.from_checkpoint,
+            restore.records = restored.records,
+            restore.profiles = parts.table.len(),
+            restore.duration_ms = began.elapsed().as_millis(),
+            "partitions restored"
+        );
+        Ok(())
+    }
+
+    async fn revoked(&mut self, partitions: &[u32]) -> Result<(), ProcessorError> {
+        self.commit().await?;
+        self.forget(partitions).await?;
+        tracing::info!(?partitions, "partitions handed over");
+        Ok(self.member.release(partitions).await?)
+    }
+
+    /// Drops everything about partitions that are no longer owned, or not yet.
+    async fn forget(&mut self, partitions: &[u32]) -> Result<(), ProcessorError> {
+        self.owned
+            .retain(|partition| !partitions.contains(partition));
+        self.checkpointing.forget(partitions);
+        self.pool.forget(partitions).await
+    }
+
+    /// Publishes what has been folded, if anything.
+    async fn commit(&mut self) -> Result<(), ProcessorError> {
+        self.committed_at = Instant::now();
+        // Asked before: whatever is folded after this moment may be missing from what is taken now.
+        let all_folded = self.pool.is_idle();
+        let awaited = self.checkpointing.awaits_commit_of();
+        let publications = self.pool.publish(awaited).await?;
+        self.unsettled = !(all_folded && publications.is_empty());
+        if publications.is_empty() {
+            return Ok(());
+        }
+        let batch = Batch::of(publications);
+        let (records, profiles) = (batch.outputs.len(), batch.profiles);
+        let began = Instant::now();
+        self.member.commit(batch.outputs, &batch.offsets).await?;
+        let metrics = &self.processor.parts.metrics;
+        metrics.commit.observe(began.elapsed().as_secs_f64());
+        metrics.published.observe(profiles as f64);
+        tracing::debug!(
+            commit.partitions = batch.offsets.len(),
+            commit.profiles = profiles,
+            commit.records = records,
+            commit.bytes = batch.bytes,
+            commit.duration_ms = began.elapsed().as_millis(),
+            "committed"
+        );
+        self.checkpointing
+            .committed(&batch.committed, awaited)
+            .await;
+        Ok(())
+    }
+
+    /// Says how fresh the profiles are and how far behind.
+    fn look_around(&mut self) {
+        let parts = &self.processor.parts;
+        let news = self.ends.news();
+        if let Some(ends) = &news {
+            self.freshness.note(ends);
+        }
+        self.freshness
+            .settle(self.owned.iter().copied(), &parts.counts, &parts.table);
+        if news.is_some() {
+            let lag = self
+                .freshness
+                .lag(self.owned.iter().copied(), &parts.counts);
+            parts
+                .metrics
+                .lag
+                .set(i64::try_from(lag).unwrap_or(i64::MAX));
+            parts
+                .metrics
+                .profiles
+                .set(i64::try_from(parts.table.len()).unwrap_or(i64::MAX));
+            parts
+                .metrics
+                .partitions
+                .set(i64::try_from(self.owned.len()).unwrap_or(i64::MAX));
+            if self.owned.is_empty() && self.joined_at.elapsed() >= NOTHING_TO_DO_AFTER {
+                parts.readiness.ready();
+            }
+        }
+    }
+
+    /// The end in peace: what has been folded is committed, and checkpoints make the next start quick.
+    async fn finish(mut self) -> Result<(), ProcessorError> {
+        // Chunks that still wait are folded after the next start.
+        self.pool.hold().await?;
+        self.commit().await?;
+        let owned: Vec<u32> = self.owned.iter().copied().collect();
+        if let Err(error) = self.checkpointing.write_all(owned).await {
+            tracing::warn!(%error, "no checkpoints at the end: the next start will read more of the log");
+        }
+        Ok(())
+    }
+}
+
+/// What is committed together.
+struct Batch {
+    outputs: Vec<NewRecord>,
+    offsets: Vec<(u32, u64)>,
+    committed: Vec<Committed>,
+    profiles: usize,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Puts publications in order: outputs, then profiles, then counts, then the offsets.
+    fn of(publications: Vec<Publication>) -> Self {
+        let mut batch = Self {
+            outputs: Vec::new(),
+            offsets: Vec::new(),
+            committed: Vec::new(),
+            profiles: 0,
+            bytes: 0,
+        };
+        let (mut profiles, mut counts) = (Vec::new(), Vec::new());
+        for publication in publications {
+            let Publication {
+                partition,
+                next_offset,
+                ..
+            } = publication;
+            batch.outputs.extend(publication.dead_letters);
+            batch.profiles += publication.profiles.len();
+            batch.bytes += publication.profile_bytes;
+            profiles.push(publication.profiles);
+            let stored = publication.counts.value.clone().unwrap_or_default();
+            batch.committed.push(Committed {
+                partition,
+                next_offset,
+                counts: stored,
+            });
+            counts.push(publication.counts);
+            batch.offsets.push((partition, next_offset));
+        }
+        batch.outputs.extend(profiles.into_iter().flatten());
+        batch.outputs.extend(counts);
+        batch
+    }
+}

@@ -1,0 +1,31 @@
+//! What the processor shows at `/metrics`.
+
+foretide_runtime::metrics! {
+    /// The processor's metrics.
+    pub struct ProcessorMetrics {
+        /// Events folded, by the fate they met.
+        pub events: IntCounterVec = "foretide_processor_events_total" by ["fate"],
+        /// Records of foretide.actions that are no events and went to foretide.dead-letters, by cause.
+        pub dead_letters: IntCounterVec = "foretide_processor_dead_letters_total" by ["cause"],
+        /// Observations that settled early because their shopper had more than 256 recent ones.
+        pub settled_early: IntCounter = "foretide_processor_settled_early_total",
+        /// Events passed over because their profile had applied them already.
+        pub applied_before: IntCounter = "foretide_processor_applied_before_total",
+        /// Events on the log that are not folded yet, over the partitions owned.
+        pub lag: IntGauge = "foretide_processor_lag_events",
+        /// Profiles held in memory.
+        pub profiles: IntGauge = "foretide_processor_profiles",
+        /// Partitions owned.
+        pub partitions: IntGauge = "foretide_processor_partitions",
+        /// Time to commit one batch of outputs, profiles and offsets, in seconds.
+        pub commit: Histogram = "foretide_processor_commit_seconds" in foretide_runtime::metrics::SECONDS,
+        /// Profiles published in one commit.
+        pub published: Histogram = "foretide_processor_commit_profiles" in foretide_runtime::metrics::COUNTS,
+        /// Times that all state was dropped to join the group again, by cause.
+        pub rejoins: IntCounterVec = "foretide_processor_rejoins_total" by ["cause"],
+        /// Time to restore the partitions of one assignment, in seconds.
+        pub restore: Histogram = "foretide_processor_restore_seconds" in foretide_runtime::metrics::SECONDS,
+        /// Checkpoints, by outcome.
+        pub checkpoints: IntCounterVec = "foretide_processor_checkpoints_total" by ["outcome"],
+    }
+}

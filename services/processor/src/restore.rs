@@ -1,0 +1,175 @@
+//! Getting back the state of partitions: from a checkpoint where one is good, and from `foretide.profiles`.
+
+use foretide_checkpoint::Checkpoints;
+use foretide_events::EpochMs;
+use foretide_ports::{ACTIONS, Cleanup, Log, PROFILES, foretide_topics};
+use foretide_runtime::CancellationToken;
+
+use crate::{
+    GROUP, ProcessorError,
+    fold::Folder,
+    load::{self, Limits},
+    pool::FoldPool,
+    reading::{Reading, Until, at},
+};
+
+/// What is needed to restore partitions.
+pub(crate) struct Restorer<'a> {
+    pub(crate) log: &'a dyn Log,
+    pub(crate) folder: &'a Folder,
+    pub(crate) pool: &'a FoldPool,
+    pub(crate) checkpoints: Option<&'a Checkpoints>,
+    pub(crate) now: EpochMs,
+    pub(crate) stop: &'a CancellationToken,
+}
+
+/// What was restored.
+#[derive(Debug, Default)]
+pub(crate) struct Restored {
+    /// From where on each partition's actions are to be folded.
+    pub(crate) positions: Vec<(u32, u64)>,
+    /// Partitions for which a checkpoint was good.
+    pub(crate) from_checkpoint: usize,
+    /// Records of `foretide.profiles` read.
+    pub(crate) records: u64,
+}
+
+impl Restorer<'_> {
+    /// Restores `partitions`, whose former owner, if any, can no longer commit.
+    pub(crate) async fn restore(&self, partitions: &[u32]) -> Result<Restored, ProcessorError> {
+        // The order matters: asking for the committed offsets waits for the former owner's transaction, so that the ends
+        // noted after that include everything it published.
+        let committed = self.log.committed(GROUP, ACTIONS).await?;
+        let committed: Vec<u64> = committed
+            .into_iter()
+            .map(Option::unwrap_or_default)
+            .collect();
+        let ends = self.log.end_offsets(PROFILES).await?;
+        let begins = self.load(partitions, &committed, &ends).await?;
+        let records = self.take_over(&begins, &ends).await?;
+        let unfit = self.unfit(&begins, &committed);
+        let records = records + self.do_without(&unfit, &ends).await?;
+        let positions = partitions
+            .iter()
+            .map(|p| (*p, self.position(*p, &committed)));
+        let restored = Restored {
+            positions: positions.collect(),
+            from_checkpoint: begins.iter().filter(|(_, begin)| *begin > 0).count() - unfit.len(),
+            records,
+        };
+        self.check_actions(&restored.positions).await?;
+        Ok(restored)
+    }
+
+    /// The partitions whose checkpoint and what follows it on the log do not come to what was committed: the log is not the
+    /// one the checkpoint was taken from.
+    fn unfit(&self, begins: &[(u32, u64)], committed: &[u64]) -> Vec<u32> {
+        let is_unfit = |(partition, begin): &&(u32, u64)| {
+            *begin > 0 && self.applied(*partition) != at(committed, *partition)
+        };
+        begins
+            .iter()
+            .filter(is_unfit)
+            .map(|(partition, _)| *partition)
+            .collect()
+    }
+
+    /// Restores partitions from the log alone. Returns the number of records read.
+    async fn do_without(&self, unfit: &[u32], ends: &[u64]) -> Result<u64, ProcessorError> {
+        if unfit.is_empty() {
+            return Ok(0);
+        }
+        tracing::warn!(partitions = ?unfit, "checkpoints do not fit the log: reading all its profiles");
+        self.pool.forget(unfit).await?;
+        if let Some(checkpoints) = self.checkpoints {
+            unfit
+                .iter()
+                .for_each(|partition| load::remove(checkpoints, *partition));
+        }
+        let begins: Vec<_> = unfit.iter().map(|partition| (*partition, 0)).collect();
+        self.take_over(&begins, ends).await
+    }
+
+    /// Refuses a log of actions that ends before `positions`: what came now would be taken for what was applied.
+    async fn check_actions(&self, positions: &[(u32, u64)]) -> Result<(), ProcessorError> {
+        let ends = self.log.end_offsets(ACTIONS).await?;
+        let too_short = positions
+            .iter()
+            .find(|(partition, applied)| *applied > at(&ends, *partition));
+        too_short.map_or(Ok(()), |(partition, applied)| {
+            let (partition, applied, end) = (*partition, *applied, at(&ends, *partition));
+            Err(ProcessorError::LogTooShort {
+                partition,
+                end,
+                applied,
+            })
+        })
+    }
+
+    /// Where folding goes on. The counts' position belongs to the profiles beside them, whatever became of the transaction
+    /// that committed both and the offset.
+    fn position(&self, partition: u32, committed: &[u64]) -> u64 {
+        let (applied, committed) = (self.applied(partition), at(committed, partition));
+        if applied != committed {
+            tracing::warn!(
+                partition,
+                applied,
+                committed,
+                "the group's offset differs from what the profiles have applied: going by the profiles"
+            );
+        }
+        applied
+    }
+
+    fn applied(&self, partition: u32) -> u64 {
+        self.folder.counts.applied(partition)
+    }
+
+    /// Loads checkpoints where there are good ones. Returns from where on each partition's profiles are to be read.
+    async fn load(
+        &self,
+        partitions: &[u32],
+        committed: &[u64],
+        ends: &[u64],
+    ) -> Result<Vec<(u32, u64)>, ProcessorError> {
+        let Some(checkpoints) = self.checkpoints else {
+            return Ok(partitions.iter().map(|partition| (*partition, 0)).collect());
+        };
+        let limits = partitions.iter().map(|partition| Limits {
+            partition: *partition,
+            committed: at(committed, *partition),
+            end: at(ends, *partition),
+            not_before: self.now.plus(-tombstones_kept_ms()),
+        });
+        let loaded = self.pool.load(checkpoints, limits.collect()).await?;
+        Ok(loaded
+            .into_iter()
+            .map(|(partition, begin)| (partition, begin.unwrap_or(0)))
+            .collect())
+    }
+
+    /// Takes over what `foretide.profiles` holds from `begins` to `ends`. Returns the number of records.
+    async fn take_over(&self, begins: &[(u32, u64)], ends: &[u64]) -> Result<u64, ProcessorError> {
+        let mut records = 0;
+        let mut reading =
+            Reading::begin(self.log, PROFILES, begins, ends, Until::End, self.stop).await?;
+        while let Some(chunk) = reading.next().await? {
+            records += chunk.records.len() as u64;
+            self.pool.restore(chunk).await?;
+        }
+        self.pool.settled().await?;
+        Ok(records)
+    }
+}
+
+/// How long a tombstone on `foretide.profiles` can be read at least: who read up to a place longer ago may have missed one.
+fn tombstones_kept_ms() -> i64 {
+    let topics = foretide_topics(1);
+    let profiles = topics.iter().find(|topic| topic.name == PROFILES);
+    match profiles.map(|topic| topic.cleanup) {
+        Some(Cleanup::Compact {
+            delete_retention_ms,
+        }) => delete_retention_ms,
+        _ => 0,
+    }
+}

@@ -1,0 +1,231 @@
+//! The counts and applied positions of all partitions, shared between those who fold and those who ask.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use foretide_events::SourceId;
+use foretide_ports::NewRecord;
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::{pin, sync::Notify, time::timeout};
+
+use crate::{Fates, PartitionCounts, published};
+
+/// What became of one source's events on the log, as `GET /v1/sources/{source}` tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SourceSummary {
+    /// Events of the source that the log holds, copies included, as counted by the fold.
+    pub accepted: u64,
+    /// Those that are part of a profile.
+    pub folded: u64,
+    /// Those whose id was there already.
+    pub duplicate: u64,
+    /// Those older than their profile reaches back.
+    pub late: u64,
+}
+
+impl From<Fates> for SourceSummary {
+    fn from(fates: Fates) -> Self {
+        let Fates {
+            folded,
+            duplicate,
+            late,
+        } = fates;
+        Self {
+            accepted: fates.total(),
+            folded,
+            duplicate,
+            late,
+        }
+    }
+}
+
+/// The counts of every partition that is folded, or followed, here. A partition that is neither counts nothing.
+#[derive(Debug)]
+pub struct SourceCounts {
+    partitions: Vec<Mutex<PartitionCounts>>,
+    /// `next_offset` of each partition's counts, to be read without waiting for a fold.
+    applied: Vec<AtomicU64>,
+    /// Told whenever a position moves.
+    moved: Notify,
+}
+
+impl SourceCounts {
+    /// Nothing counted yet, in any of `partitions` partitions.
+    pub fn new(partitions: u32) -> Arc<Self> {
+        Arc::new(Self {
+            partitions: (0..partitions).map(|_| Mutex::default()).collect(),
+            applied: (0..partitions).map(|_| AtomicU64::new(0)).collect(),
+            moved: Notify::new(),
+        })
+    }
+
+    /// What became of the events of `source`.
+    pub fn of(&self, source: &SourceId) -> SourceSummary {
+        self.sum(|counts| counts.of(source)).into()
+    }
+
+    /// The fates of all events.
+    pub fn total(&self) -> Fates {
+        self.sum(PartitionCounts::total)
+    }
+
+    /// Records that were no events.
+    pub fn dead_letters(&self) -> u64 {
+        self.partitions
+            .iter()
+            .map(|counts| counts.lock().dead_letters)
+            .sum()
+    }
+
+    /// The offset on `foretide.actions` up to which `partition` has been applied to the profiles; 0 where it is unknown.
+    pub fn applied(&self, partition: u32) -> u64 {
+        self.applied
+            .get(partition as usize)
+            .map_or(0, |applied| applied.load(Ordering::Acquire))
+    }
+
+    /// Waits until every partition has been applied up to its offset in `ends` (as from `Log::end_offsets`), for at most
+    /// `at_most`. Says whether that came true.
+    pub async fn wait_applied(&self, ends: &[u64], at_most: Duration) -> bool {
+        timeout(at_most, self.until_applied(ends)).await.is_ok()
+    }
+
+    async fn until_applied(&self, ends: &[u64]) {
+        loop {
+            let moved = self.moved.notified();
+            pin!(moved);
+            // Listen before looking, or a move in between would be missed.
+            moved.as_mut().enable();
+            if (0..)
+                .zip(ends)
+                .all(|(partition, end)| self.applied(partition) >= *end)
+            {
+                return;
+            }
+            moved.await;
+        }
+    }
+
+    /// Changes the counts of `partition`.
+    pub(crate) fn update(&self, partition: u32, change: impl FnOnce(&mut PartitionCounts)) {
+        if let Some(counts) = self.partitions.get(partition as usize) {
+            let mut counts = counts.lock();
+            change(&mut counts);
+            self.applied[partition as usize].store(counts.next_offset, Ordering::Release);
+        }
+        self.moved.notify_waiters();
+    }
+
+    /// Takes `newer` for `partition` unless what is there is as new. Says whether it did.
+    pub(crate) fn replace_older(&self, partition: u32, newer: PartitionCounts) -> bool {
+        let mut replaced = false;
+        self.update(partition, |counts| {
+            replaced = newer.next_offset > counts.next_offset;
+            if replaced {
+                *counts = newer;
+            }
+        });
+        replaced
+    }
+
+    /// Forgets the counts of `partition`.
+    pub(crate) fn clear(&self, partition: u32) {
+        self.update(partition, |counts| *counts = PartitionCounts::default());
+    }
+
+    /// The record to publish for `partition`, and the position it states.
+    pub(crate) fn record(&self, partition: u32) -> Option<(NewRecord, u64)> {
+        let counts = self.partitions.get(partition as usize)?.lock();
+        Some((
+            published::counts_record(partition, &counts),
+            counts.next_offset,
+        ))
+    }
+
+    fn sum(&self, part: impl Fn(&PartitionCounts) -> Fates) -> Fates {
+        self.partitions
+            .iter()
+            .fold(Fates::default(), |mut total, counts| {
+                total.add(part(&counts.lock()));
+                total
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    #[tokio::test]
+    async fn waiting_ends_when_every_partition_has_been_applied() {
+        let counts = SourceCounts::new(2);
+        assert!(counts.wait_applied(&[0, 0], LONG).await);
+        let waiting = tokio::spawn({
+            let counts = Arc::clone(&counts);
+            async move { counts.wait_applied(&[3, 5], LONG).await }
+        });
+        tokio::task::yield_now().await;
+        counts.update(0, |counts| counts.next_offset = 7);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        counts.update(1, |counts| counts.next_offset = 5);
+        assert!(waiting.await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_gives_up_after_its_time() {
+        let counts = SourceCounts::new(1);
+        assert!(!counts.wait_applied(&[1], Duration::from_secs(5)).await);
+    }
+
+    #[test]
+    fn accepted_is_the_sum_of_the_fates_over_all_partitions() {
+        let counts = SourceCounts::new(2);
+        let source = SourceId::new("import:a").unwrap();
+        counts.update(0, |c| {
+            c.add(
+                &source,
+                Fates {
+                    folded: 5,
+                    duplicate: 2,
+                    late: 0,
+                },
+                7,
+            )
+        });
+        counts.update(1, |c| {
+            c.add(
+                &source,
+                Fates {
+                    folded: 1,
+                    duplicate: 0,
+                    late: 4,
+                },
+                5,
+            )
+        });
+        let summary = counts.of(&source);
+        assert_eq!(
+            summary,
+            SourceSummary {
+                accepted: 12,
+                folded: 6,
+                duplicate: 2,
+                late: 4
+            }
+        );
+        assert_eq!(
+            counts.of(&SourceId::new("import:b").unwrap()),
+            SourceSummary::default()
+        );
+        assert_eq!(counts.total().total(), 12);
+    }
+}

@@ -1,0 +1,64 @@
+//! Taking over what a record of `foretide.profiles` says.
+
+use foretide_features::Profile;
+use foretide_ports::{Chunk, Record};
+
+use crate::{
+    ProcessorError,
+    fold::{Folder, set_fresh},
+    published::{self, Key, PublishedError},
+};
+
+/// Takes over the profiles and counts of a chunk of `foretide.profiles`. What is there already and newer stays.
+pub(crate) fn take_over(folder: &Folder, chunk: &Chunk) -> Result<(), ProcessorError> {
+    let partition = chunk.from.partition;
+    for record in &chunk.records {
+        take_over_record(folder, partition, record).map_err(|cause| {
+            ProcessorError::Unreadable {
+                topic: chunk.from.topic,
+                partition,
+                offset: record.offset,
+                cause,
+            }
+        })?;
+    }
+    Ok(())
+}
+
+fn take_over_record(
+    folder: &Folder,
+    partition: u32,
+    record: &Record,
+) -> Result<(), PublishedError> {
+    match (published::parse_key(&record.key), &record.value) {
+        (Some(Key::Profile(shopper)), Some(value)) => {
+            insert_newer(
+                folder,
+                published::decode_profile(&shopper, value, &folder.rules)?,
+            );
+        }
+        (Some(Key::Profile(shopper)), None) => {
+            folder.table.remove(&shopper);
+        }
+        (Some(Key::Counts(of)), Some(value)) if of == partition => {
+            let counts = published::decode_counts(value)?;
+            let as_of = counts.as_of;
+            if folder.counts.replace_older(partition, counts) {
+                set_fresh(&folder.table, partition, as_of);
+            }
+        }
+        _ => tracing::warn!(
+            partition,
+            offset = record.offset,
+            "a foreign record on foretide.profiles"
+        ),
+    }
+    Ok(())
+}
+
+fn insert_newer(folder: &Folder, profile: Profile) {
+    let known = folder.table.read(&profile.shopper(), Profile::next_offset);
+    if known.is_none_or(|known| known <= profile.next_offset()) {
+        folder.table.insert(profile);
+    }
+}

@@ -1,0 +1,14 @@
+//! The processor over a log in memory that can be made to fail.
+#![expect(clippy::unwrap_used, reason = "tests may")]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the numbers here are small"
+)]
+
+mod checkpoints;
+mod crashes;
+mod fates;
+mod following;
+mod owners;
+mod support;
+mod trouble;

@@ -1,0 +1,125 @@
+//! The service put together.
+
+use std::sync::Arc;
+
+use axum::Router;
+use foretide_decision::{Popularity, PopularityRules, RulePolicy};
+use foretide_features::{FoldRules, schema_id};
+use foretide_http::{Keys, MemoryBudget};
+use foretide_ports::{Log, ProfileTable};
+use foretide_privacy::Pseudonymiser;
+use foretide_runtime::{Lifecycle, SharedClock, prometheus};
+use parking_lot::RwLock;
+
+use crate::{
+    ScoringConfig, SourceReader,
+    metrics::ScoringMetrics,
+    popular::{Learner, SharedPopularity},
+    recorder::{self, Drain, Recorder},
+    routes,
+};
+
+/// What the service needs from outside.
+pub struct Parts {
+    /// How it decides.
+    pub config: ScoringConfig,
+    /// Where decisions go and actions are read.
+    pub log: Arc<dyn Log>,
+    /// The profiles.
+    pub table: Arc<ProfileTable>,
+    /// The rules the profiles were folded by.
+    pub rules: FoldRules,
+    /// Replaces raw ids.
+    pub pseudonymiser: Pseudonymiser,
+    /// Whom it answers.
+    pub keys: Keys,
+    /// The bound on request bodies, shared with the other services of the process.
+    pub budget: MemoryBudget,
+    /// What became of a source's events.
+    pub sources: Arc<dyn SourceReader>,
+    /// The time of day.
+    pub clock: SharedClock,
+}
+
+/// What every handler sees.
+pub(crate) struct Api {
+    pub(crate) config: ScoringConfig,
+    pub(crate) policy: RulePolicy,
+    pub(crate) table: Arc<ProfileTable>,
+    pub(crate) rules: FoldRules,
+    /// The name of the catalogue of features.
+    pub(crate) catalogue: Arc<str>,
+    pub(crate) pseudonymiser: Pseudonymiser,
+    pub(crate) keys: Keys,
+    pub(crate) budget: MemoryBudget,
+    pub(crate) sources: Arc<dyn SourceReader>,
+    pub(crate) clock: SharedClock,
+    pub(crate) popularity: SharedPopularity,
+    pub(crate) recorder: Recorder,
+    pub(crate) metrics: ScoringMetrics,
+}
+
+/// The service: its routes, and what runs behind them.
+pub struct Scoring {
+    /// The routes. Put [`foretide_http::protect`] and [`foretide_http::observe`] around them.
+    pub router: Router,
+    /// What runs behind them.
+    pub background: Background,
+}
+
+/// The tasks of the service.
+pub struct Background {
+    pub(crate) drain: Drain,
+    pub(crate) learner: Learner,
+}
+
+impl Scoring {
+    /// Puts the service together; its metrics show on `registry`. Fails when one of their names is taken there.
+    pub fn new(parts: Parts, registry: &prometheus::Registry) -> prometheus::Result<Self> {
+        let metrics = ScoringMetrics::register(registry)?;
+        let Parts { config, log, .. } = parts;
+        let (recorder, drain) = recorder::queue(config.decision_queue, Arc::clone(&log), &metrics);
+        let popularity = Arc::new(RwLock::new(Popularity::new(PopularityRules::default())));
+        let learner = Learner {
+            log,
+            popularity: Arc::clone(&popularity),
+            tail: config.popularity_actions,
+            metrics: metrics.clone(),
+        };
+        let api = Api {
+            config,
+            policy: RulePolicy::new(config.thresholds()),
+            table: parts.table,
+            rules: parts.rules,
+            catalogue: schema_id().into(),
+            pseudonymiser: parts.pseudonymiser,
+            keys: parts.keys,
+            budget: parts.budget,
+            sources: parts.sources,
+            clock: parts.clock,
+            popularity,
+            recorder,
+            metrics,
+        };
+        Ok(Self {
+            router: routes::table(Arc::new(api)),
+            background: Background { drain, learner },
+        })
+    }
+}
+
+impl Background {
+    /// Runs the tasks as components of `lifecycle`.
+    pub fn spawn(self, lifecycle: &Lifecycle) {
+        let (soft, hard) = (lifecycle.soft().clone(), lifecycle.hard().clone());
+        lifecycle.spawn("decision recorder", async move {
+            self.drain.run(soft, hard).await;
+            Ok(())
+        });
+        let soft = lifecycle.soft().clone();
+        lifecycle.spawn("popularity learner", async move {
+            self.learner.run(soft).await;
+            Ok(())
+        });
+    }
+}

@@ -1,0 +1,116 @@
+//! How the service decides and what it bounds.
+
+use clap::Args;
+use foretide_decision::{Percent, Thresholds};
+use foretide_models::Probability;
+
+/// When to offer what, and what to bound.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Decisions")]
+pub struct ScoringConfig {
+    /// A probability of abandonment above this gets a discount
+    #[arg(
+        long,
+        env = "FORETIDE_DISCOUNT_THRESHOLD",
+        value_name = "P",
+        default_value = "0.7"
+    )]
+    pub discount_threshold: Probability,
+
+    /// Otherwise, a probability of drift above this gets recommendations
+    #[arg(
+        long,
+        env = "FORETIDE_DRIFT_THRESHOLD",
+        value_name = "P",
+        default_value = "0.8"
+    )]
+    pub drift_threshold: Probability,
+
+    /// How much of the cart the discount is, in whole percent
+    #[arg(
+        long,
+        env = "FORETIDE_DISCOUNT_PERCENT",
+        value_name = "PERCENT",
+        default_value = "10"
+    )]
+    pub discount_percent: Percent,
+
+    /// How many products are recommended at most
+    #[arg(
+        long,
+        env = "FORETIDE_RECOMMENDATIONS",
+        value_name = "N",
+        default_value_t = 8
+    )]
+    pub recommendations: usize,
+
+    /// Answers that rest on features older than this, in milliseconds, say that they are degraded
+    #[arg(
+        long,
+        env = "FORETIDE_MAX_FEATURES_AGE_MS",
+        value_name = "MS",
+        default_value_t = 60_000
+    )]
+    pub max_features_age_ms: i64,
+
+    /// How many decisions may wait for the log; beyond, answers say that they are degraded and the decision is not recorded
+    #[arg(
+        long,
+        env = "FORETIDE_DECISION_QUEUE",
+        value_name = "N",
+        default_value_t = 10_000
+    )]
+    pub decision_queue: usize,
+
+    /// From how many of the newest actions of each partition popular products are learnt at the start
+    #[arg(
+        long,
+        env = "FORETIDE_POPULARITY_ACTIONS",
+        value_name = "N",
+        default_value_t = 5_000
+    )]
+    pub popularity_actions: u64,
+}
+
+impl ScoringConfig {
+    /// The numbers of the rule.
+    pub(crate) fn thresholds(&self) -> Thresholds {
+        Thresholds {
+            abandonment: self.discount_threshold,
+            drift: self.drift_threshold,
+            discount_percent: self.discount_percent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        scoring: ScoringConfig,
+    }
+
+    #[test]
+    fn the_defaults_are_the_default_rule() {
+        let thresholds = Command::parse_from(["serve"]).scoring.thresholds();
+        let numbers = (thresholds.abandonment.get(), thresholds.drift.get());
+        assert_eq!(numbers, (0.7, 0.8));
+        assert_eq!(thresholds.discount_percent.get(), 10);
+    }
+
+    #[test]
+    fn a_threshold_that_is_no_probability_is_refused() {
+        for bad in [
+            "--discount-threshold=1.2",
+            "--drift-threshold=x",
+            "--discount-percent=0",
+        ] {
+            assert!(Command::try_parse_from(["serve", bad]).is_err(), "{bad}");
+        }
+    }
+}

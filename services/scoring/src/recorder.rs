@@ -1,0 +1,174 @@
+//! Decisions on their way to the log.
+//!
+//! An answer never waits for the log: it puts its record into a bounded queue, or learns that the queue is full. A task
+//! drains the queue in batches and tries again while the log is away. A batch that was refused may have been stored in part:
+//! a decision can be on the log twice, under one id.
+
+use std::{sync::Arc, time::Duration};
+
+use foretide_ports::{Log, LogError, NewRecord};
+use foretide_runtime::CancellationToken;
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+
+use crate::metrics::ScoringMetrics;
+
+/// How many decisions are written at once.
+const BATCH: usize = 500;
+/// How long to wait before trying again: first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// After the soft signal the queue is taken for done when nothing came for this long.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// The queue is full; nobody will learn from this decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct QueueFull;
+
+/// The end of the queue at which answers put their records.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    queue: mpsc::Sender<NewRecord>,
+    metrics: ScoringMetrics,
+}
+
+/// The end of the queue at which records leave for the log.
+pub(crate) struct Drain {
+    queue: mpsc::Receiver<NewRecord>,
+    log: Arc<dyn Log>,
+    metrics: ScoringMetrics,
+}
+
+/// A queue of at most `capacity` records, at least one.
+pub(crate) fn queue(
+    capacity: usize,
+    log: Arc<dyn Log>,
+    metrics: &ScoringMetrics,
+) -> (Recorder, Drain) {
+    let (sender, receiver) = mpsc::channel(capacity.max(1));
+    let recorder = Recorder {
+        queue: sender,
+        metrics: metrics.clone(),
+    };
+    (
+        recorder,
+        Drain {
+            queue: receiver,
+            log,
+            metrics: metrics.clone(),
+        },
+    )
+}
+
+impl Recorder {
+    /// Queues `record`, at once or not at all.
+    pub(crate) fn record(&self, record: NewRecord) -> Result<(), QueueFull> {
+        // Counted before it is queued, so that the drain never takes off what was not put on.
+        self.metrics.queue_depth.inc();
+        self.queue.try_send(record).map_err(|_| {
+            self.metrics.queue_depth.dec();
+            self.metrics.lost.with_label_values(&["queue_full"]).inc();
+            QueueFull
+        })
+    }
+}
+
+impl Drain {
+    /// Writes what is queued until there is nobody left to queue more. After `soft`, what is held is still written; after
+    /// `hard`, nothing is.
+    pub(crate) async fn run(mut self, soft: CancellationToken, hard: CancellationToken) {
+        loop {
+            let mut batch = Vec::with_capacity(BATCH);
+            tokio::select! {
+                _ = self.queue.recv_many(&mut batch, BATCH) => {}
+                () = quiet_after(&soft) => {
+                    self.queue.close();
+                    self.queue.recv_many(&mut batch, BATCH).await;
+                }
+            }
+            if batch.is_empty() {
+                return;
+            }
+            let records = batch.len();
+            let written = self.write(batch, &hard).await;
+            self.metrics
+                .queue_depth
+                .sub(i64::try_from(records).unwrap_or(i64::MAX));
+            if !written {
+                self.abandon();
+                return;
+            }
+        }
+    }
+
+    /// Writes `batch`, as often as it takes; `false` when the hard signal came first.
+    async fn write(&self, mut batch: Vec<NewRecord>, hard: &CancellationToken) -> bool {
+        let mut pause = FIRST_PAUSE;
+        while !batch.is_empty() {
+            match self.log.append(batch.clone()).await {
+                Ok(offsets) => {
+                    self.metrics.recorded.inc_by(offsets.len() as u64);
+                    return true;
+                }
+                Err(LogError::TooLarge { limit, .. }) => {
+                    self.drop_oversized(&mut batch, limit);
+                    continue;
+                }
+                Err(error) => {
+                    self.metrics.record_failures.inc();
+                    if pause == FIRST_PAUSE {
+                        tracing::warn!(%error, decisions.count = batch.len(), "decisions wait for the log");
+                    }
+                }
+            }
+            if timeout(pause, hard.cancelled()).await.is_ok() {
+                self.metrics
+                    .lost
+                    .with_label_values(&["shutdown"])
+                    .inc_by(batch.len() as u64);
+                return false;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        true
+    }
+
+    /// Lets go of the records that the log will never take: those over `limit`, or at least the largest.
+    fn drop_oversized(&self, batch: &mut Vec<NewRecord>, limit: usize) {
+        let size = |record: &NewRecord| {
+            record.key.len() + record.value.as_ref().map_or(0, bytes::Bytes::len)
+        };
+        let before = batch.len();
+        let largest = batch.iter().map(size).max().unwrap_or(0);
+        batch.retain(|record| size(record) <= limit && size(record) < largest);
+        let dropped = before - batch.len();
+        self.metrics
+            .lost
+            .with_label_values(&["too_large"])
+            .inc_by(dropped as u64);
+        tracing::error!(
+            decisions.count = dropped,
+            limit_bytes = limit,
+            "decisions are too large for the log"
+        );
+    }
+
+    /// Counts what is left in the queue as lost.
+    fn abandon(&mut self) {
+        self.queue.close();
+        while self.queue.try_recv().is_ok() {
+            self.metrics.queue_depth.dec();
+            self.metrics.lost.with_label_values(&["shutdown"]).inc();
+        }
+    }
+}
+
+async fn quiet_after(soft: &CancellationToken) {
+    soft.cancelled().await;
+    sleep(QUIET).await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+use bytes::Bytes;
+use foretide_events::EpochMs;
+use foretide_ports::{DECISIONS, TopicPartition, foretide_topics, memory::MemoryLog};
+use foretide_runtime::prometheus::Registry;
+
+use super::*;
+
+const TOPIC: TopicPartition = TopicPartition {
+    topic: DECISIONS,
+    partition: 0,
+};
+
+async fn started(capacity: usize) -> (Recorder, Drain, MemoryLog) {
+    let log = MemoryLog::new(Arc::new(|| EpochMs(0)));
+    log.declare(&foretide_topics(1)).await.unwrap();
+    let metrics = ScoringMetrics::register(&Registry::new()).unwrap();
+    let (recorder, drain) = queue(capacity, Arc::new(log.clone()), &metrics);
+    (recorder, drain, log)
+}
+
+fn record(size: usize) -> NewRecord {
+    NewRecord {
+        at: TOPIC,
+        key: Bytes::from_static(b"k"),
+        value: Some(vec![b'x'; size].into()),
+    }
+}
+
+async fn stored(log: &MemoryLog) -> u64 {
+    log.end_offsets(DECISIONS).await.unwrap()[0]
+}
+
+#[tokio::test]
+async fn everything_queued_is_written_and_the_drain_ends_with_its_last_sender() {
+    let (recorder, drain, log) = started(2_000).await;
+    for _ in 0..1_200 {
+        recorder.record(record(10)).unwrap();
+    }
+    let metrics = recorder.metrics.clone();
+    assert_eq!(metrics.queue_depth.get(), 1_200);
+    drop(recorder);
+    drain
+        .run(CancellationToken::new(), CancellationToken::new())
+        .await;
+    assert_eq!(stored(&log).await, 1_200);
+    assert_eq!(
+        (metrics.queue_depth.get(), metrics.recorded.get()),
+        (0, 1_200)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_log_is_away_decisions_wait_and_are_written_when_it_is_back() {
+    let (recorder, drain, log) = started(10).await;
+    log.faults().set_away(true);
+    recorder.record(record(10)).unwrap();
+    let metrics = recorder.metrics.clone();
+    let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
+    let running = tokio::spawn(drain.run(soft.clone(), hard));
+    sleep(Duration::from_mins(1)).await;
+    assert!(metrics.record_failures.get() > 3);
+    log.faults().set_away(false);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(stored(&log).await, 1);
+    soft.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_soft_signal_what_is_held_is_still_written() {
+    let (recorder, drain, log) = started(10).await;
+    let soft = CancellationToken::new();
+    soft.cancel();
+    recorder.record(record(10)).unwrap();
+    drain.run(soft, CancellationToken::new()).await;
+    assert_eq!(stored(&log).await, 1);
+    assert_eq!(recorder.record(record(10)), Err(QueueFull));
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_hard_signal_what_is_not_written_is_counted_as_lost() {
+    let (recorder, drain, log) = started(2_000).await;
+    log.faults().set_away(true);
+    for _ in 0..700 {
+        recorder.record(record(10)).unwrap();
+    }
+    let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
+    hard.cancel();
+    drain.run(soft, hard).await;
+    let lost = recorder.metrics.lost.with_label_values(&["shutdown"]);
+    assert_eq!((lost.get(), recorder.metrics.queue_depth.get()), (700, 0));
+}
+
+#[tokio::test]
+async fn a_decision_too_large_for_the_log_does_not_hold_up_its_neighbours() {
+    let (recorder, drain, log) = started(10).await;
+    recorder.record(record(10)).unwrap();
+    recorder.record(record(20 << 20)).unwrap();
+    recorder.record(record(10)).unwrap();
+    let metrics = recorder.metrics.clone();
+    drop(recorder);
+    drain
+        .run(CancellationToken::new(), CancellationToken::new())
+        .await;
+    assert_eq!(stored(&log).await, 2);
+    assert_eq!(metrics.lost.with_label_values(&["too_large"]).get(), 1);
+}

@@ -1,0 +1,143 @@
+//! `POST /v1/decisions`: what to offer a shopper now.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    Json,
+    extract::{Request, State},
+};
+use bytes::Bytes;
+use foretide_decision::{DecisionRecord, Reason, ReasonCode};
+use foretide_events::{EpochMs, SessionId, Text};
+use foretide_http::{Problem, parse_json, read_body};
+use foretide_ports::{DECISIONS, NewRecord, TopicPartition, shopper_key};
+use serde::Deserialize;
+
+use self::answer::Answer;
+use super::{BODY_LIMITS, parameters};
+use crate::{
+    api::Api,
+    cart::NamedCart,
+    decide::{Question, decide as decided},
+    instant::parse_at,
+    page::NamedPage,
+    shopper::NamedShopper,
+};
+
+mod answer;
+
+/// What is asked.
+#[derive(Deserialize)]
+struct Asked {
+    /// By `user_id`, `anonymous_id` or `shopper_id`.
+    #[serde(default)]
+    shopper: NamedShopper,
+    /// The visit, as the shop names it.
+    #[serde(default)]
+    session: Option<Text<{ SessionId::MAX_CHARS }>>,
+    /// What is in the cart; where given, it counts instead of what actions told of it.
+    #[serde(default)]
+    cart: Option<NamedCart>,
+    /// The page the shopper is on.
+    #[serde(default)]
+    page: Option<NamedPage>,
+    /// Where the offer is to be shown.
+    #[serde(default)]
+    placement: Option<Text<128>>,
+    /// The shop's own id of the request.
+    #[serde(default)]
+    request_id: Option<Text<128>>,
+}
+
+/// What the query may hold.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Parameters {
+    at: Option<String>,
+}
+
+/// Decides what to offer a shopper: a discount, recommendations, or nothing (`offer` is `null`), with the probabilities it
+/// rests on and the reasons.
+///
+/// A cart in the request (`total` and `currency`, or `items` with prices) counts instead of the one that actions told of. A
+/// shopper of whom nothing is known gets an answer with the reason `unknown_shopper`. Where something behind is down or late
+/// the answer says `degraded`, and the reasons say why; it is never an error for that.
+///
+/// With `at` (RFC 3339) it is dry: answered as of then, not recorded, not counted.
+pub(crate) async fn decide(
+    State(api): State<Arc<Api>>,
+    request: Request,
+) -> Result<Json<Answer>, Problem> {
+    let (parts, body) = read_body(request, BODY_LIMITS, &api.budget).await?;
+    let began = Instant::now();
+    let Parameters { at } = parameters(&parts.uri)?;
+    let at = parse_at(at.as_deref())?;
+    let asked: Asked = parse_json(&body)?;
+    let mut record = decided(&api, asked.question(&api, at)?)?;
+    let dry = at.is_some();
+    if !dry {
+        keep(&api, &mut record);
+        count(&api, &record, began);
+    }
+    Ok(Json(Answer::of(record, dry)))
+}
+
+impl Asked {
+    fn question(self, api: &Api, at: Option<EpochMs>) -> Result<Question, Problem> {
+        let given = |text: &Text<{ SessionId::MAX_CHARS }>| SessionId::new(text).ok();
+        Ok(Question {
+            shopper: self.shopper.resolve(&api.pseudonymiser, "shopper")?,
+            at,
+            session: self.session.as_ref().and_then(given),
+            cart: self.cart.map(|cart| cart.resolve()).transpose()?.flatten(),
+            page: self.page.and_then(|page| page.kept()),
+            placement: self.placement,
+            request_id: self.request_id,
+        })
+    }
+}
+
+/// Queues the record for the log. Where there is no room, the answer says so.
+fn keep(api: &Api, record: &mut DecisionRecord) {
+    let queued = record.encode().map_err(|_| ()).and_then(|bytes| {
+        let partition = api.table.partition_of(&record.shopper);
+        let new = NewRecord {
+            at: TopicPartition {
+                topic: DECISIONS,
+                partition,
+            },
+            key: Bytes::copy_from_slice(&shopper_key(&record.shopper)),
+            value: Some(bytes.into()),
+        };
+        api.recorder.record(new).map_err(|_| ())
+    });
+    if queued.is_err() {
+        let text = "too many decisions wait for the log: this one is not recorded";
+        record.degraded = true;
+        record.degraded_by.push(ReasonCode::DecisionQueueFull);
+        record
+            .reasons
+            .push(Reason::new(ReasonCode::DecisionQueueFull, text));
+    }
+}
+
+fn count(api: &Api, record: &DecisionRecord, began: Instant) {
+    let offer = record
+        .served
+        .as_ref()
+        .map_or("none", |offer| offer.content.kind().as_str());
+    api.metrics.decisions.with_label_values(&[offer]).inc();
+    for cause in &record.degraded_by {
+        api.metrics
+            .degraded
+            .with_label_values(&[cause.as_str()])
+            .inc();
+    }
+    if let Some(age_ms) = record.features.age_ms {
+        api.metrics.features_age.observe(age_ms as f64 / 1000.0);
+    }
+    api.metrics.deciding.observe(began.elapsed().as_secs_f64());
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! `GET /v1/shoppers/{id}` and `GET /v1/shoppers?user_id=…`: what is known of a shopper.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State, rejection::PathRejection},
+    http::Uri,
+};
+use foretide_events::{EpochMs, ShopperId, Text};
+use foretide_http::{Problem, ProblemCode};
+use serde::Deserialize;
+
+use self::answer::Answer;
+use super::{parameters, variable};
+use crate::{
+    api::Api,
+    freshness::Freshness,
+    instant::{no_longer_remembered, parse_at},
+    knowledge::{Found, look_up},
+    shopper::NamedShopper,
+};
+
+mod answer;
+
+/// What the query may hold.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Parameters {
+    user_id: Option<String>,
+    anonymous_id: Option<String>,
+    at: Option<String>,
+}
+
+/// The shopper whose pseudonym is `id`: when first and last seen, sessions, cart, purchases, affinity, and every feature
+/// with its value (`null` where it is missing), unit and age.
+///
+/// `at` (RFC 3339, now by default): what was known then. 404 if the shopper was unknown, 422 if `at` lies before what is
+/// still remembered. Ages are in milliseconds: how long before `at` everything on the log was folded.
+pub(crate) async fn show(
+    State(api): State<Arc<Api>>,
+    id: Result<Path<String>, PathRejection>,
+    uri: Uri,
+) -> Result<Json<Answer>, Problem> {
+    let Parameters { at, .. } = parameters(&uri)?;
+    let shopper = variable(id, "id")?
+        .parse()
+        .map_err(|error: foretide_events::InvalidId| {
+            Problem::new(ProblemCode::InvalidField, error.to_string()).at("id")
+        })?;
+    answer(&api, shopper, at.as_deref())
+}
+
+/// The same, found by `user_id` or `anonymous_id`, which is never part of the answer.
+pub(crate) async fn find(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Answer>, Problem> {
+    let Parameters {
+        user_id,
+        anonymous_id,
+        at,
+    } = parameters(&uri)?;
+    let named = NamedShopper {
+        user_id: text(user_id, "user_id")?,
+        anonymous_id: text(anonymous_id, "anonymous_id")?,
+        shopper_id: None,
+    };
+    let shopper = named.resolve(&api.pseudonymiser, "user_id")?;
+    answer(&api, shopper, at.as_deref())
+}
+
+fn text<const MAX: usize>(
+    given: Option<String>,
+    field: &'static str,
+) -> Result<Option<Text<MAX>>, Problem> {
+    let Some(given) = given else { return Ok(None) };
+    let text = Text::new(&given).ok_or_else(|| {
+        Problem::new(
+            ProblemCode::InvalidField,
+            format!("is longer than {MAX} characters"),
+        )
+        .at(field)
+    })?;
+    Ok(Some(text))
+}
+
+fn answer(api: &Api, shopper: ShopperId, at: Option<&str>) -> Result<Json<Answer>, Problem> {
+    let at = parse_at(at)?;
+    let now = EpochMs(api.clock.now_ms());
+    let instant = at.unwrap_or(now);
+    match look_up(&api.table, &shopper, at, &api.rules) {
+        Found::NotRemembered => Err(no_longer_remembered()),
+        Found::Nobody => Err(Problem::new(
+            ProblemCode::NotFound,
+            "nothing is known of this shopper",
+        )),
+        Found::Known(known) => {
+            let freshness = Freshness::of(&api.table, &shopper, instant, now);
+            Ok(Json(Answer::of(
+                shopper,
+                instant,
+                &known.state,
+                freshness.age_ms(),
+                &api.rules,
+            )))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

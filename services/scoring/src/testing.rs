@@ -1,0 +1,312 @@
+//! A shop in memory to ask questions of.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, http::Request};
+use clap::Parser;
+use foretide_decision::DecisionRecord;
+use foretide_events::{
+    Action, CartAdd, Category, Currency, EpochMs, Event, EventId, Identity, Money, PageView,
+    Product, ProductView, ShopId, ShopperId, SourceId, wire,
+};
+use foretide_features::FoldRules;
+use foretide_http::{Keys, MemoryBudget};
+use foretide_ports::{
+    ACTIONS, DECISIONS, Log, NewRecord, ProfileTable, TopicPartition, foretide_topics,
+    memory::MemoryLog, partition_for, shopper_key,
+};
+use foretide_privacy::{IdKind, PseudonymKey, Pseudonymiser};
+use foretide_runtime::{
+    CancellationToken, ManualClock, Secret,
+    prometheus::{Registry, proto::Metric},
+};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use crate::{LocalSources, Parts, Scoring, ScoringConfig, api::Background};
+use foretide_processor::SourceCounts;
+
+/// 2026-11-22T10:00:00Z.
+pub(crate) const NOW: EpochMs = EpochMs(1_795_341_600_000);
+pub(crate) const MINUTE_MS: i64 = 60_000;
+pub(crate) const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+const PARTITIONS: u32 = 2;
+
+#[derive(Parser)]
+struct Command {
+    #[command(flatten)]
+    scoring: ScoringConfig,
+}
+
+/// The default configuration.
+pub(crate) fn config() -> ScoringConfig {
+    Command::parse_from(["serve"]).scoring
+}
+
+pub(crate) struct Shop {
+    pub(crate) router: Router,
+    pub(crate) background: Background,
+    pub(crate) log: MemoryLog,
+    pub(crate) table: Arc<ProfileTable>,
+    pub(crate) clock: ManualClock,
+    pub(crate) registry: Registry,
+    next_offset: std::cell::Cell<u64>,
+}
+
+/// What came back.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) text: String,
+}
+
+impl Reply {
+    /// The answer of a request that went well.
+    pub(crate) fn ok(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text);
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    /// Status, code and field of a problem.
+    pub(crate) fn problem(&self) -> (u16, String, String) {
+        let problem: Value = serde_json::from_str(&self.text).unwrap();
+        let member = |name: &str| problem[name].as_str().unwrap_or("").to_owned();
+        (self.status, member("code"), member("field"))
+    }
+}
+
+impl Shop {
+    pub(crate) fn new() -> Self {
+        Self::with(config())
+    }
+
+    /// A shop whose profiles are fresh, at [`NOW`].
+    pub(crate) fn with(config: ScoringConfig) -> Self {
+        let clock = ManualClock::at(NOW.0);
+        let log = MemoryLog::new(Arc::new(|| NOW));
+        let table = ProfileTable::new(PARTITIONS);
+        let registry = Registry::new();
+        let sources = LocalSources {
+            log: Arc::new(log.clone()),
+            counts: SourceCounts::new(PARTITIONS),
+            rejected: Arc::new(|_| [(foretide_events::RejectionReason::MissingIdentity, 3)].into()),
+        };
+        let parts = Parts {
+            config,
+            log: Arc::new(log.clone()),
+            table: Arc::clone(&table),
+            rules: FoldRules::default(),
+            pseudonymiser: pseudonymiser(),
+            keys: Keys::new(&Secret::new("write"), &Secret::new("admin")),
+            budget: MemoryBudget::new(1 << 20),
+            sources: Arc::new(sources),
+            clock: Arc::new(clock.clone()),
+        };
+        let Scoring { router, background } = Scoring::new(parts, &registry).unwrap();
+        let next_offset = std::cell::Cell::new(0);
+        let shop = Self {
+            router,
+            background,
+            log,
+            table,
+            clock,
+            registry,
+            next_offset,
+        };
+        shop.refresh();
+        shop
+    }
+
+    /// Declares the topics.
+    pub(crate) async fn declared(self) -> Self {
+        self.log
+            .declare(&foretide_topics(PARTITIONS))
+            .await
+            .unwrap();
+        self
+    }
+
+    /// Says that profiles are complete as of [`NOW`].
+    pub(crate) fn refresh(&self) {
+        (0..PARTITIONS).for_each(|partition| self.table.set_fresh(partition, NOW));
+    }
+
+    /// Folds an action of the shopper with this user id, `before_ms` before [`NOW`].
+    pub(crate) fn fold(&self, user: &str, before_ms: i64, action: Action) -> ShopperId {
+        let shopper = shopper_of(user);
+        let offset = self.next_offset.get();
+        self.next_offset.set(offset + 1);
+        let event = event(shopper, offset, NOW.plus(-before_ms), action);
+        let applied = self.table.update(&shopper, |profile| {
+            profile.apply(&event, offset, &FoldRules::default())
+        });
+        assert!(applied.is_some());
+        shopper
+    }
+
+    /// Appends an action to the log, unfolded.
+    pub(crate) async fn append(&self, user: &str, action: Action) {
+        self.log
+            .append(vec![record(PARTITIONS, user, action)])
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.send(Request::get(path), "admin", String::new()).await
+    }
+
+    pub(crate) async fn decide(&self, body: &Value) -> Reply {
+        self.post("/v1/decisions", body).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send(Request::post(path), "admin", body.to_string())
+            .await
+    }
+
+    pub(crate) async fn send(
+        &self,
+        request: axum::http::request::Builder,
+        key: &str,
+        body: String,
+    ) -> Reply {
+        let request = request.header("Authorization", format!("Bearer {key}"));
+        let request = request.body(Body::from(body)).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        Reply {
+            status,
+            text: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    /// Lets the learner read all actions on the log.
+    pub(crate) async fn learn(&self) {
+        let on_the_log: u64 = self.log.end_offsets(ACTIONS).await.unwrap().iter().sum();
+        let soft = CancellationToken::new();
+        let learner = self.background.learner.clone();
+        let counted = learner.metrics.popularity_actions.clone();
+        let running = tokio::spawn(learner.run(soft.clone()));
+        while counted.get() < on_the_log {
+            tokio::task::yield_now().await;
+        }
+        soft.cancel();
+        running.await.unwrap();
+    }
+
+    /// Lets the recorder write what is queued, and reads all decisions on the log.
+    pub(crate) async fn recorded(self) -> Vec<DecisionRecord> {
+        let Self {
+            background, log, ..
+        } = self;
+        let soft = CancellationToken::new();
+        soft.cancel();
+        background.drain.run(soft, CancellationToken::new()).await;
+        let positions: Vec<_> = (0..PARTITIONS).map(|partition| (partition, 0)).collect();
+        let mut reader = log.reader(DECISIONS, &positions).await.unwrap();
+        let mut records = Vec::new();
+        let mut ended = 0;
+        while ended < PARTITIONS {
+            let chunk = reader.next(Duration::from_secs(1)).await.unwrap().unwrap();
+            ended += u32::from(chunk.records.is_empty());
+            for record in chunk.records {
+                records.push(DecisionRecord::decode(&record.value.unwrap()).unwrap());
+            }
+        }
+        records
+    }
+
+    /// The value of a counter or gauge, by name and label value.
+    pub(crate) fn metric(&self, name: &str, label: Option<&str>) -> u64 {
+        let families = self.registry.gather();
+        let family = families
+            .iter()
+            .find(|family| family.name() == name)
+            .unwrap();
+        let labelled = |metric: &Metric| {
+            metric
+                .get_label()
+                .first()
+                .map(|pair| pair.value().to_owned())
+        };
+        let mut metrics = family.get_metric().iter();
+        let metric = metrics
+            .find(|metric| labelled(metric).as_deref() == label)
+            .unwrap();
+        let value = metric.get_counter().get_value() + metric.get_gauge().get_value();
+        format!("{value}").parse().unwrap()
+    }
+}
+
+/// The record of an action on a log of `partitions` partitions.
+pub(crate) fn record(partitions: u32, user: &str, action: Action) -> NewRecord {
+    let shopper = shopper_of(user);
+    let key = shopper_key(&shopper);
+    let mut value = Vec::new();
+    wire::encode(&event(shopper, 0, NOW, action), &mut value);
+    let at = TopicPartition {
+        topic: ACTIONS,
+        partition: partition_for(&key, partitions),
+    };
+    NewRecord {
+        at,
+        key: key.to_vec().into(),
+        value: Some(value.into()),
+    }
+}
+
+fn pseudonymiser() -> Pseudonymiser {
+    Pseudonymiser::new(&PseudonymKey::from_bytes([7; 32]))
+}
+
+pub(crate) fn shopper_of(user: &str) -> ShopperId {
+    ShopperId(pseudonymiser().pseudonym(IdKind::User, user))
+}
+
+fn event(shopper: ShopperId, number: u64, at: EpochMs, action: Action) -> Event {
+    Event {
+        id: EventId::new(&format!("e{number}")).unwrap(),
+        at,
+        received_at: at,
+        shopper,
+        identity: Identity {
+            user: Some(shopper),
+            anonymous: None,
+        },
+        session: None,
+        source: SourceId::new("key:0123abcd").unwrap(),
+        action,
+    }
+}
+
+pub(crate) fn product(id: &str, cents: i64) -> Product {
+    Product {
+        product_id: ShopId::new(id),
+        category: Category::new("hats").ok(),
+        price: Some(Money {
+            minor_units: cents,
+            currency: Currency::EUR,
+        }),
+        ..Product::default()
+    }
+}
+
+pub(crate) fn view(id: &str) -> Action {
+    Action::ProductView(ProductView {
+        product: product(id, 1_000),
+        ..ProductView::default()
+    })
+}
+
+pub(crate) fn add(id: &str, cents: i64) -> Action {
+    Action::CartAdd(CartAdd {
+        product: product(id, cents),
+        ..CartAdd::default()
+    })
+}
+
+pub(crate) fn page() -> Action {
+    Action::PageView(PageView::default())
+}
