@@ -18,7 +18,8 @@ const FLOORS: &[(u8, &[&str])] = &[
     // Scoring follows what the processor publishes, so it knows the processor's codec.
     (8, &["foretide-scoring"]),
     (9, &["foretide"]),
-    (10, &["foretide-tests", "foretide-bench"]),
+    (10, &["foretide-tests"]),
+    (11, &["foretide-bench"]),
 ];
 
 const ADAPTERS: &[&str] =

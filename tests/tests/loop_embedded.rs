@@ -86,19 +86,21 @@ fn the_published_data_set_is_folded_whole() {
     server.start();
     let imported = summary(server.import("rees46", &file));
     assert_adds_up(&imported);
-    assert_eq!(imported["folded"], 17_435);
+    // The file was cut in the middle of its last row: whose event that was cannot be told.
+    assert_eq!(imported["rejected"], json!({ "unreadable_row": 1 }));
+    assert_eq!(imported["folded"], 17_434);
     server.stop();
     let digest = server.digest();
-    assert_eq!((&digest["events"], &digest["shoppers"]), (&json!(17_435), &json!(4_505)));
+    assert_eq!((&digest["events"], &digest["shoppers"]), (&json!(17_434), &json!(4_504)));
 }
 
 #[test]
 fn the_numbers_can_be_watched() {
     let mut server = Server::embedded();
     server.start();
-    let action = json!({ "type": "page_view", "shopper": { "user_id": "ann" } }).to_string();
+    let action = json!({ "type": "page_view", "shopper": { "user_id": "zanzibar" } }).to_string();
     assert_eq!(server.ingest("/v1/actions", action.as_bytes()).status, 200);
     let metrics = server.metrics();
     assert!(metrics.contains("foretide_"), "{metrics}");
-    assert!(!metrics.contains("ann"), "a raw id in the metrics");
+    assert!(!metrics.contains("zanzibar"), "a raw id in the metrics");
 }

@@ -161,14 +161,10 @@ fn verify(file: &mut BufReader<File>, path: &Path) -> Result<Verified, Checkpoin
         return Err(damaged(path, "it is too short"));
     };
     file.seek(SeekFrom::Start(tail_at)).map_err(read)?;
-    let mut tail = [0; TAIL_BYTES as usize];
-    file.read_exact(&mut tail).map_err(read)?;
-    let [a, b, c, d, e, f, g, h] = tail;
-    let (trailer_bytes, stated) = (
-        u32::from_le_bytes([a, b, c, d]),
-        u32::from_le_bytes([e, f, g, h]),
-    );
-    let trailer_bytes = u64::from(trailer_bytes);
+    let (mut length, mut stated) = ([0; 4], [0; 4]);
+    file.read_exact(&mut length).map_err(read)?;
+    file.read_exact(&mut stated).map_err(read)?;
+    let trailer_bytes = u64::from(u32::from_le_bytes(length));
     if trailer_bytes > MAX_TRAILER_BYTES || trailer_bytes > tail_at {
         return Err(damaged(path, "the length of its trailer cannot be right"));
     }
@@ -184,8 +180,8 @@ fn verify(file: &mut BufReader<File>, path: &Path) -> Result<Verified, Checkpoin
         .read_to_end(&mut trailer)
         .map_err(read)?;
     sum.update(&trailer);
-    sum.update(&tail[..4]);
-    if sum.finalize() != stated {
+    sum.update(&length);
+    if sum.finalize() != u32::from_le_bytes(stated) {
         return Err(damaged(path, "its checksum differs"));
     }
     Ok(Verified {

@@ -238,12 +238,14 @@ fn size(number: u64) -> Result<usize, Damage> {
 }
 
 fn put_number(bytes: &mut BytesMut, mut number: u64) {
-    while number >= 0x80 {
-        // The low seven bits.
-        bytes.put_u8((number & 0x7f) as u8 | 0x80);
+    loop {
+        let [low, ..] = number.to_le_bytes();
         number >>= 7;
+        if number == 0 {
+            return bytes.put_u8(low);
+        }
+        bytes.put_u8(low | 0x80);
     }
-    bytes.put_u8(number as u8);
 }
 
 fn number(value: &[u8], at: &mut usize) -> Result<u64, Damage> {
@@ -261,6 +263,8 @@ fn number(value: &[u8], at: &mut usize) -> Result<u64, Damage> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -361,14 +365,14 @@ mod tests {
                 bytes: 63,
             },
         );
-        let hex: String = batch
+        let mut hex = String::new();
+        batch
             .value
             .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+            .for_each(|byte| write!(hex, "{byte:02x}").unwrap());
         assert_eq!(
             hex,
-            "01e5a7f8a32c0100000000000000687ae58b0100000200000002000000000000003f00000000000000\
+            "01ffdb670d2c010000000000000068e5cf8b0100000200000002000000000000003f00000000000000\
              000003066b657976616c7565010203006b6579"
         );
     }

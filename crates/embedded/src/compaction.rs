@@ -69,7 +69,7 @@ pub(crate) fn compact(
             return Ok(());
         }
         let mut records = Vec::new();
-        batch::records(&value, 0, &mut records).map_err(|why| damaged(at, last, &why))?;
+        batch::records(&value, 0, &mut records).map_err(|why| damaged(at, last, why))?;
         records.retain(stays);
         if records.len() == head.count as usize && value.len() >= LARGE {
             compactor.close();
@@ -100,7 +100,7 @@ fn newest_records(
         let (last, _, value) = entry?;
         newest_batch = Some(last);
         records.clear();
-        batch::records(&value, 0, &mut records).map_err(|why| damaged(at, last, &why))?;
+        batch::records(&value, 0, &mut records).map_err(|why| damaged(at, last, why))?;
         for record in &records {
             if let Some(offset) = newest.get_mut(record.key.as_ref()) {
                 *offset = record.offset;

@@ -50,7 +50,7 @@ pub(crate) fn settle(store: &Path) -> Result<(), LogError> {
 }
 
 /// The journals, oldest first.
-fn journals(store: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn journals(store: &Path) -> io::Result<Vec<PathBuf>> {
     let mut journals = Vec::new();
     for entry in store.read_dir()? {
         let path = entry?.path();
@@ -104,7 +104,7 @@ fn cut_unfinished(store: &Path) -> io::Result<bool> {
 ///   clear   4, keyspace u64                       (counts as an item)
 ///   end     3, xxh3 of all items u64, "FJL\x03"
 /// ```
-fn change_at(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn change_at(bytes: &[u8]) -> Option<usize> {
     if *bytes.first()? != 1 {
         return None;
     }

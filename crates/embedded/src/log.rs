@@ -312,7 +312,7 @@ impl Source for Handle {
             for entry in store.batches(at, offset) {
                 let (last, _, value) = entry?;
                 batch::records(&value, offset, &mut records)
-                    .map_err(|why| damaged(at, last, &why))?;
+                    .map_err(|why| damaged(at, last, why))?;
                 next_offset = last + 1;
                 bytes += value.len();
                 if bytes >= CHUNK_BYTES {

@@ -32,7 +32,7 @@ pub(crate) fn expire(
                 break;
             }
             let mut records = Vec::new();
-            batch::records(&value, last, &mut records).map_err(|why| damaged(at, last, &why))?;
+            batch::records(&value, last, &mut records).map_err(|why| damaged(at, last, why))?;
             if !records.iter().all(|record| is_old(record.appended_at)) {
                 break;
             }

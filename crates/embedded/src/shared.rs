@@ -23,6 +23,9 @@ use crate::{
     topic::Topic,
 };
 
+/// By group, the next offset of each topic and partition.
+type GroupOffsets = HashMap<String, HashMap<(String, u32), u64>>;
+
 /// A write that takes longer is taken for a disk that does not answer.
 const STUCK: Duration = Duration::from_secs(5);
 
@@ -37,7 +40,7 @@ pub(crate) struct Shared {
     store: RwLock<Result<Arc<Store>, LogError>>,
     topics: RwLock<BTreeMap<TopicName, Arc<Topic>>>,
     /// The next offsets of groups, as committed.
-    offsets: Mutex<HashMap<String, HashMap<(String, u32), u64>>>,
+    offsets: Mutex<GroupOffsets>,
     /// Held while topics are declared and while the store is opened again.
     declaring: Mutex<()>,
     /// When the writer began what it is at.
@@ -51,8 +54,6 @@ impl Shared {
         now: Now,
         free_space: FreeSpace,
     ) -> Result<Self, LogError> {
-        // Opening writes too.
-        space::check(&free_space, directory.path(), options.reserve_bytes)?;
         directory.initialise(|path| Store::open(path).map(drop))?;
         let store = journal::open_store(&directory.store())?;
         let offsets = by_group(store.group_offsets()?);
@@ -108,7 +109,9 @@ impl Shared {
             topic.reset(store.standings(topic.name)?);
         }
         *self.store.write() = Ok(Arc::new(store));
-        topics.iter().for_each(|topic| topic.grew());
+        for topic in &topics {
+            topic.grew();
+        }
         Ok(())
     }
 
@@ -201,8 +204,8 @@ impl Shared {
     }
 }
 
-fn by_group(offsets: Vec<GroupOffset>) -> HashMap<String, HashMap<(String, u32), u64>> {
-    let mut groups: HashMap<String, HashMap<_, _>> = HashMap::new();
+fn by_group(offsets: Vec<GroupOffset>) -> GroupOffsets {
+    let mut groups = GroupOffsets::new();
     for GroupOffset {
         group,
         topic,

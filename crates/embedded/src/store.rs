@@ -81,7 +81,7 @@ impl Store {
             let database = Database::builder(path)
                 .cache_size(CACHE_BYTES)
                 .max_journaling_size(JOURNAL_BYTES)
-                .worker_threads(2)
+                .worker_threads(1)
                 .manual_journal_persist(true)
                 .open()?;
             let meta = database.keyspace("meta", || keyspace_options(4 << 20))?;
@@ -169,8 +169,7 @@ impl Store {
                 let (last, value) = key_value(at, newest)?;
                 let head = checked(at, last, &value)?;
                 let mut records = Vec::new();
-                batch::records(&value, last, &mut records)
-                    .map_err(|why| damaged(at, last, &why))?;
+                batch::records(&value, last, &mut records).map_err(|why| damaged(at, last, why))?;
                 let newest_at = records
                     .last()
                     .map_or(head.first_at, |record| record.appended_at)
@@ -376,11 +375,11 @@ fn key_value(at: TopicPartition, entry: Guard) -> Result<(u64, Bytes), LogError>
 
 /// The head of a batch that is intact.
 fn checked(at: TopicPartition, last: u64, value: &Bytes) -> Result<batch::Head, LogError> {
-    batch::check(value).map_err(|why| damaged(at, last, &why))
+    batch::check(value).map_err(|why| damaged(at, last, why))
 }
 
 /// A batch that cannot be read, by its place.
-pub(crate) fn damaged(at: TopicPartition, last: u64, why: &batch::Damage) -> LogError {
+pub(crate) fn damaged(at: TopicPartition, last: u64, why: batch::Damage) -> LogError {
     LogError::Damaged(format!(
         "{at}, in the batch that ends at offset {last}: {why}"
     ))
@@ -391,6 +390,7 @@ fn broken(what: &str) -> LogError {
 }
 
 /// An error of the open store.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` calls")]
 fn trouble(error: fjall::Error) -> LogError {
     match &error {
         fjall::Error::Io(cause) | fjall::Error::Storage(fjall::LsmError::Io(cause)) => {

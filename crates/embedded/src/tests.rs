@@ -1,4 +1,9 @@
+mod damage;
+mod keeping;
+mod restart;
+
 use std::{
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -8,8 +13,11 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use foretide_events::EpochMs;
-use foretide_ports::{Log, LogError, conformance::Harness};
+use foretide_ports::{
+    Cleanup, Log, NewRecord, Record, TopicPartition, TopicSpec, conformance::Harness,
+};
 use parking_lot::Mutex;
 use tempfile::TempDir;
 
@@ -30,6 +38,7 @@ struct EmbeddedHarness {
 const WELL: u8 = 0;
 const FULL: u8 = 1;
 const GONE: u8 = 2;
+const FULL_ONCE: u8 = 3;
 
 impl EmbeddedHarness {
     fn new() -> Self {
@@ -56,6 +65,10 @@ impl EmbeddedHarness {
             Arc::new(move |_| match disk.load(Ordering::Relaxed) {
                 WELL => Ok(u64::MAX),
                 FULL => Ok(1000),
+                FULL_ONCE => {
+                    disk.store(WELL, Ordering::Relaxed);
+                    Ok(1000)
+                }
                 _ => Err(io::Error::other("the disk is gone")),
             }),
         );
@@ -115,8 +128,10 @@ impl Harness for EmbeddedHarness {
     }
 
     async fn fail_next_commit(&self, takes_effect: bool) -> bool {
-        let _ = takes_effect;
-        false
+        if !takes_effect {
+            self.disk.store(FULL_ONCE, Ordering::Relaxed);
+        }
+        !takes_effect
     }
 
     async fn compact(&self) -> bool {
@@ -129,6 +144,91 @@ impl Harness for EmbeddedHarness {
         self.keep().await;
         true
     }
+}
+
+const EVENTS: TopicSpec = TopicSpec {
+    name: "events",
+    partitions: 2,
+    cleanup: Cleanup::Delete {
+        retention_ms: 10_000,
+    },
+};
+const TABLE: TopicSpec = TopicSpec {
+    name: "table",
+    partitions: 2,
+    cleanup: Cleanup::Compact {
+        delete_retention_ms: 10_000,
+    },
+};
+
+fn new(topic: TopicSpec, partition: u32, key: &str, value: &str) -> NewRecord {
+    NewRecord {
+        at: TopicPartition {
+            topic: topic.name,
+            partition,
+        },
+        key: Bytes::copy_from_slice(key.as_bytes()),
+        value: Some(Bytes::copy_from_slice(value.as_bytes())),
+    }
+}
+
+fn tombstone(topic: TopicSpec, partition: u32, key: &str) -> NewRecord {
+    NewRecord {
+        value: None,
+        ..new(topic, partition, key, "")
+    }
+}
+
+impl EmbeddedHarness {
+    /// The log with both topics declared.
+    async fn declared(&self) -> EmbeddedLog {
+        let log = self.log();
+        log.declare(&[EVENTS, TABLE]).await.unwrap();
+        log
+    }
+
+    /// Closes the log and opens it again.
+    async fn restarted(&self) -> EmbeddedLog {
+        *self.log.lock() = None;
+        self.reopen();
+        self.declared().await
+    }
+}
+
+/// Everything of a partition.
+async fn read(log: &EmbeddedLog, topic: TopicSpec, partition: u32) -> Vec<Record> {
+    let mut reader = log.reader(topic.name, &[(partition, 0)]).await.unwrap();
+    let mut records = Vec::new();
+    loop {
+        let chunk = reader
+            .next(std::time::Duration::from_secs(60))
+            .await
+            .unwrap()
+            .unwrap();
+        if chunk.records.is_empty() {
+            return records;
+        }
+        records.extend(chunk.records);
+    }
+}
+
+fn texts(records: &[Record]) -> Vec<&str> {
+    records
+        .iter()
+        .map(|record| std::str::from_utf8(record.value.as_ref().unwrap()).unwrap())
+        .collect()
+}
+
+/// What a table fed with `records` holds.
+fn table(records: &[Record]) -> BTreeMap<Bytes, Bytes> {
+    let mut table = BTreeMap::new();
+    for record in records {
+        match &record.value {
+            Some(value) => table.insert(record.key.clone(), value.clone()),
+            None => table.remove(&record.key),
+        };
+    }
+    table
 }
 
 mod conformance {

@@ -137,7 +137,7 @@ fn write(shared: &Shared, jobs: Vec<Job>) -> Result<(), LogError> {
         Ok(()) => jobs,
         Err(error) => {
             let (adding, rest): (Vec<_>, Vec<_>) = jobs.into_iter().partition(Job::adds);
-            adding.into_iter().for_each(|job| job.refuse(error.clone()));
+            refuse_all(adding, &error);
             rest
         }
     };
@@ -147,7 +147,7 @@ fn write(shared: &Shared, jobs: Vec<Job>) -> Result<(), LogError> {
     let store = match shared.store() {
         Ok(store) => store,
         Err(error) => {
-            jobs.into_iter().for_each(|job| job.refuse(error.clone()));
+            refuse_all(jobs, &error);
             return Ok(());
         }
     };
@@ -167,9 +167,15 @@ fn write(shared: &Shared, jobs: Vec<Job>) -> Result<(), LogError> {
             Ok(())
         }
         Err(error) => {
-            jobs.into_iter().for_each(|job| job.refuse(error.clone()));
+            refuse_all(jobs, &error);
             Err(error)
         }
+    }
+}
+
+fn refuse_all(jobs: Vec<Job>, error: &LogError) {
+    for job in jobs {
+        job.refuse(error.clone());
     }
 }
 

@@ -30,7 +30,10 @@ impl<const MAX: usize> Text<MAX> {
 impl<const MAX: usize> Text<MAX> {
     /// Takes the first `MAX` characters of `text`.
     pub(crate) fn cut(text: &str) -> Self {
-        let end = text.char_indices().nth(MAX).map_or(text.len(), |(end, _)| end);
+        let end = text
+            .char_indices()
+            .nth(MAX)
+            .map_or(text.len(), |(end, _)| end);
         Self(text[..end].into())
     }
 }

@@ -27,7 +27,11 @@ impl Fault {
             message.push('…');
         }
         let field = (!field.is_empty()).then(|| field.to_owned());
-        Self { code, field, message }
+        Self {
+            code,
+            field,
+            message,
+        }
     }
 
     /// A needed field is absent.
@@ -69,7 +73,11 @@ impl Fault {
             BatchRefusal::TooDeep { .. } => RejectionReason::TooLarge,
             _ => RejectionReason::NotAnObject,
         };
-        Self::new(code, "", refusal.to_string().replacen("the body", "the line", 1))
+        Self::new(
+            code,
+            "",
+            refusal.to_string().replacen("the body", "the line", 1),
+        )
     }
 
     /// Something else than an object stands where an event should.
@@ -79,7 +87,13 @@ impl Fault {
 
     /// Says so of the event at `index`.
     pub(crate) fn rejection(self, index: usize, id: Option<String>) -> Rejection {
-        Rejection { index, id, code: self.code, field: self.field, message: self.message }
+        Rejection {
+            index,
+            id,
+            code: self.code,
+            field: self.field,
+            message: self.message,
+        }
     }
 }
 
@@ -115,10 +129,14 @@ fn locate<'de, S: DeserializeSeed<'de>>(
         Err(error) => error.to_string(),
     };
     // The position is one inside the event; the path says it better.
-    let words = words.rsplit_once(" at line ").map_or(words.as_str(), |(words, _)| words);
+    let words = words
+        .rsplit_once(" at line ")
+        .map_or(words.as_str(), |(words, _)| words);
     let path = track.path().to_string();
     let field = join(under, if path == "." { "" } else { &path });
-    let missing = words.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    let missing = words
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'));
     match missing {
         Some(name) => Fault::missing(&join(&field, name)),
         None => Fault::in_field(&field, words),

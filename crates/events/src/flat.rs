@@ -46,18 +46,31 @@ pub(crate) struct Flat<H, F> {
 
 impl<'de, H: Head<'de>> Deserialize<'de> for Flat<H, H::Fields> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        FlatSeed { kind: None, head: PhantomData }.deserialize(deserializer)
+        FlatSeed {
+            kind: None,
+            head: PhantomData,
+        }
+        .deserialize(deserializer)
     }
 }
 
 /// Reads an object whatever the order of its members, in one more pass, and says what is wrong with it and where.
 pub(crate) fn read<'de, H: Head<'de>>(json: &'de str) -> Result<Flat<H, H::Fields>, Fault> {
-    let kind = fault::read::<Kind<'de>>(json, "")?.kind.ok_or_else(|| Fault::missing("type"))?;
+    let kind = fault::read::<Kind<'de>>(json, "")?
+        .kind
+        .ok_or_else(|| Fault::missing("type"))?;
     let kind = ActionType::from_name(&kind).ok_or_else(|| {
         let message = format!("`{}` is not a type of action", &*kind);
         Fault::new(RejectionReason::UnknownType, "type", message)
     })?;
-    fault::read_seed(json, FlatSeed { kind: Some(kind), head: PhantomData }, "")
+    fault::read_seed(
+        json,
+        FlatSeed {
+            kind: Some(kind),
+            head: PhantomData,
+        },
+        "",
+    )
 }
 
 #[derive(Deserialize)]
@@ -73,7 +86,10 @@ struct FlatSeed<H> {
 
 impl<H> Clone for FlatSeed<H> {
     fn clone(&self) -> Self {
-        Self { kind: self.kind, head: PhantomData }
+        Self {
+            kind: self.kind,
+            head: PhantomData,
+        }
     }
 }
 
@@ -93,12 +109,22 @@ impl<'de, H: Head<'de>> Visitor<'de> for FlatSeed<H> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
-        let mut rest = Rest { head: H::default(), first: None, members };
+        let mut rest = Rest {
+            head: H::default(),
+            first: None,
+            members,
+        };
         rest.first = rest.next_field()?;
         let named = || rest.head.kind().and_then(ActionType::from_name);
-        let kind = self.kind.or_else(named).ok_or_else(|| A::Error::custom("type comes too late"))?;
+        let kind = self
+            .kind
+            .or_else(named)
+            .ok_or_else(|| A::Error::custom("type comes too late"))?;
         let fields = H::read_fields(kind, MapAccessDeserializer::new(&mut rest))?;
-        Ok(Flat { head: rest.head, fields })
+        Ok(Flat {
+            head: rest.head,
+            fields,
+        })
     }
 }
 

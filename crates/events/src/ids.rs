@@ -82,7 +82,11 @@ impl Serialize for ShopperId {
 
 impl<'de> Deserialize<'de> for ShopperId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read_text(deserializer, "a shopper id (32 hexadecimal digits)", str::parse)
+        read_text(
+            deserializer,
+            "a shopper id (32 hexadecimal digits)",
+            str::parse,
+        )
     }
 }
 

@@ -24,10 +24,14 @@ impl EpochMs {
     /// 1 to 9999.
     pub fn parse(text: &str) -> Option<Self> {
         let at = parse_utc(text.as_bytes()).or_else(|| {
-            let nanoseconds = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();
+            let nanoseconds = OffsetDateTime::parse(text, &Rfc3339)
+                .ok()?
+                .unix_timestamp_nanos();
             i64::try_from(nanoseconds.div_euclid(1_000_000)).ok()
         })?;
-        (Self::EARLIEST.0..=Self::LATEST.0).contains(&at).then_some(Self(at))
+        (Self::EARLIEST.0..=Self::LATEST.0)
+            .contains(&at)
+            .then_some(Self(at))
     }
 
     /// Milliseconds from `earlier` to `self`; negative when `earlier` is later.
@@ -49,7 +53,7 @@ impl EpochMs {
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let mut put = |from: usize, to: usize, mut value: i64| {
             for digit in text[from..to].iter_mut().rev() {
-                *digit = b'0' + (value % 10).unsigned_abs() as u8;
+                *digit = b'0' + u8::try_from(value % 10).unwrap_or_default();
                 value /= 10;
             }
         };
@@ -67,28 +71,45 @@ impl EpochMs {
 /// Reads the form nearly every client sends, `YYYY-MM-DDThh:mm:ss[.fraction]Z`, much faster than the general parser.
 fn parse_utc(text: &[u8]) -> Option<i64> {
     let (head, rest) = text.split_at_checked(19)?;
-    let fraction = match rest.strip_suffix(b"Z")? {
+    let milliseconds = match rest.strip_suffix(b"Z")? {
         b"" => 0,
-        [b'.', digits @ ..] if (1..=9).contains(&digits.len()) => number(digits)? * 1000 / 10_i64.pow(digits.len() as u32),
+        [b'.', digits @ ..] if (1..=9).contains(&digits.len()) => {
+            number(digits)?;
+            digits
+                .iter()
+                .chain(b"00")
+                .take(3)
+                .fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'))
+        }
         _ => return None,
     };
     let separators = [head[4], head[7], head[10], head[13], head[16]];
     if separators != *b"--T::" {
         return None;
     }
-    let (year, month, day) = (number(&head[..4])?, number(&head[5..7])?, number(&head[8..10])?);
-    let (hour, minute, second) = (number(&head[11..13])?, number(&head[14..16])?, number(&head[17..])?);
+    let (year, month, day) = (
+        number(&head[..4])?,
+        number(&head[5..7])?,
+        number(&head[8..10])?,
+    );
+    let (hour, minute, second) = (
+        number(&head[11..13])?,
+        number(&head[14..16])?,
+        number(&head[17..])?,
+    );
     let days = days_from_civil(year, month, day);
     // A date that does not exist, such as 30 February, comes back as another one.
     if civil_from_days(days) != (year, month, day) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    Some(days * MS_PER_DAY + hour * 3_600_000 + minute * 60_000 + second * 1000 + fraction)
+    Some(days * MS_PER_DAY + hour * 3_600_000 + minute * 60_000 + second * 1000 + milliseconds)
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0, |sum, digit| {
-        digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0'))
+        digit
+            .is_ascii_digit()
+            .then(|| sum * 10 + i64::from(digit - b'0'))
     })
 }
 
@@ -112,7 +133,11 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
@@ -166,14 +191,25 @@ mod tests {
         ] {
             assert_eq!(EpochMs::parse(text), expected, "{text}");
         }
-        assert_eq!(EpochMs::parse("2023-11-14T22:13:20Z"), Some(EpochMs(1_700_000_000_000)));
+        assert_eq!(
+            EpochMs::parse("2023-11-14T22:13:20Z"),
+            Some(EpochMs(1_700_000_000_000))
+        );
     }
 
     #[test]
     fn what_is_no_instant_is_refused() {
         for text in [
-            "", "now", "1700000000000", "2023-11-14", "2023-02-30T00:00:00Z", "2023-11-14T24:00:00Z",
-            "2023-11-14T22:13:20", "2023-11-14T22:13:20.Z", "0000-12-31T23:59:59Z", "2023-11-14T22:13:2éZ",
+            "",
+            "now",
+            "1700000000000",
+            "2023-11-14",
+            "2023-02-30T00:00:00Z",
+            "2023-11-14T24:00:00Z",
+            "2023-11-14T22:13:20",
+            "2023-11-14T22:13:20.Z",
+            "0000-12-31T23:59:59Z",
+            "2023-11-14T22:13:2éZ",
         ] {
             assert_eq!(EpochMs::parse(text), None, "{text}");
         }

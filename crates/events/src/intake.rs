@@ -3,11 +3,8 @@
 use foretide_privacy::{IdKind, Pseudonymiser};
 
 use crate::{
-    Action, Alias, Currency, EpochMs, Event, EventId, Group, Identity, RejectionReason, SessionId, ShopperId,
-    SourceId,
-    fault::Fault,
-    limits::MAX_RAW_ID_CHARS,
-    text::RawText,
+    Action, Alias, Currency, EpochMs, Event, EventId, Group, Identity, RejectionReason, SessionId,
+    ShopperId, SourceId, fault::Fault, limits::MAX_RAW_ID_CHARS, text::RawText,
 };
 
 /// What the parsers of one request need from outside.
@@ -60,7 +57,9 @@ impl Intake<'_> {
     /// The group of a raw group id.
     pub(crate) fn group(&self, raw: Option<&RawText<'_>>, field: &str) -> Result<Group, Fault> {
         let group = self.pseudonym(IdKind::Group, raw, field)?;
-        group.map(|group| Group { group }).ok_or_else(|| Fault::missing(field))
+        group
+            .map(|group| Group { group })
+            .ok_or_else(|| Fault::missing(field))
     }
 
     /// The alias of a raw former id.
@@ -68,9 +67,10 @@ impl Intake<'_> {
         let user = self.pseudonym(IdKind::User, raw, field)?;
         let anonymous = self.pseudonym(IdKind::Anonymous, raw, field)?;
         match (user, anonymous) {
-            (Some(previous_user), Some(previous_anonymous)) => {
-                Ok(Alias { previous_user, previous_anonymous })
-            }
+            (Some(previous_user), Some(previous_anonymous)) => Ok(Alias {
+                previous_user,
+                previous_anonymous,
+            }),
             _ => Err(Fault::missing(field)),
         }
     }
@@ -99,7 +99,9 @@ impl Intake<'_> {
             .transpose()
             .map_err(|error| Fault::in_field(names.session, error.to_string()))?;
         let id = match parts.id.filter(|id| !id.is_empty()) {
-            Some(id) => EventId::new(id).map_err(|error| Fault::in_field(names.id, error.to_string()))?,
+            Some(id) => {
+                EventId::new(id).map_err(|error| Fault::in_field(names.id, error.to_string()))?
+            }
             None => (self.make_id)(),
         };
         Ok(Event {

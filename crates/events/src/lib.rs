@@ -10,6 +10,7 @@
 mod action;
 mod body;
 mod bounded;
+mod decimal;
 mod event;
 mod fault;
 mod flat;
@@ -20,6 +21,7 @@ pub mod limits;
 mod location;
 mod money;
 pub mod native;
+mod object;
 mod schema;
 pub mod segment;
 mod text;
@@ -28,10 +30,11 @@ pub mod wire;
 
 pub use action::*;
 pub use bounded::{Finite, Fraction, List, Text};
+pub use decimal::Decimal;
 pub use event::{Event, Identity};
 pub use ids::{Category, EventId, InvalidId, SessionId, ShopperId, SourceId};
 pub use instant::EpochMs;
 pub use intake::Intake;
-pub use money::{Currency, Decimal, Money, MoneyError};
+pub use money::{Currency, Money, MoneyError};
 pub use schema::actions_schema;
 pub use verdict::{BatchRefusal, Fate, Receipt, Rejection, RejectionReason};

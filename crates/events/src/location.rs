@@ -17,7 +17,9 @@ pub(crate) fn host_and_path(address: &str) -> &str {
     until_stable(address, |address| {
         let rest = after_scheme(address).unwrap_or(address);
         let host_end = rest.find('/').unwrap_or(rest.len());
-        rest[..host_end].rfind('@').map_or(rest, |at| &rest[at + 1..])
+        rest[..host_end]
+            .rfind('@')
+            .map_or(rest, |at| &rest[at + 1..])
     })
 }
 
@@ -35,14 +37,19 @@ fn until_stable(address: &str, cut: fn(&str) -> &str) -> &str {
 
 fn without_query(address: &str) -> &str {
     let address = address.trim();
-    address.find(['?', '#']).map_or(address, |end| &address[..end])
+    address
+        .find(['?', '#'])
+        .map_or(address, |end| &address[..end])
 }
 
 /// What follows `scheme://`, or the `//` of an address that leaves its scheme open.
 fn after_scheme(address: &str) -> Option<&str> {
     address.strip_prefix("//").or_else(|| {
         let (scheme, rest) = address.split_once("://")?;
-        scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)).then_some(rest)
+        scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+            .then_some(rest)
     })
 }
 
@@ -50,11 +57,17 @@ fn after_scheme(address: &str) -> Option<&str> {
 pub(crate) fn cut(address: &str, keep: fn(&str) -> &str) -> Option<Phrase> {
     let phrase = Phrase::cut(keep(address));
     let kept = keep(&phrase);
-    if kept.is_empty() { None } else { Phrase::new(kept) }
+    if kept.is_empty() {
+        None
+    } else {
+        Phrase::new(kept)
+    }
 }
 
 /// Reads a member that holds a path.
-pub(crate) fn read_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Phrase>, D::Error> {
+pub(crate) fn read_path<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Phrase>, D::Error> {
     read_with(deserializer, path)
 }
 
@@ -79,7 +92,9 @@ fn read_with<'de, D: Deserializer<'de>>(
     }
     let phrase = Phrase::new(kept);
     let limit = Phrase::MAX_CHARS;
-    phrase.ok_or_else(|| D::Error::custom(format_args!("{TOO_LONG} {limit} characters"))).map(Some)
+    phrase
+        .ok_or_else(|| D::Error::custom(format_args!("{TOO_LONG} {limit} characters")))
+        .map(Some)
 }
 
 #[cfg(test)]
@@ -118,7 +133,10 @@ mod tests {
     #[test]
     fn of_a_referrer_host_and_path_stay() {
         for (address, kept) in [
-            ("https://www.google.com/search?q=secret", "www.google.com/search"),
+            (
+                "https://www.google.com/search?q=secret",
+                "www.google.com/search",
+            ),
             ("https://ann:pw@shop.example/a@b", "shop.example/a@b"),
             ("android-app://com.example", "com.example"),
             ("shop.example/x#y", "shop.example/x"),

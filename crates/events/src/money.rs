@@ -3,12 +3,9 @@
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error, Visitor},
-};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::text::read_text;
+use crate::{Decimal, object::from_objects_alone, text::read_text};
 
 /// Why something is not an amount of money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,9 +50,16 @@ impl FromStr for Currency {
     type Err = MoneyError;
 
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| MoneyError::Currency)?;
+        let code: [u8; 3] = text
+            .as_bytes()
+            .try_into()
+            .map_err(|_| MoneyError::Currency)?;
         let code = code.map(|letter| letter.to_ascii_uppercase());
-        if code.iter().all(u8::is_ascii_uppercase) { Ok(Self(code)) } else { Err(MoneyError::Currency) }
+        if code.iter().all(u8::is_ascii_uppercase) {
+            Ok(Self(code))
+        } else {
+            Err(MoneyError::Currency)
+        }
     }
 }
 
@@ -79,7 +83,11 @@ impl Serialize for Currency {
 
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read_text(deserializer, "an ISO 4217 currency code (three letters)", str::parse)
+        read_text(
+            deserializer,
+            "an ISO 4217 currency code (three letters)",
+            str::parse,
+        )
     }
 }
 
@@ -93,88 +101,9 @@ impl JsonSchema for Currency {
     }
 }
 
-/// A decimal amount whose currency is not yet known: what `"129.90"` or `129.9` says by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decimal {
-    /// Five digits are kept after the point: the four a currency may have, and one to round by.
-    hundred_thousandths: i64,
-}
-
-impl Decimal {
-    const DIGITS: u32 = 5;
-    const WHOLE_LIMIT: i64 = 100_000_000_000;
-
-    /// Reads a decimal amount such as `129.90`; an exponent is not read. White space around it is ignored.
-    pub fn parse(text: &str) -> Result<Self, MoneyError> {
-        let text = text.trim();
-        let (sign, digits) = match text.as_bytes() {
-            [b'-', ..] => (-1, &text[1..]),
-            [b'+', ..] => (1, &text[1..]),
-            _ => (1, text),
-        };
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        if (whole.is_empty() && fraction.is_empty()) || !all_digits(whole) || !all_digits(fraction) {
-            return Err(MoneyError::NotDecimal);
-        }
-        let digit = |byte: u8| i64::from(byte - b'0');
-        let whole = whole
-            .bytes()
-            .try_fold(0, |sum, byte| {
-                let sum = sum * 10 + digit(byte);
-                (sum < Self::WHOLE_LIMIT).then_some(sum)
-            })
-            .ok_or(MoneyError::TooLarge)?;
-        let padded = fraction.bytes().chain(std::iter::repeat(b'0')).take(Self::DIGITS as usize);
-        let magnitude = padded.fold(whole, |sum, byte| sum * 10 + digit(byte));
-        Ok(Self { hundred_thousandths: sign * magnitude })
-    }
-
-    /// This amount of `currency`. Digits below the minor unit round half away from zero.
-    pub fn of(self, currency: Currency) -> Money {
-        let unit = 10_i64.pow(Self::DIGITS - currency.minor_digits());
-        let (whole, rest) = (self.hundred_thousandths / unit, self.hundred_thousandths % unit);
-        let away = if rest.abs() * 2 >= unit { rest.signum() } else { 0 };
-        Money { minor_units: whole + away, currency }
-    }
-}
-
-impl<'de> Deserialize<'de> for Decimal {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct DecimalVisitor;
-
-        impl Visitor<'_> for DecimalVisitor {
-            type Value = Decimal;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a decimal amount such as 129.90, as a number or text")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Decimal, E> {
-                Decimal::parse(text).map_err(E::custom)
-            }
-
-            fn visit_u64<E: Error>(self, number: u64) -> Result<Decimal, E> {
-                self.visit_str(&number.to_string())
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Decimal, E> {
-                self.visit_str(&number.to_string())
-            }
-
-            fn visit_f64<E: Error>(self, number: f64) -> Result<Decimal, E> {
-                // The shortest digits that name this number are those the sender wrote, without an exponent.
-                self.visit_str(&number.to_string())
-            }
-        }
-
-        deserializer.deserialize_any(DecimalVisitor)
-    }
-}
-
 /// An amount in whole minor units (cents, for most currencies) of a currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(expecting = r#"money such as {"minor_units":12990,"currency":"EUR"}"#)]
+#[serde(remote = "Self")]
 pub struct Money {
     /// Whole minor units; negative for what is owed back. On the wire at most 10^15 either way.
     #[serde(deserialize_with = "bounded_minor_units")]
@@ -183,6 +112,11 @@ pub struct Money {
     /// ISO 4217 currency code.
     pub currency: Currency,
 }
+
+from_objects_alone!(
+    Money,
+    "money such as {\"minor_units\":12990,\"currency\":\"EUR\"}"
+);
 
 /// The most minor units an amount on the wire may have, either way: sums of thousands of them still fit 64 bits.
 const MAX_MINOR_UNITS: i64 = 1_000_000_000_000_000;
@@ -209,13 +143,19 @@ impl Money {
     /// This and `other` together, where both are of one currency and the sum is an amount the wire allows.
     pub fn plus(self, other: Self) -> Option<Self> {
         let sum = i128::from(self.minor_units) + i128::from(other.minor_units);
-        if self.currency == other.currency { self.with_units(sum) } else { None }
+        if self.currency == other.currency {
+            self.with_units(sum)
+        } else {
+            None
+        }
     }
 
     fn with_units(self, units: i128) -> Option<Self> {
         let minor_units = i64::try_from(units).ok()?;
-        (minor_units.unsigned_abs() <= MAX_MINOR_UNITS.unsigned_abs())
-            .then_some(Self { minor_units, ..self })
+        (minor_units.unsigned_abs() <= MAX_MINOR_UNITS.unsigned_abs()).then_some(Self {
+            minor_units,
+            ..self
+        })
     }
 }
 
@@ -229,7 +169,12 @@ impl fmt::Display for Money {
         if digits == 0 {
             return write!(f, "{sign}{magnitude}");
         }
-        write!(f, "{sign}{}.{:0digits$}", magnitude / scale, magnitude % scale)
+        write!(
+            f,
+            "{sign}{}.{:0digits$}",
+            magnitude / scale,
+            magnitude % scale
+        )
     }
 }
 
@@ -263,7 +208,9 @@ mod tests {
 
     #[test]
     fn what_is_no_amount_is_refused() {
-        for text in ["", ".", "-", "abc", "1,299.00", "$5", "1e3", "--1", "1.2.3", "٣"] {
+        for text in [
+            "", ".", "-", "abc", "1,299.00", "$5", "1e3", "--1", "1.2.3", "٣",
+        ] {
             assert_eq!(minor(text, "EUR"), Err(MoneyError::NotDecimal), "{text}");
         }
         assert_eq!(minor("100000000000", "EUR"), Err(MoneyError::TooLarge));
@@ -272,17 +219,10 @@ mod tests {
     }
 
     #[test]
-    fn a_number_says_the_same_as_its_text() {
-        for (number, text) in [("129.9", "129.90"), ("1.005", "1.005"), ("1e3", "1000"), ("0.1", "0.1"), ("7", "7")] {
-            let number: Decimal = serde_json::from_str(number).unwrap();
-            assert_eq!(Decimal::parse(text), Ok(number));
-        }
-    }
-
-    #[test]
     fn minor_units_beyond_reason_are_refused() {
         let read = |units: i64| {
-            serde_json::from_str::<Money>(&format!(r#"{{"minor_units":{units},"currency":"EUR"}}"#)).is_ok()
+            serde_json::from_str::<Money>(&format!(r#"{{"minor_units":{units},"currency":"EUR"}}"#))
+                .is_ok()
         };
         assert!(read(MAX_MINOR_UNITS) && read(-MAX_MINOR_UNITS));
         assert!(!read(MAX_MINOR_UNITS + 1) && !read(i64::MIN));

@@ -16,7 +16,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    BatchRefusal, Event, Intake, List, Receipt, body,
+    BatchRefusal, Event, Intake, List, Receipt,
+    body::{self, Body},
     fault::{self, Fault},
     flat::{self, Flat},
     intake::{Names, Parts},
@@ -27,7 +28,11 @@ use action::Fields;
 pub(crate) use action::sent_fields_schema;
 pub(crate) use envelope::Envelope;
 
-const NAMES: Names = Names { id: "id", session: "session", identity: "shopper" };
+const NAMES: Names = Names {
+    id: "id",
+    session: "session",
+    identity: "shopper",
+};
 
 /// An action as sent.
 type Sent<'a> = Flat<Envelope<'a>, Fields<'a>>;
@@ -57,14 +62,18 @@ pub fn parse_json(body: &[u8], intake: &mut Intake<'_>) -> Result<Vec<Receipt>, 
         && let Ok(batch) = serde_json::from_str::<GoodBatch<'_>>(body.text)
     {
         let actions = batch.actions.into_iter().enumerate();
-        return Ok(actions.map(|(index, sent)| receipt(sent, index, intake)).collect());
+        return Ok(actions
+            .map(|(index, sent)| receipt(sent, index, intake))
+            .collect());
     }
     let any: AnyBody<'_> =
         serde_json::from_str(body.text).map_err(|error| body::refusal(&error, "actions"))?;
     Ok(match any.actions {
         Some(actions) => {
             let actions = actions.into_iter().enumerate();
-            actions.map(|(index, action)| judge(action.get(), index, intake)).collect()
+            actions
+                .map(|(index, action)| judge(action.get(), index, intake))
+                .collect()
         }
         None => vec![judge(body.text, 0, intake)],
     })
@@ -79,13 +88,19 @@ pub fn parse_ndjson(body: &[u8], intake: &mut Intake<'_>) -> Result<Vec<Receipt>
     };
     if lines().nth(MAX_BATCH_ITEMS).is_some() {
         let cause = format!("has more than {MAX_BATCH_ITEMS} lines");
-        return Err(BatchRefusal::Shape { field: "body", cause });
+        return Err(BatchRefusal::Shape {
+            field: "body",
+            cause,
+        });
     }
-    Ok(lines().enumerate().map(|(index, line)| judge_line(line, index, intake)).collect())
+    Ok(lines()
+        .enumerate()
+        .map(|(index, line)| judge_line(line, index, intake))
+        .collect())
 }
 
 fn judge_line(line: &[u8], index: usize, intake: &mut Intake<'_>) -> Receipt {
-    match body::open(line).and_then(|line| line.json()) {
+    match body::open(line).and_then(Body::json) {
         Ok(action) => judge(action, index, intake),
         Err(refusal) => Err(Fault::of_line(&refusal).rejection(index, None)),
     }
@@ -117,8 +132,7 @@ fn read(action: &str) -> Result<Sent<'_>, Fault> {
 /// The receipt of a well-formed action, which may still lack something.
 fn receipt(sent: Sent<'_>, index: usize, intake: &mut Intake<'_>) -> Receipt {
     let id = sent.head.id.clone();
-    event(sent, intake)
-        .map_err(|fault| fault.rejection(index, id.map(|id| fault::cut_to_id(&id))))
+    event(sent, intake).map_err(|fault| fault.rejection(index, id.map(|id| fault::cut_to_id(&id))))
 }
 
 fn event(sent: Sent<'_>, intake: &mut Intake<'_>) -> Result<Event, Fault> {

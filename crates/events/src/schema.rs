@@ -53,17 +53,23 @@ enum Form {
 
 /// An action of any type, in one of its forms.
 fn one_of(generator: &mut SchemaGenerator, form: Form) -> Value {
-    let types: Vec<Value> =
-        ActionType::ALL.iter().map(|&kind| of_type(generator, form, kind)).collect();
+    let types: Vec<Value> = ActionType::ALL
+        .iter()
+        .map(|&kind| of_type(generator, form, kind))
+        .collect();
     json!({ "oneOf": types })
 }
 
 fn of_type(generator: &mut SchemaGenerator, form: Form, kind: ActionType) -> Value {
     let (head, fields) = match form {
-        Form::Sent => {
-            (generator.subschema_for::<Envelope<'_>>(), sent_fields_schema(kind, generator))
-        }
-        Form::Stored => (generator.subschema_for::<Head<'_>>(), kind.fields_schema(generator)),
+        Form::Sent => (
+            generator.subschema_for::<Envelope<'_>>(),
+            sent_fields_schema(kind, generator),
+        ),
+        Form::Stored => (
+            generator.subschema_for::<Head<'_>>(),
+            kind.fields_schema(generator),
+        ),
     };
     let mut all_of = vec![head.to_value(), fields.to_value()];
     if kind.needs_product() {

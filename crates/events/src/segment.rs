@@ -26,16 +26,27 @@ use serde_json::value::RawValue;
 use crate::{
     BatchRefusal, EpochMs, Intake, List, Receipt, body,
     fault::{self, Fault},
-    limits::{MAX_BATCH_EVENTS, MAX_BATCH_ITEMS},
+    limits::{MAX_BATCH_EVENTS, MAX_BATCH_ITEMS, MAX_EVENT_BYTES},
+    object::Object,
     text::RawText,
 };
 
-/// The body of a batch, opened: it is JSON of the right shape, its items are not looked into yet.
+use item::Item;
+
+/// The body of a batch, opened: it is JSON of the right shape, what its items mean is not looked into yet.
 #[derive(Debug)]
 pub struct Batch<'a> {
-    items: List<&'a RawValue, MAX_BATCH_ITEMS>,
+    items: Items<'a>,
     write_key: Option<RawText<'a>>,
     outer: Outer<'a>,
+}
+
+#[derive(Debug)]
+enum Items<'a> {
+    /// All of them are well-formed.
+    Good(List<Object<Item<'a>>, MAX_BATCH_EVENTS>),
+    /// Some may not be.
+    Any(List<&'a RawValue, MAX_BATCH_ITEMS>),
 }
 
 /// What a batch says for all of its items that do not say otherwise.
@@ -47,9 +58,8 @@ struct Outer<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
-    #[serde(borrow)]
-    batch: List<&'a RawValue, MAX_BATCH_ITEMS>,
+struct Body<'a, T> {
+    batch: T,
     #[serde(borrow, default)]
     sent_at: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -64,13 +74,29 @@ pub fn open(body: &[u8]) -> Result<Batch<'_>, BatchRefusal> {
     if !body.text.starts_with('{') {
         return Err(body.not_an_object(r#"is not {"batch":[…]}"#));
     }
-    let body: Body<'_> =
+    // Most batches are well-formed throughout and are read in one pass. One that is not is read item by item.
+    if body.longest_item <= MAX_EVENT_BYTES
+        && let Ok(good) = serde_json::from_str::<Body<'_, _>>(body.text)
+    {
+        return good.opened(Items::Good);
+    }
+    let any: Body<'_, _> =
         serde_json::from_str(body.text).map_err(|error| body::refusal(&error, "batch"))?;
-    Ok(Batch {
-        items: body.batch,
-        write_key: member(body.write_key, "writeKey")?,
-        outer: Outer { sent_at: member(body.sent_at, "sentAt")?, context: body.context },
-    })
+    any.opened(Items::Any)
+}
+
+impl<'a, T> Body<'a, T> {
+    fn opened(self, items: fn(T) -> Items<'a>) -> Result<Batch<'a>, BatchRefusal> {
+        let sent_at = member(self.sent_at, "sentAt")?;
+        Ok(Batch {
+            items: items(self.batch),
+            write_key: member(self.write_key, "writeKey")?,
+            outer: Outer {
+                sent_at,
+                context: self.context,
+            },
+        })
+    }
 }
 
 fn member<'a, T: Deserialize<'a>>(
@@ -78,8 +104,10 @@ fn member<'a, T: Deserialize<'a>>(
     field: &'static str,
 ) -> Result<Option<T>, BatchRefusal> {
     let Some(value) = value else { return Ok(None) };
-    serde_json::from_str(value.get())
-        .map_err(|error| BatchRefusal::Shape { field, cause: error.to_string() })
+    serde_json::from_str(value.get()).map_err(|error| BatchRefusal::Shape {
+        field,
+        cause: error.to_string(),
+    })
 }
 
 impl Batch<'_> {
@@ -90,17 +118,39 @@ impl Batch<'_> {
 
     /// A receipt for every item, in order.
     pub fn receipts(&self, intake: &mut Intake<'_>) -> Vec<Receipt> {
-        let items = self.items.iter().map(|item| item.get()).enumerate();
-        items.map(|(index, item)| self.receipt(index, item, intake)).collect()
+        match &self.items {
+            Items::Good(items) => {
+                let items = items.iter().enumerate();
+                items
+                    .map(|(index, Object(item))| self.receipt(item, index, intake))
+                    .collect()
+            }
+            Items::Any(items) => {
+                let items = items.iter().map(|item| item.get()).enumerate();
+                items
+                    .map(|(index, item)| self.judge(item, index, intake))
+                    .collect()
+            }
+        }
     }
 
-    fn receipt(&self, index: usize, item: &str, intake: &mut Intake<'_>) -> Receipt {
-        let event = if index < MAX_BATCH_EVENTS {
-            item::event(item, &self.outer, intake)
+    /// The receipt of an item that may be wrong in any way, but is JSON.
+    fn judge(&self, json: &str, index: usize, intake: &mut Intake<'_>) -> Receipt {
+        let item = if index < MAX_BATCH_EVENTS {
+            item::read(json)
         } else {
             Err(Fault::batch_full(MAX_BATCH_EVENTS))
         };
-        event.map_err(|fault| fault.rejection(index, fault::legible_id(item)))
+        match item {
+            Ok(item) => self.receipt(&item, index, intake),
+            Err(fault) => Err(fault.rejection(index, fault::legible_id(json))),
+        }
+    }
+
+    /// The receipt of a well-formed item, which may still lack something or have wrong properties.
+    fn receipt(&self, item: &Item<'_>, index: usize, intake: &mut Intake<'_>) -> Receipt {
+        item.event(&self.outer, intake)
+            .map_err(|fault| fault.rejection(index, item.id()))
     }
 }
 

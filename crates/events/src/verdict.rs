@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::Event;
 
 /// Why ingest refused one event of a batch whose other events it took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectionReason {
     /// It is not a JSON object.

@@ -89,7 +89,13 @@ impl FieldsVisitor for WriteTo<'_> {
     type Output = serde_json::Result<()>;
 
     fn visit<F: Serialize>(self, fields: &F) -> Self::Output {
-        serde_json::to_writer(self.out, &Stored { head: &self.head, fields })
+        serde_json::to_writer(
+            self.out,
+            &Stored {
+                head: &self.head,
+                fields,
+            },
+        )
     }
 }
 
@@ -170,8 +176,12 @@ pub fn decode(bytes: &[u8]) -> Result<Event, DecodeError> {
     Ok(Event {
         id: head.id.ok_or_else(|| Fault::missing("id"))?,
         at: head.at.ok_or_else(|| Fault::missing("at"))?,
-        received_at: head.received_at.ok_or_else(|| Fault::missing("received_at"))?,
-        shopper: identity.shopper().ok_or_else(|| Fault::missing("shopper"))?,
+        received_at: head
+            .received_at
+            .ok_or_else(|| Fault::missing("received_at"))?,
+        shopper: identity
+            .shopper()
+            .ok_or_else(|| Fault::missing("shopper"))?,
         identity,
         session: head.session,
         source: head.source.ok_or_else(|| Fault::missing("source"))?,

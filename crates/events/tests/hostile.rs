@@ -234,6 +234,16 @@ proptest! {
     }
 
     #[test]
+    fn a_receipt_does_not_depend_on_the_neighbours(item in prop_oneof![nearly_good(), value()]) {
+        for (parse, list) in [(by_json as fn(&[u8]) -> _, "actions"), (by_segment, "batch")] {
+            let alone = parse(json!({ list: [item] }).to_string().as_bytes());
+            let beside = parse(json!({ list: [item, 7] }).to_string().as_bytes());
+            let (alone, beside) = (alone.expect("a list"), beside.expect("a list"));
+            prop_assert_eq!(&alone[0], &beside[0]);
+        }
+    }
+
+    #[test]
     fn a_stored_event_reads_the_same_whatever_its_bytes_were_cut_to(event in any::event(), cut in 0_usize..200) {
         let mut bytes = Vec::new();
         wire::encode(&event, &mut bytes);

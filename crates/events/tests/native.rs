@@ -1,11 +1,11 @@
 //! The native API: envelopes, times, identities, and a receipt for each action.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail tests")]
+
 mod common;
 
 use common::{accepted, native, with_intake};
-use foretide_events::{
-    Action, BatchRefusal, EpochMs, Event, EventId, Receipt, Rejection, RejectionReason, limits,
-};
+use foretide_events::{Action, BatchRefusal, Event, Receipt, Rejection, RejectionReason, limits};
 use serde_json::{Value, json};
 
 /// A cart view by Ann with `more` members.
@@ -19,6 +19,17 @@ fn view(more: &Value) -> Value {
 
 fn event(more: &Value) -> Event {
     accepted(native(&view(more)))
+}
+
+/// An action of type `kind` by Ann with `more` members.
+fn of_type(kind: &str, more: &Value) -> Value {
+    let mut action = view(more);
+    action["type"] = json!(kind);
+    action
+}
+
+fn bought(product: &Value) -> Value {
+    of_type("cart_add", &json!({ "product": product }))
 }
 
 fn rejection(action: &Value) -> Rejection {
@@ -40,10 +51,6 @@ fn ndjson(body: &[u8]) -> Vec<Receipt> {
 fn refusal(body: &[u8]) -> BatchRefusal {
     with_intake(|intake| foretide_events::native::parse_json(body, intake))
         .expect_err("the body is refused")
-}
-
-fn instant(text: &str) -> EpochMs {
-    EpochMs::parse(text).expect("an instant")
 }
 
 #[test]
@@ -151,118 +158,117 @@ fn a_body_that_is_no_batch_is_refused_as_a_whole() {
 }
 
 #[test]
-fn the_field_at_fault_is_named_by_its_path() {
-    let product = |product: Value| json!({ "type": "cart_add", "shopper": { "user_id": 1 }, "product": product });
-    let price = |price: Value| product(json!({ "product_id": "p", "price": price }));
-    for (action, code, field) in [
-        (json!({}), RejectionReason::MissingField, "type"),
-        (
-            json!({ "type": "teleport" }),
-            RejectionReason::UnknownType,
-            "type",
-        ),
-        (
-            json!({ "type": ["cart_view"] }),
-            RejectionReason::InvalidField,
-            "type",
-        ),
-        (
-            view(&json!({ "at": "yesterday" })),
-            RejectionReason::InvalidField,
-            "at",
-        ),
-        (
-            view(&json!({ "sent_at": 5 })),
-            RejectionReason::InvalidField,
-            "sent_at",
-        ),
-        (
-            view(&json!({ "shopper": "ann" })),
-            RejectionReason::InvalidField,
-            "shopper",
-        ),
+fn a_wrong_type_is_named_by_its_path() {
+    let price = |price: Value| bought(&json!({ "product_id": "p", "price": price }));
+    for (action, field) in [
+        (json!({ "type": ["cart_view"] }), "type"),
+        (view(&json!({ "at": "yesterday" })), "at"),
+        (view(&json!({ "sent_at": 5 })), "sent_at"),
+        (view(&json!({ "shopper": "ann" })), "shopper"),
         (
             view(&json!({ "shopper": { "user_id": 1.5 } })),
-            RejectionReason::InvalidField,
             "shopper.user_id",
         ),
         (
             view(&json!({ "shopper": { "shopper_id": "ann" } })),
-            RejectionReason::InvalidField,
             "shopper.shopper_id",
         ),
-        (
-            view(&json!({ "products": "p" })),
-            RejectionReason::InvalidField,
-            "products",
-        ),
+        (view(&json!({ "products": "p" })), "products"),
         (
             view(&json!({ "products": [{}, { "quantity": -1 }] })),
-            RejectionReason::InvalidField,
             "products[1].quantity",
         ),
-        (
-            product(json!(null)),
-            RejectionReason::InvalidField,
-            "product",
-        ),
-        (
-            product(json!({})),
-            RejectionReason::MissingField,
-            "product.product_id",
-        ),
-        (
-            product(json!({ "product_id": "" })),
-            RejectionReason::MissingField,
-            "product.product_id",
-        ),
-        (
-            price(json!("129.90")),
-            RejectionReason::InvalidField,
-            "product.price",
-        ),
+        (bought(&json!(null)), "product"),
+        (price(json!("129.90")), "product.price"),
         (
             price(json!({ "minor_units": 1.5, "currency": "EUR" })),
-            RejectionReason::InvalidField,
             "product.price.minor_units",
         ),
         (
             price(json!({ "minor_units": 1, "currency": "euro" })),
-            RejectionReason::InvalidField,
             "product.price.currency",
         ),
         (
-            price(json!({ "minor_units": 1 })),
-            RejectionReason::MissingField,
-            "product.price.currency",
-        ),
-        (
-            json!({ "type": "coupon_attempt", "shopper": { "user_id": 1 }, "outcome": "lost" }),
-            RejectionReason::InvalidField,
+            of_type("coupon_attempt", &json!({ "outcome": "lost" })),
             "outcome",
         ),
         (
-            json!({ "type": "coupon_attempt", "shopper": { "user_id": 1 } }),
-            RejectionReason::MissingField,
-            "outcome",
-        ),
-        (
-            json!({ "type": "alias", "shopper": { "user_id": 1 } }),
-            RejectionReason::MissingField,
-            "previous_id",
-        ),
-        (
-            json!({ "type": "group", "shopper": { "user_id": 1 }, "group_id": " " }),
-            RejectionReason::MissingField,
-            "group_id",
-        ),
-        (
-            json!({ "type": "page_view", "shopper": { "user_id": 1 }, "scroll_depth": 1.1 }),
-            RejectionReason::InvalidField,
+            of_type("page_view", &json!({ "scroll_depth": 1.1 })),
             "scroll_depth",
         ),
     ] {
-        assert_eq!(refused(&action), (code, Some(field.to_owned())), "{action}");
+        let expected = (RejectionReason::InvalidField, Some(field.to_owned()));
+        assert_eq!(refused(&action), expected, "{action}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_by_its_path() {
+    let price = json!({ "product_id": "p", "price": { "minor_units": 1 } });
+    for (action, field) in [
+        (json!({}), "type"),
+        (bought(&json!({})), "product.product_id"),
+        (bought(&json!({ "product_id": "" })), "product.product_id"),
+        (bought(&price), "product.price.currency"),
+        (of_type("coupon_attempt", &json!({})), "outcome"),
+        (of_type("alias", &json!({})), "previous_id"),
+        (of_type("group", &json!({ "group_id": " " })), "group_id"),
+    ] {
+        let expected = (RejectionReason::MissingField, Some(field.to_owned()));
+        assert_eq!(refused(&action), expected, "{action}");
+    }
+    let unknown = (RejectionReason::UnknownType, Some("type".to_owned()));
+    assert_eq!(refused(&of_type("teleport", &json!({}))), unknown);
+}
+
+#[test]
+fn an_array_never_stands_for_an_object() {
+    for (action, field) in [
+        (view(&json!({ "shopper": ["ann"] })), "shopper"),
+        (bought(&json!(["p"])), "product"),
+        (
+            bought(&json!({ "product_id": "p", "price": [1, "EUR"] })),
+            "product.price",
+        ),
+        (
+            of_type("search", &json!({ "filters": [["price", "5"]] })),
+            "filters[0]",
+        ),
+    ] {
+        let expected = (RejectionReason::InvalidField, Some(field.to_owned()));
+        assert_eq!(refused(&action), expected, "{action}");
+    }
+    assert_eq!(
+        refused(&json!({ "actions": [["cart_view"]] })).0,
+        RejectionReason::NotAnObject
+    );
+}
+
+#[test]
+fn the_order_of_members_does_not_matter() {
+    let first = r#"{"type":"cart_view","id":"e","shopper":{"user_id":"ann"},"cart_id":"c"}"#;
+    let last = r#"{"cart_id":"c","shopper":{"user_id":"ann"},"id":"e","type":"cart_view"}"#;
+    let parse = |body: &str| {
+        with_intake(|intake| foretide_events::native::parse_json(body.as_bytes(), intake))
+    };
+    assert_eq!(parse(first), parse(last));
+}
+
+#[test]
+fn a_member_that_comes_twice_is_refused() {
+    for (member, twice) in [
+        ("id", r#""id":"a","id":"b""#),
+        ("cart_id", r#""cart_id":"a","cart_id":"b""#),
+    ] {
+        let body = format!(r#"{{"type":"cart_view","shopper":{{"user_id":"ann"}},{twice}}}"#);
+        let receipts =
+            with_intake(|intake| foretide_events::native::parse_json(body.as_bytes(), intake));
+        let refused = receipts
+            .expect("JSON")
+            .remove(0)
+            .expect_err("one member, two values");
+        assert_eq!(refused.code, RejectionReason::InvalidField);
+        assert_eq!(refused.message, format!("duplicate field `{member}`"));
     }
 }
 
@@ -366,158 +372,4 @@ fn nesting_is_limited_in_members_that_are_ignored_too() {
             limit: limits::MAX_DEPTH
         })
     );
-}
-
-#[test]
-fn a_clock_that_is_wrong_is_corrected_by_when_the_batch_was_sent() {
-    // The sender's clock is a day slow; the event happened three seconds before it was sent.
-    let skewed = event(&json!({ "at": "2026-11-21T08:00:00Z", "sent_at": "2026-11-21T08:00:03Z" }));
-    assert_eq!(skewed.at, instant("2026-11-22T08:00:07Z"));
-    let east = event(&json!({ "at": "2026-11-22T09:59:00+02:00" }));
-    assert_eq!(east.at, instant("2026-11-22T07:59:00Z"));
-}
-
-#[test]
-fn no_event_lies_in_the_future_or_before_the_calendar() {
-    let received = instant(common::RECEIVED_AT);
-    assert_eq!(event(&json!({ "at": "2031-01-01T00:00:00Z" })).at, received);
-    assert_eq!(
-        event(&json!({ "at": "2026-11-22T10:00:00Z", "sent_at": "2026-11-22T09:00:00Z" })).at,
-        received
-    );
-    assert_eq!(event(&json!({ "at": null })).at, received);
-    let absurd = event(&json!({ "at": "0001-01-01T00:00:00Z", "sent_at": "9999-12-31T00:00:00Z" }));
-    assert_eq!(absurd.at, EpochMs::EARLIEST);
-}
-
-#[test]
-fn a_missing_id_is_made_and_one_that_is_there_is_kept() {
-    let nameless = || view(&json!({ "id": null }));
-    let receipts = native(
-        &json!({ "actions": [nameless(), view(&json!({})), nameless(), view(&json!({ "id": 7 }))] }),
-    );
-    let ids: Vec<_> = receipts
-        .into_iter()
-        .map(|receipt| receipt.expect("good").id)
-        .collect();
-    let expected = ["made-1", "e", "made-2", "7"].map(|id| EventId::new(id).expect("an id"));
-    assert_eq!(ids, expected);
-}
-
-#[test]
-fn the_known_shopper_comes_before_the_device_and_raw_ids_are_gone() {
-    let by = |shopper: Value| event(&json!({ "shopper": shopper }));
-    let known = by(json!({ "user_id": "ann" }));
-    let device = by(json!({ "anonymous_id": "ann" }));
-    let both = by(json!({ "user_id": "ann", "anonymous_id": "ann" }));
-    assert_ne!(
-        known.shopper, device.shopper,
-        "a user and a device of the same name are two shoppers"
-    );
-    assert_eq!(both.shopper, known.shopper);
-    assert_eq!(
-        (both.identity.user, both.identity.anonymous),
-        (known.identity.user, device.identity.anonymous)
-    );
-    let mut stored = Vec::new();
-    foretide_events::wire::encode(&both, &mut stored);
-    assert!(!String::from_utf8_lossy(&stored).contains("ann"));
-}
-
-#[test]
-fn whole_numbers_are_ids_by_their_digits() {
-    assert_eq!(
-        event(&json!({ "shopper": { "user_id": 123 } })).shopper,
-        event(&json!({ "shopper": { "user_id": "123" } })).shopper
-    );
-}
-
-#[test]
-fn a_pseudonym_is_taken_for_what_it_is() {
-    let ann = event(&json!({})).shopper;
-    let by = |shopper: Value| native(&view(&json!({ "shopper": shopper }))).remove(0);
-    let given = by(json!({ "shopper_id": ann })).expect("good");
-    assert_eq!((given.shopper, given.identity.user), (ann, Some(ann)));
-    assert!(by(json!({ "shopper_id": ann, "user_id": "ann" })).is_ok());
-    let other =
-        by(json!({ "shopper_id": ann, "user_id": "bob" })).expect_err("they contradict each other");
-    assert_eq!(other.field.as_deref(), Some("shopper.shopper_id"));
-    let device = event(&json!({ "shopper": { "anonymous_id": "d" } })).shopper;
-    let same = by(json!({ "shopper_id": device, "anonymous_id": "d" })).expect("good");
-    assert_eq!(
-        (same.identity.user, same.identity.anonymous),
-        (None, Some(device))
-    );
-}
-
-#[test]
-fn a_blank_identity_is_a_missing_one() {
-    for shopper in [
-        json!({}),
-        json!({ "user_id": "" }),
-        json!({ "anonymous_id": "  " }),
-        json!({ "user_id": null }),
-    ] {
-        let expected = (RejectionReason::MissingIdentity, Some("shopper".to_owned()));
-        assert_eq!(refused(&view(&json!({ "shopper": shopper }))), expected);
-    }
-}
-
-#[test]
-fn queries_and_fragments_of_addresses_are_not_kept_however_long() {
-    let query = "q".repeat(5000);
-    let page = json!({
-        "type": "page_view",
-        "shopper": { "user_id": "ann" },
-        "path": format!("https://shop.example/a?{query}"),
-        "referrer": format!("https://user:pw@other.example/b#{query}"),
-    });
-    let Action::PageView(page) = accepted(native(&page)).action else {
-        panic!("a page view")
-    };
-    assert_eq!(
-        (page.path.as_deref(), page.referrer.as_deref()),
-        (Some("/a"), Some("other.example/b"))
-    );
-}
-
-#[test]
-fn an_order_without_a_value_gets_the_best_it_has() {
-    let money = |units: i64| json!({ "minor_units": units, "currency": "EUR" });
-    let value = |order: Value| {
-        let mut action = json!({ "type": "purchase", "shopper": { "user_id": 1 } });
-        for (name, value) in order.as_object().expect("an object") {
-            action[name] = value.clone();
-        }
-        let Action::Purchase(order) = accepted(native(&action)).action else {
-            panic!("a purchase")
-        };
-        order
-            .value
-            .zip(order.value_basis)
-            .map(|(value, basis)| (value.minor_units, format!("{basis:?}")))
-    };
-    let products = json!([{ "price": money(100), "quantity": 3 }, { "price": money(50) }]);
-    let basis = |units: i64, basis: &str| Some((units, basis.to_owned()));
-    assert_eq!(
-        value(json!({ "value": money(1), "revenue": money(2) })),
-        basis(1, "Value")
-    );
-    assert_eq!(
-        value(json!({ "revenue": money(2), "subtotal": money(3) })),
-        basis(2, "Revenue")
-    );
-    assert_eq!(
-        value(json!({ "subtotal": money(3), "products": products })),
-        basis(3, "Subtotal")
-    );
-    assert_eq!(
-        value(json!({ "total": money(4), "products": products })),
-        basis(350, "Products")
-    );
-    assert_eq!(
-        value(json!({ "total": money(4), "products": [{ "price": money(100) }, {}] })),
-        basis(4, "Total")
-    );
-    assert_eq!(value(json!({})), None);
 }

@@ -1,5 +1,11 @@
 //! The JSON Schema of actions says what the parsers do.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail tests"
+)]
+
 mod common;
 
 use common::{assert_golden, golden, native};

@@ -1,5 +1,7 @@
 //! The stored form, version 1: what was written once is read for ever.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail tests")]
+
 mod common;
 
 use std::collections::BTreeSet;

@@ -24,7 +24,8 @@ use crate::{
 
 /// How long one question may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a transaction that is still open is waited for: longer than it may stay open.
+/// How long a transaction that is still open is waited for: longer than the brokers let it stay open, 10 s and up to 10 s
+/// until they notice.
 const TRANSACTION_PATIENCE: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_millis(20);
 
@@ -128,6 +129,10 @@ pub(crate) fn committed(
         .create_with_context(Logged)
         .map_err(|error| errors::log_error("creating a client", &error))?;
     let consumer = DroppedOutside::new(consumer);
+    // That the brokers are away shows here; afterwards there is time for a transaction to be decided.
+    consumer
+        .fetch_metadata(Some(topic), PATIENCE)
+        .map_err(|error| errors::log_error("asking for a topic", &error))?;
     let asked = list(topic, 0..count, Offset::Invalid)?;
     // Being read_committed, the client asks for stable offsets; the broker refuses them while a transaction is open.
     let answer = patiently(TRANSACTION_PATIENCE, |left| {
@@ -264,7 +269,7 @@ fn patiently<T>(
     let deadline = Instant::now() + patience;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        match question(left.min(PATIENCE)) {
+        match question(left) {
             Err(error) if is_passing(&error) && left > RETRY => thread::sleep(RETRY),
             answer => return answer,
         }

@@ -47,7 +47,9 @@ mod tests {
 
     #[test]
     fn a_shoppers_key_is_the_pseudonym_as_it_is_written() {
-        let shopper = ShopperId([0, 1, 0x23, 0xff, 0xa0, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0x10, 0xfe]);
+        let shopper = ShopperId([
+            0, 1, 0x23, 0xff, 0xa0, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0x10, 0xfe,
+        ]);
         assert_eq!(shopper_key(&shopper), shopper.to_string().as_bytes());
     }
 

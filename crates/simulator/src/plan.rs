@@ -93,10 +93,10 @@ impl Plan<'_> {
 
     /// A product of `category`; the cheaper half is more popular.
     fn article(&mut self, category: usize) -> usize {
-        let shelf: &[Article] = self.shop.shelf(category);
-        let one = self.rng.random_range(0..shelf.len());
-        let other = self.rng.random_range(0..shelf.len());
-        category * shelf.len() + one.min(other)
+        let articles: &[Article] = self.shop.shelf(category);
+        let one = self.rng.random_range(0..articles.len());
+        let other = self.rng.random_range(0..articles.len());
+        category * articles.len() + one.min(other)
     }
 
     fn browse(&mut self, products: std::ops::Range<usize>) {

@@ -1,13 +1,8 @@
 //! `foretide digest`: one short text that says which profiles a log folds to.
 
-use std::sync::Arc;
-
 use clap::Args;
 use foretide_features::FoldRules;
-use foretide_ports::foretide_topics;
-use foretide_runtime::{SharedClock, SystemClock};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{output::Output, store::StoreArgs};
@@ -26,27 +21,16 @@ pub(crate) struct DigestArgs {
     store: StoreArgs,
 }
 
-#[derive(Debug, Serialize)]
-struct Digest {
-    /// Hexadecimal.
-    digest: String,
-    shoppers: u64,
-    /// Events folded.
-    events: u64,
-}
-
 /// Runs the command.
 pub(crate) async fn run(args: DigestArgs, output: Output) -> anyhow::Result<()> {
-    let clock: SharedClock = Arc::new(SystemClock);
-    let log = args.store.open_existing_log(&format!("digest-{}", Uuid::new_v4()), &clock)?;
-    log.declare(&foretide_topics(args.store.partitions)).await?;
+    let log = args.store.open_existing_log(&format!("digest-{}", Uuid::new_v4())).await?;
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{pos} records  {elapsed_precise}")?);
     let report = foretide_processor::digest(log, args.store.partitions, FoldRules::default(), |records| {
         bar.set_position(records);
     })
     .await?;
     bar.finish_and_clear();
-    let digest = Digest { digest: report.digest, shoppers: report.shoppers, events: report.events };
-    let Digest { digest: text, shoppers, events } = &digest;
-    Ok(output.answer(&digest, || format!("{text}  {shoppers} shoppers, {events} events folded"))?)
+    Ok(output.answer(&report, || {
+        format!("{}  {} shoppers, {} events folded", report.digest, report.shoppers, report.events)
+    })?)
 }

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     match run(cli.command, output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output.note(&format!("foretide: {error:#}"));
+            output::note(&format!("foretide: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -39,8 +39,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command, output: Output) -> anyhow::Result<()> {
     match command {
-        Command::Serve(args) => serve::run(*args, output),
-        Command::Demo(args) => demo::run(args, output),
+        Command::Serve(args) => serve::run(&args, output),
+        Command::Demo(args) => demo::run(&args, output),
         Command::Import(args) => one_shot(import::run(args, output)),
         Command::Digest(args) => one_shot(digest::run(args, output)),
         Command::Topics(args) => one_shot(topics::run(args, output)),

@@ -25,12 +25,12 @@ impl Output {
         let line = if self.json { serde_json::to_string(machine)? } else { text() };
         write_line(&mut io::stdout().lock(), &line)
     }
+}
 
-    /// Says something on standard error: progress, warnings, what to do next.
-    pub(crate) fn note(self, text: &str) {
-        // Nothing can be done about a standard error that is closed, and no answer depends on it.
-        let _ = write_line(&mut io::stderr().lock(), text);
-    }
+/// Says something on standard error: progress, warnings, what to do next.
+pub(crate) fn note(text: &str) {
+    // Nothing can be done about a standard error that is closed, and no answer depends on it.
+    let _ = write_line(&mut io::stderr().lock(), text);
 }
 
 /// Writes a line. A reader that has gone away (`foretide … | head`) is no error.

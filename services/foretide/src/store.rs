@@ -13,8 +13,8 @@ use clap::Args;
 use foretide_embedded::{EmbeddedLog, EmbeddedOptions};
 use foretide_events::EpochMs;
 use foretide_kafka::{KafkaLog, KafkaOptions};
-use foretide_ports::Log;
-use foretide_runtime::SharedClock;
+use foretide_ports::{ACTIONS, Log, foretide_topics};
+use foretide_runtime::{SharedClock, SystemClock};
 
 /// Where data lives.
 #[derive(Args, Clone, Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct StoreArgs {
     #[arg(long, env = "FORETIDE_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
 
-    /// The log: `embedded`, `embedded:DIR`, or `kafka:HOST:PORT[,HOST:PORT…]`; embedded means DATA_DIR/log
+    /// The log: `embedded`, `embedded:DIR`, or `kafka:HOST:PORT[,HOST:PORT…]`; embedded means `DATA_DIR/log`
     #[arg(long, env = "FORETIDE_LOG", value_name = "LOG", default_value = "embedded")]
     pub(crate) log: LogChoice,
 
@@ -33,7 +33,11 @@ pub(crate) struct StoreArgs {
         value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) partitions: u32,
 
-    /// The key of the pseudonyms, base64 of 32 random bytes; made as DATA_DIR/pseudonym.key with the embedded log, must be
+    /// A setting of the Kafka clients, such as `security.protocol=ssl` or `replication.factor=3`; may be given several times
+    #[arg(long, env = "FORETIDE_KAFKA_SETTING", value_name = "NAME=VALUE", value_delimiter = ',', value_parser = setting)]
+    pub(crate) kafka_setting: Vec<(String, String)>,
+
+    /// The key of the pseudonyms, base64 of 32 random bytes; made as `DATA_DIR/pseudonym.key` with the embedded log, must be
     /// given with Kafka
     #[arg(long, env = "FORETIDE_PSEUDONYM_KEY_FILE", value_name = "FILE")]
     pub(crate) pseudonym_key_file: Option<PathBuf>,
@@ -92,7 +96,7 @@ impl StoreArgs {
                 let options = KafkaOptions {
                     brokers: brokers.clone(),
                     instance: instance.to_owned(),
-                    settings: Vec::new(),
+                    settings: self.kafka_setting.clone(),
                 };
                 let log = KafkaLog::connect(options)
                     .with_context(|| format!("connecting to the brokers {brokers} (--log)"))?;
@@ -101,15 +105,29 @@ impl StoreArgs {
         }
     }
 
-    /// Opens the log to read it only: an embedded one must be there already.
-    pub(crate) fn open_existing_log(&self, instance: &str, clock: &SharedClock) -> anyhow::Result<Arc<dyn Log>> {
+    /// Opens a log that a server has made, to look at it.
+    pub(crate) async fn open_existing_log(&self, instance: &str) -> anyhow::Result<Arc<dyn Log>> {
         if let LogChoice::Embedded(dir) = &self.log {
             let dir = dir.clone().unwrap_or_else(|| self.data_dir.join("log"));
             if !dir.is_dir() {
                 bail!("there is no log at {} (--data-dir, --log)", dir.display());
             }
         }
-        self.open_log(instance, clock)
+        let clock: SharedClock = Arc::new(SystemClock);
+        let log = self.open_log(instance, &clock)?;
+        if self.is_shared() {
+            // Declaring would make topics where there are none, which is not for a look to do.
+            log.end_offsets(ACTIONS).await.context("looking for the topics (--log)")?;
+        }
+        log.declare(&foretide_topics(self.partitions)).await.context("checking the topics (--partitions)")?;
+        Ok(log)
+    }
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("a setting is written NAME=VALUE".to_owned()),
     }
 }
 

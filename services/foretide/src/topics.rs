@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
-use foretide_ports::{TopicStats, foretide_topics};
-use foretide_runtime::{SharedClock, SystemClock};
+use foretide_ports::TopicStats;
 use serde::Serialize;
 
 use crate::{output::Output, store::StoreArgs};
@@ -39,9 +38,7 @@ struct Line {
 /// Runs the command.
 pub(crate) async fn run(args: TopicsArgs, output: Output) -> anyhow::Result<()> {
     let TopicsCommand::Stats(store) = args.command;
-    let clock: SharedClock = std::sync::Arc::new(SystemClock);
-    let log = store.open_existing_log("topics", &clock)?;
-    log.declare(&foretide_topics(store.partitions)).await?;
+    let log = store.open_existing_log("topics").await?;
     let stats: Vec<Line> = log.stats().await?.into_iter().map(Line::from).collect();
     if output.json() {
         for line in &stats {

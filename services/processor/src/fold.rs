@@ -81,7 +81,7 @@ impl Folder {
             as_of = Some(record.appended_at);
             match self.event_of(record, partition) {
                 Ok(event) => {
-                    self.fold_event(&event, record.offset, pending, &mut runs, &mut outcome)
+                    self.fold_event(&event, record.offset, pending, &mut runs, &mut outcome);
                 }
                 Err(cause) => {
                     let letter = dead_letter(chunk.from, record, &cause);

@@ -29,6 +29,8 @@ pub(crate) struct Membership<'a> {
     pool: &'a FoldPool,
     member: &'a mut dyn GroupMember,
     owned: BTreeSet<u32>,
+    /// Whether the table holds nothing from before this membership.
+    cleared: bool,
     joined_at: Instant,
     /// When the last commit, or the looking for one, began.
     committed_at: Instant,
@@ -60,6 +62,7 @@ impl<'a> Membership<'a> {
             pool,
             member,
             owned: BTreeSet::new(),
+            cleared: false,
             joined_at: Instant::now(),
             committed_at: Instant::now(),
             unsettled: false,
@@ -94,6 +97,7 @@ impl<'a> Membership<'a> {
             }
             self.checkpointing.step(self.owned.len()).await;
             self.look_around();
+            self.mind_having_nothing().await?;
         }
         self.finish().await
     }
@@ -126,11 +130,21 @@ impl<'a> Membership<'a> {
     ) -> Result<(), ProcessorError> {
         // What other partitions have folded should not wait for the restoring of these.
         self.commit().await?;
-        self.forget(partitions).await?;
+        self.clear(partitions).await?;
         self.restore(partitions, soft).await?;
         self.owned.extend(partitions);
         self.processor.parts.readiness.ready();
         Ok(())
+    }
+
+    /// Makes room for `partitions`; the first time, drops whatever an earlier membership left for readers.
+    async fn clear(&mut self, partitions: &[u32]) -> Result<(), ProcessorError> {
+        if self.cleared {
+            return self.forget(partitions).await;
+        }
+        self.cleared = true;
+        let all: Vec<u32> = (0..self.processor.parts.table.partitions()).collect();
+        self.forget(&all).await
     }
 
     async fn restore(
@@ -148,15 +162,15 @@ impl<'a> Membership<'a> {
             now: EpochMs(parts.clock.now_ms()),
             stop: soft,
         };
-        let restored = restorer.restore(partitions).await?;
-        self.member.start(&restored.positions).await?;
+        let outcome = restorer.restore(partitions).await?;
+        self.member.start(&outcome.positions).await?;
         parts.metrics.restore.observe(began.elapsed().as_secs_f64());
         let used = parts.metrics.checkpoints.with_label_values(&["used"]);
-        used.inc_by(restored.from_checkpoint as u64);
+        used.inc_by(outcome.from_checkpoint as u64);
         tracing::info!(
             restore.partitions = partitions.len(),
-            restore.from_checkpoint = restored.from_checkpoint,
-            restore.records = restored.records,
+            restore.from_checkpoint = outcome.from_checkpoint,
+            restore.records = outcome.records,
             restore.profiles = parts.table.len(),
             restore.duration_ms = began.elapsed().as_millis(),
             "partitions restored"
@@ -236,10 +250,16 @@ impl<'a> Membership<'a> {
                 .metrics
                 .partitions
                 .set(i64::try_from(self.owned.len()).unwrap_or(i64::MAX));
-            if self.owned.is_empty() && self.joined_at.elapsed() >= NOTHING_TO_DO_AFTER {
-                parts.readiness.ready();
-            }
         }
+    }
+
+    /// A member that others leave no partition is ready as it is.
+    async fn mind_having_nothing(&mut self) -> Result<(), ProcessorError> {
+        if !self.cleared && self.joined_at.elapsed() >= NOTHING_TO_DO_AFTER {
+            self.clear(&[]).await?;
+            self.processor.parts.readiness.ready();
+        }
+        Ok(())
     }
 
     /// The end in peace: what has been folded is committed, and checkpoints make the next start quick.

@@ -37,6 +37,8 @@ enum Job {
     Load(Checkpoints, Limits, oneshot::Sender<Option<u64>>),
     /// Hand out what the thread's partitions have to publish; one named here even if it has nothing.
     Publish(Option<u32>, oneshot::Sender<Vec<Publication>>),
+    /// Drop what there is to publish.
+    Abandon(oneshot::Sender<()>),
     /// Drop all state of these partitions.
     Forget(Vec<u32>, oneshot::Sender<()>),
     /// Say whether all before went well.
@@ -147,6 +149,17 @@ impl FoldPool {
             answers.push(answer);
         }
         for answer in answers {
+            answer.await.map_err(|_| ProcessorError::ThreadDied)?;
+        }
+        Ok(())
+    }
+
+    /// Drops what there is to publish, and the chunks that still wait. Profiles and counts stay as they are, for readers.
+    pub(crate) async fn abandon(&self) -> Result<(), ProcessorError> {
+        self.hold().await.ok();
+        for lane in &self.lanes {
+            let (sender, answer) = oneshot::channel();
+            lane.queue.push_back(Job::Abandon(sender))?;
             answer.await.map_err(|_| ProcessorError::ThreadDied)?;
         }
         Ok(())
@@ -274,6 +287,11 @@ impl Thread {
             }
             Job::Publish(even, answer) => {
                 let _ = answer.send(self.publish(even));
+            }
+            Job::Abandon(answer) => {
+                self.partitions.clear();
+                self.estimate();
+                let _ = answer.send(());
             }
             Job::Forget(partitions, answer) => {
                 for partition in partitions {

@@ -90,28 +90,49 @@ impl Processor {
                 Err(error) => error,
             };
             self.parts.readiness.not_ready(error.to_string());
-            let all: Vec<u32> = (0..self.parts.table.partitions()).collect();
-            pool.forget(&all).await?;
+            self.drop_state(&pool, &error).await?;
             if !error.is_passing() {
                 return Err(error);
             }
             if progress {
                 pause = PAUSE.0;
             }
-            let cause = if matches!(error, ProcessorError::Log(LogError::Fenced(_))) {
-                "fenced"
-            } else {
-                "log"
-            };
-            self.parts.metrics.rejoins.with_label_values(&[cause]).inc();
-            tracing::warn!(%error, pause_ms = pause.as_millis(), "dropped all profiles: joining the group again");
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = soft.cancelled() => {}
-            }
-            pause = (pause * 2).min(PAUSE.1);
+            tracing::warn!(%error, pause_ms = pause.as_millis(), "out of the group: joining again");
+            self.wait_for_log(&mut pause, soft).await;
         }
         Ok(())
+    }
+
+    /// Drops what was folded but is not known to be committed. Where another owner took over, everything goes at once; where
+    /// the log is away, the profiles stay for readers, getting stale, until they can be restored.
+    async fn drop_state(
+        &self,
+        pool: &FoldPool,
+        error: &ProcessorError,
+    ) -> Result<(), ProcessorError> {
+        let fenced = matches!(error, ProcessorError::Log(LogError::Fenced(_)));
+        let cause = if fenced { "fenced" } else { "log" };
+        self.parts.metrics.rejoins.with_label_values(&[cause]).inc();
+        if fenced {
+            let all: Vec<u32> = (0..self.parts.table.partitions()).collect();
+            pool.forget(&all).await
+        } else {
+            pool.abandon().await
+        }
+    }
+
+    /// Waits a while, and on until the log could take a record.
+    async fn wait_for_log(&self, pause: &mut Duration, soft: &CancellationToken) {
+        loop {
+            tokio::select! {
+                () = sleep(*pause) => {}
+                () = soft.cancelled() => return,
+            }
+            *pause = (*pause * 2).min(PAUSE.1);
+            if self.parts.log.health().await.is_ok() {
+                return;
+            }
+        }
     }
 
     /// Joins the group and works until it is told to end or something goes wrong.

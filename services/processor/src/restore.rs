@@ -82,9 +82,9 @@ impl Restorer<'_> {
         tracing::warn!(partitions = ?unfit, "checkpoints do not fit the log: reading all its profiles");
         self.pool.forget(unfit).await?;
         if let Some(checkpoints) = self.checkpoints {
-            unfit
-                .iter()
-                .for_each(|partition| load::remove(checkpoints, *partition));
+            for partition in unfit {
+                load::remove(checkpoints, *partition);
+            }
         }
         let begins: Vec<_> = unfit.iter().map(|partition| (*partition, 0)).collect();
         self.take_over(&begins, ends).await

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Label, Readings, ShopId};
-use crate::{Finite, List, Money};
+use crate::{Finite, List, Money, object::from_objects_alone};
 
 /// Something completed outside the site.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +31,11 @@ pub struct Enrichment {
     pub values: Readings,
 }
 
+from_objects_alone!(
+    Reading,
+    "a named number such as {\"name\":\"points\",\"value\":12}"
+);
+
 /// Any other tracked action. Of its properties only the numbers are kept: free text may be personal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Custom {
@@ -43,6 +48,7 @@ pub struct Custom {
 
 /// A named number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self")]
 pub struct Reading {
     /// Its name.
     pub name: Label,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Filters, Label, Phrase, Product, Products, ShopId};
-use crate::{Category, Fraction, List, location};
+use crate::{Category, Fraction, List, location, object::from_objects_alone};
 
 /// A page or screen that was looked at.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,7 +14,10 @@ pub struct PageView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Label>,
     /// Path of the page. Of a URL only the path is kept, at most 1024 characters.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "location::read_path")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "location::read_path"
+    )]
     #[schemars(with = "Option<String>")]
     pub path: Option<Phrase>,
     /// Title of the page.
@@ -58,6 +61,7 @@ pub struct Search {
 
 /// One filter or sort of a list: its kind and the chosen value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self")]
 pub struct Filter {
     /// What is filtered or sorted by, such as `price` or `colour`.
     pub kind: Label,
@@ -65,6 +69,11 @@ pub struct Filter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Label>,
 }
+
+from_objects_alone!(
+    Filter,
+    "a filter such as {\"kind\":\"colour\",\"value\":\"red\"}"
+);
 
 /// A list of products that was shown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

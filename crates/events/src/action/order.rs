@@ -106,7 +106,10 @@ impl Order {
 
     /// The sum of price × quantity, where there are products, each has a price, and all are of one currency.
     fn products_value(&self) -> Option<Money> {
-        let values = self.products.iter().map(|product| product.price?.times(product.quantity.unwrap_or(1)));
+        let values = self
+            .products
+            .iter()
+            .map(|product| product.price?.times(product.quantity.unwrap_or(1)));
         values.reduce(|sum, value| sum?.plus(value?)).flatten()
     }
 }

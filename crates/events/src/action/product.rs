@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Label, ShopId};
-use crate::{Category, Money};
+use crate::{Category, Money, object::from_objects_alone};
 
 /// A product as an action mentions it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, remote = "Self")]
 pub struct Product {
     /// The shop's id of the product.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,3 +44,5 @@ pub struct Product {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<u32>,
 }
+
+from_objects_alone!(Product, "a product, which is an object");

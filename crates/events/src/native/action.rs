@@ -22,6 +22,10 @@ pub(crate) struct SentAlias<'a> {
 }
 
 /// The fields of an action as sent: those that hold raw ids still do.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every action is of the large variant"
+)]
 pub(crate) enum Fields<'a> {
     Group(SentGroup<'a>),
     Alias(SentAlias<'a>),
@@ -44,10 +48,12 @@ impl<'a> Fields<'a> {
     /// The action they are, with pseudonyms for raw ids.
     pub(super) fn action(self, intake: &Intake<'_>) -> Result<Action, Fault> {
         match self {
-            Self::Group(sent) => intake.group(Some(&sent.group_id), "group_id").map(Action::Group),
-            Self::Alias(sent) => {
-                intake.alias(Some(&sent.previous_id), "previous_id").map(Action::Alias)
-            }
+            Self::Group(sent) => intake
+                .group(Some(&sent.group_id), "group_id")
+                .map(Action::Group),
+            Self::Alias(sent) => intake
+                .alias(Some(&sent.previous_id), "previous_id")
+                .map(Action::Alias),
             Self::Stored(mut action) => {
                 complete(&mut action)?;
                 Ok(action)

@@ -9,6 +9,7 @@ use crate::{
     ActionType, EpochMs, Identity, Intake, ShopperId,
     fault::Fault,
     flat::{Head, fill},
+    object::Object,
     text::RawText,
 };
 
@@ -25,7 +26,8 @@ pub(crate) struct Envelope<'a> {
     /// When it was sent, by the same clock: with it, a clock that is wrong does no harm.
     pub(super) sent_at: Option<EpochMs>,
     /// Who did it.
-    shopper: Option<Shopper<'a>>,
+    #[schemars(with = "Option<Shopper<'a>>")]
+    shopper: Option<Object<Shopper<'a>>>,
     /// The shop's id of the visit, at most 128 characters.
     pub(super) session: Option<RawText<'a>>,
 }
@@ -60,6 +62,7 @@ impl<'de: 'a, 'a> Head<'de> for Envelope<'a> {
 
 /// Who did it: at least one of the three. Raw ids are replaced by keyed pseudonyms before anything is stored.
 #[derive(Deserialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "these are the names on the wire")]
 pub(crate) struct Shopper<'a> {
     /// The shop's id of a shopper who signed in.
     #[serde(borrow, default)]
@@ -74,8 +77,13 @@ pub(crate) struct Shopper<'a> {
 
 impl Envelope<'_> {
     pub(super) fn identity(&self, intake: &Intake<'_>) -> Result<Identity, Fault> {
-        let none = Identity { user: None, anonymous: None };
-        self.shopper.as_ref().map_or(Ok(none), |shopper| shopper.identity(intake))
+        let none = Identity {
+            user: None,
+            anonymous: None,
+        };
+        self.shopper
+            .as_ref()
+            .map_or(Ok(none), |Object(shopper)| shopper.identity(intake))
     }
 }
 
@@ -83,8 +91,11 @@ impl Shopper<'_> {
     /// A pseudonym given as such stands for the known shopper, unless it is that of the anonymous id beside it.
     fn identity(&self, intake: &Intake<'_>) -> Result<Identity, Fault> {
         let user = intake.pseudonym(IdKind::User, self.user_id.as_ref(), "shopper.user_id")?;
-        let anonymous =
-            intake.pseudonym(IdKind::Anonymous, self.anonymous_id.as_ref(), "shopper.anonymous_id")?;
+        let anonymous = intake.pseudonym(
+            IdKind::Anonymous,
+            self.anonymous_id.as_ref(),
+            "shopper.anonymous_id",
+        )?;
         let user = match (self.shopper_id, user) {
             (Some(given), Some(user)) if given != user => {
                 let message = "is not the pseudonym of the user_id beside it";

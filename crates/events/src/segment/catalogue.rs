@@ -1,9 +1,7 @@
 //! Segment's e-commerce events (specification version 2, with the names of version 1) and the actions they mean.
 
 use super::{content, custom, list, order, product};
-use crate::{
-    Action, CouponOutcome, Currency, Interaction, StepProgress, fault::Fault,
-};
+use crate::{Action, CouponOutcome, Currency, Interaction, StepProgress, fault::Fault};
 
 /// No name of the specification is longer.
 const LONGEST_NAME: usize = 40;
@@ -17,9 +15,7 @@ pub(super) fn track(name: &str, properties: &str, default: Currency) -> Result<A
         "product list viewed" | "viewed product category" => {
             list::view(properties, default).map(Action::ProductListView)
         }
-        "product list filtered" => {
-            list::filter(properties, default).map(Action::ProductListFilter)
-        }
+        "product list filtered" => list::filter(properties, default).map(Action::ProductListFilter),
         "product clicked" | "clicked product" => {
             product::click(properties, default).map(Action::ProductClick)
         }

@@ -67,8 +67,10 @@ struct PromotionProps {
 /// `promotion_id`.
 pub(super) fn promotion(properties: &str, interaction: Interaction) -> Result<Action, Fault> {
     let props: PromotionProps = read(properties)?;
-    let content_id =
-        props.promotion_id.or(props.id).ok_or_else(|| Fault::missing("properties.promotion_id"))?;
+    let content_id = props
+        .promotion_id
+        .or(props.id)
+        .ok_or_else(|| Fault::missing("properties.promotion_id"))?;
     Ok(Action::ContentInteraction(ContentInteraction {
         content_id,
         kind: ContentKind::Banner,

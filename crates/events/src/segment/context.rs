@@ -39,11 +39,13 @@ impl<'a> Context<'a> {
 
     /// The shop's id of the visit. Segment has no member for it; RudderStack's SDKs send this one.
     pub(super) fn session(&self) -> Option<RawText<'a>> {
-        self.session_id.and_then(|session| serde_json::from_str(session.get()).ok())
+        self.session_id
+            .and_then(|session| serde_json::from_str(session.get()).ok())
     }
 }
 
 /// What `json` says, or nothing where it is absent or of another shape.
 pub(super) fn read_or_default<'a, T: Deserialize<'a> + Default>(json: Option<&'a RawValue>) -> T {
-    json.and_then(|json| serde_json::from_str(json.get()).ok()).unwrap_or_default()
+    json.and_then(|json| serde_json::from_str(json.get()).ok())
+        .unwrap_or_default()
 }

@@ -35,7 +35,11 @@ impl<'de> Visitor<'de> for NumbersVisitor {
         let mut kept = Vec::new();
         while let Some((name, value)) = members.next_entry::<RawText<'de>, Scalar<'de>>()? {
             // Text may spell a number, but it may as well be a telephone's.
-            let number = if matches!(value, Scalar::Text(_)) { None } else { value.number() };
+            let number = if matches!(value, Scalar::Text(_)) {
+                None
+            } else {
+                value.number()
+            };
             let reading = Label::new(&name).zip(number.and_then(Finite::new));
             if let Some((name, value)) = reading.filter(|_| kept.len() < MAX_READINGS) {
                 kept.push(Reading { name, value });
@@ -48,5 +52,8 @@ impl<'de> Visitor<'de> for NumbersVisitor {
 pub(super) fn custom(name: &str, properties: &str) -> Result<Custom, Fault> {
     let name = Label::new(name).ok_or_else(|| Fault::too_long("event", Label::MAX_CHARS))?;
     let Numbers(numbers) = read(properties)?;
-    Ok(Custom { name, values: Readings::new(numbers).unwrap_or_default() })
+    Ok(Custom {
+        name,
+        values: Readings::new(numbers).unwrap_or_default(),
+    })
 }

@@ -13,10 +13,14 @@ use crate::{
     text::RawText,
 };
 
-const NAMES: Names = Names { id: "messageId", session: "context.sessionId", identity: "userId" };
+const NAMES: Names = Names {
+    id: "messageId",
+    session: "context.sessionId",
+    identity: "userId",
+};
 
 /// What items of all types have, and the members that say what was done.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Item<'a> {
     #[serde(borrow, default, rename = "type")]
@@ -53,34 +57,45 @@ pub(super) struct Item<'a> {
     previous_id: Option<RawText<'a>>,
 }
 
-/// The event that an item of a batch means.
-pub(super) fn event(json: &str, outer: &Outer<'_>, intake: &mut Intake<'_>) -> Result<Event, Fault> {
+/// Reads an item that may be wrong in any way, but is JSON.
+pub(super) fn read(json: &str) -> Result<Item<'_>, Fault> {
     if json.len() > MAX_EVENT_BYTES {
         return Err(Fault::oversized(json.len(), MAX_EVENT_BYTES));
     }
     if !json.starts_with('{') {
         return Err(Fault::not_an_object("an item of a batch is a JSON object"));
     }
-    let item: Item<'_> = fault::read(json, "")?;
-    let identity = item.identity(intake)?;
-    let context = Context::of(item.context, outer.context);
-    let action = item.action(&context, intake)?;
-    let session = context.session();
-    let parts = Parts {
-        id: item.message_id.as_ref(),
-        session: session.as_ref(),
-        at: item.happened_at(outer, intake),
-        identity,
-        action,
-    };
-    intake.event(parts, &NAMES)
+    fault::read(json, "")
 }
 
 impl<'a> Item<'a> {
+    /// Its id, for a complaint.
+    pub(super) fn id(&self) -> Option<String> {
+        self.message_id.as_deref().map(fault::cut_to_id)
+    }
+
+    /// The event that it means.
+    pub(super) fn event(&self, outer: &Outer<'a>, intake: &mut Intake<'_>) -> Result<Event, Fault> {
+        let context = Context::of(self.context, outer.context);
+        let session = context.session();
+        let parts = Parts {
+            id: self.message_id.as_ref(),
+            session: session.as_ref(),
+            at: self.happened_at(outer, intake),
+            identity: self.identity(intake)?,
+            action: self.action(&context, intake)?,
+        };
+        intake.event(parts, &NAMES)
+    }
+
     fn identity(&self, intake: &Intake<'_>) -> Result<Identity, Fault> {
         Ok(Identity {
             user: intake.pseudonym(IdKind::User, self.user_id.as_ref(), "userId")?,
-            anonymous: intake.pseudonym(IdKind::Anonymous, self.anonymous_id.as_ref(), "anonymousId")?,
+            anonymous: intake.pseudonym(
+                IdKind::Anonymous,
+                self.anonymous_id.as_ref(),
+                "anonymousId",
+            )?,
         })
     }
 
@@ -92,25 +107,35 @@ impl<'a> Item<'a> {
         let Some(received_at) = self.received_at else {
             return intake.happened_at(by_client, self.sent_at.or(outer.sent_at));
         };
-        let corrected = self.timestamp.unwrap_or_else(|| match (by_client, self.sent_at) {
-            (Some(at), Some(sent_at)) => received_at.plus(-sent_at.since(at)),
-            (at, _) => at.unwrap_or(received_at),
-        });
+        let corrected = self
+            .timestamp
+            .unwrap_or_else(|| match (by_client, self.sent_at) {
+                (Some(at), Some(sent_at)) => received_at.plus(-sent_at.since(at)),
+                (at, _) => at.unwrap_or(received_at),
+            });
         intake.happened_at(Some(corrected), None)
     }
 
     fn action(&self, context: &Context<'a>, intake: &Intake<'_>) -> Result<Action, Fault> {
         match self.kind.as_deref().ok_or_else(|| Fault::missing("type"))? {
             "track" => {
-                let name = self.event.as_deref().map(str::trim).filter(|name| !name.is_empty());
+                let name = self
+                    .event
+                    .as_deref()
+                    .map(str::trim)
+                    .filter(|name| !name.is_empty());
                 let name = name.ok_or_else(|| Fault::missing("event"))?;
                 catalogue::track(name, self.properties()?, intake.default_currency)
             }
             "page" => page::page(self, self.properties()?, Some(context)).map(Action::PageView),
             "screen" => page::page(self, self.properties()?, None).map(Action::PageView),
             "identify" => Ok(Action::Identify(person::identify(self.traits, context))),
-            "group" => intake.group(self.group_id.as_ref(), "groupId").map(Action::Group),
-            "alias" => intake.alias(self.previous_id.as_ref(), "previousId").map(Action::Alias),
+            "group" => intake
+                .group(self.group_id.as_ref(), "groupId")
+                .map(Action::Group),
+            "alias" => intake
+                .alias(self.previous_id.as_ref(), "previousId")
+                .map(Action::Alias),
             other => {
                 let message = format!("`{other}` is not a type of call");
                 Err(Fault::new(RejectionReason::UnknownType, "type", message))

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{loose, product::ProductProps, read};
 use crate::{
     CartView, Category, Currency, Filter, Filters, Label, List, Phrase, ProductListFilter,
-    ProductListView, Products, Search, Share, ShopId, fault::Fault,
+    ProductListView, Products, Search, Share, ShopId, fault::Fault, object::Object,
 };
 
 #[derive(Default, Deserialize)]
@@ -15,7 +15,7 @@ struct SearchProps {
     query: Option<Phrase>,
     /// Not of the specification: named as in the native API, as is what follows.
     #[serde(deserialize_with = "loose::list")]
-    filters: List<FilterProps, 50>,
+    filters: List<Object<FilterProps>, 50>,
     #[serde(deserialize_with = "loose::count")]
     result_count: Option<u32>,
     #[serde(deserialize_with = "loose::count")]
@@ -46,11 +46,11 @@ struct ListProps {
     #[serde(deserialize_with = "loose::currency")]
     currency: Option<Currency>,
     #[serde(deserialize_with = "loose::list")]
-    filters: List<FilterProps, 50>,
+    filters: List<Object<FilterProps>, 50>,
     #[serde(deserialize_with = "loose::list")]
-    sorts: List<FilterProps, 50>,
+    sorts: List<Object<FilterProps>, 50>,
     #[serde(deserialize_with = "loose::list")]
-    products: List<ProductProps, 500>,
+    products: List<Object<ProductProps>, 500>,
     #[serde(deserialize_with = "loose::count")]
     dwell_ms: Option<u32>,
 }
@@ -58,13 +58,18 @@ struct ListProps {
 impl ListProps {
     fn products(&mut self, default: Currency) -> Products {
         let default = self.currency.unwrap_or(default);
-        std::mem::take(&mut self.products).map(|product| product.product(default))
+        std::mem::take(&mut self.products).map(|Object(product)| product.product(default))
     }
 }
 
 /// A filter without a kind says nothing and is left out.
-fn filters(filters: List<FilterProps, 50>) -> Filters {
-    filters.filter_map(|filter| Some(Filter { kind: filter.by?, value: filter.value }))
+fn filters(filters: List<Object<FilterProps>, 50>) -> Filters {
+    filters.filter_map(|Object(filter)| {
+        Some(Filter {
+            kind: filter.by?,
+            value: filter.value,
+        })
+    })
 }
 
 pub(super) fn search(properties: &str) -> Result<Search, Fault> {
@@ -103,11 +108,18 @@ pub(super) fn filter(properties: &str, default: Currency) -> Result<ProductListF
 pub(super) fn cart(properties: &str, default: Currency) -> Result<CartView, Fault> {
     let mut list: ListProps = read(properties)?;
     let products = list.products(default);
-    Ok(CartView { cart_id: list.cart_id, products })
+    Ok(CartView {
+        cart_id: list.cart_id,
+        products,
+    })
 }
 
 /// Who it was shared with, and the message, are personal: they are not read.
 pub(super) fn share_cart(properties: &str) -> Result<Share, Fault> {
     let list: ListProps = read(properties)?;
-    Ok(Share { product: None, cart_id: list.cart_id, via: list.share_via })
+    Ok(Share {
+        product: None,
+        cart_id: list.cart_id,
+        via: list.share_via,
+    })
 }

@@ -38,6 +38,11 @@ impl<'a> Scalar<'a> {
     }
 
     /// The whole, not negative number it is or spells.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number within the range of u32 becomes one exactly"
+    )]
     fn count(&self) -> Option<u32> {
         let number = self.number()?;
         let is_count = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
@@ -71,9 +76,13 @@ pub(super) fn id<'de, D: Deserializer<'de>, const MAX: usize>(
 }
 
 /// Reads an amount whose currency stands elsewhere.
-pub(super) fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
+pub(super) fn amount<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Decimal>, D::Error> {
     acted_on(deserializer, |scalar| {
-        let digits = scalar.text().ok_or("is neither a number nor text".to_owned())?;
+        let digits = scalar
+            .text()
+            .ok_or("is neither a number nor text".to_owned())?;
         Decimal::parse(&digits).map_err(|error| error.to_string())
     })
 }
@@ -84,14 +93,18 @@ pub(super) fn currency<'de, D: Deserializer<'de>>(
 ) -> Result<Option<Currency>, D::Error> {
     acted_on(deserializer, |scalar| {
         let code = scalar.text().unwrap_or_default();
-        code.trim().parse().map_err(|error: MoneyError| error.to_string())
+        code.trim()
+            .parse()
+            .map_err(|error: MoneyError| error.to_string())
     })
 }
 
 /// Reads a whole number that is not negative.
 pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     acted_on(deserializer, |scalar| {
-        scalar.count().ok_or("is not a whole number from 0 to 4294967295".to_owned())
+        scalar
+            .count()
+            .ok_or("is not a whole number from 0 to 4294967295".to_owned())
     })
 }
 
@@ -100,7 +113,10 @@ pub(super) fn fraction<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Fraction>, D::Error> {
     acted_on(deserializer, |scalar| {
-        scalar.number().and_then(Fraction::new).ok_or("is not between 0 and 1".to_owned())
+        scalar
+            .number()
+            .and_then(Fraction::new)
+            .ok_or("is not between 0 and 1".to_owned())
     })
 }
 
@@ -126,7 +142,9 @@ pub(super) fn count_if_any<'de, D: Deserializer<'de>>(
 pub(super) fn words<'de, D: Deserializer<'de>, const MAX: usize>(
     deserializer: D,
 ) -> Result<Option<Text<MAX>>, D::Error> {
-    Ok(Scalar::deserialize(deserializer)?.text().map(|text| Text::cut(&text)))
+    Ok(Scalar::deserialize(deserializer)?
+        .text()
+        .map(|text| Text::cut(&text)))
 }
 
 /// Reads a category, cut to the characters it may have.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{loose, product::ProductProps, read};
 use crate::{
     CheckoutStep, Currency, Decimal, Label, List, Order, ShopId, StepProgress, ValueBasis,
-    fault::Fault,
+    fault::Fault, object::Object,
 };
 
 #[derive(Default, Deserialize)]
@@ -39,13 +39,18 @@ struct OrderProps {
     #[serde(deserialize_with = "loose::id")]
     coupon: Option<ShopId>,
     #[serde(deserialize_with = "loose::list")]
-    products: List<ProductProps, 500>,
+    products: List<Object<ProductProps>, 500>,
 }
 
 /// The order's currency is the one it names, else that of its first product that names one, else the default.
 pub(super) fn order(properties: &str, default: Currency) -> Result<Order, Fault> {
     let props: OrderProps = read(properties)?;
-    let of_products = || props.products.iter().find_map(|product| product.currency);
+    let of_products = || {
+        props
+            .products
+            .iter()
+            .find_map(|Object(product)| product.currency)
+    };
     let currency = props.currency.or_else(of_products).unwrap_or(default);
     let money = |amount: Option<Decimal>| amount.map(|amount| amount.of(currency));
     let mut order = Order {
@@ -61,7 +66,9 @@ pub(super) fn order(properties: &str, default: Currency) -> Result<Order, Fault>
         tax: money(props.tax),
         discount: money(props.discount),
         coupon: props.coupon,
-        products: props.products.map(|product| product.product(currency)),
+        products: props
+            .products
+            .map(|Object(product)| product.product(currency)),
     };
     order.settle_value();
     if order.value.is_none() && props.value.is_some() {

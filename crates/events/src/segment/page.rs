@@ -63,7 +63,9 @@ pub(super) fn page(
         name: read_or_default::<Words>(item.name).0.or(said.name),
         path: said.path.or(around.path),
         title: said.title.or(around.title),
-        category: said.category.or_else(|| read_or_default::<CategoryName>(item.category).0),
+        category: said
+            .category
+            .or_else(|| read_or_default::<CategoryName>(item.category).0),
         referrer: said.referrer.or(around.referrer),
         ..said
     })

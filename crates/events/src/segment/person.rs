@@ -42,7 +42,9 @@ pub(super) fn identify(traits: Option<&RawValue>, context: &Context<'_>) -> Iden
     let timezone = read_or_default::<Scalar<'_>>(context.timezone);
     Identify {
         country: country(traits.country).or_else(|| country(address.country)),
-        language: [traits.language, traits.locale, locale].into_iter().find_map(language),
+        language: [traits.language, traits.locale, locale]
+            .into_iter()
+            .find_map(language),
         time_zone: [traits.timezone, timezone].into_iter().find_map(time_zone),
         plan: traits.plan,
     }
@@ -53,13 +55,19 @@ fn country(scalar: Scalar<'_>) -> Option<Text<2>> {
     let text = scalar.text()?;
     let code = text.trim();
     let is_code = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
-    if is_code { Text::new(&code.to_ascii_uppercase()) } else { None }
+    if is_code {
+        Text::new(&code.to_ascii_uppercase())
+    } else {
+        None
+    }
 }
 
 /// A language tag such as `de-AT`; some senders write `de_AT`.
 fn language(scalar: Scalar<'_>) -> Option<Text<35>> {
     let tag = scalar.text()?.trim().replace('_', "-");
-    let is_tag = tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_tag = tag
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if is_tag { Text::new(&tag) } else { None }
 }
 
@@ -67,6 +75,8 @@ fn language(scalar: Scalar<'_>) -> Option<Text<35>> {
 fn time_zone(scalar: Scalar<'_>) -> Option<Text<64>> {
     let text = scalar.text()?;
     let name = text.trim();
-    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte));
+    let is_name = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte));
     if is_name { Text::new(name) } else { None }
 }

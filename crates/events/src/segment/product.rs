@@ -4,11 +4,11 @@ use serde::Deserialize;
 
 use super::{loose, read};
 use crate::{
-    CartAdd, CartRemove, Category, Currency, Decimal, Finite, Fraction, Label, List, Product, ProductClick,
-    ProductView, Review, Share, ShopId, WishlistChange, fault::Fault,
+    CartAdd, CartRemove, Category, Currency, Decimal, Finite, Fraction, Label, List, Product,
+    ProductClick, ProductView, Review, Share, ShopId, WishlistChange, fault::Fault,
 };
 
-/// The properties that every mention of a product shares.
+/// The properties of a product, and those of an event about it that stand beside them: one type reads both in one pass.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ProductProps {
@@ -39,38 +39,6 @@ pub(super) struct ProductProps {
     coupon: Option<ShopId>,
     #[serde(deserialize_with = "loose::count_if_any")]
     position: Option<u32>,
-}
-
-impl ProductProps {
-    /// The product; `default` is the currency of its amounts where it names none.
-    pub(super) fn product(self, default: Currency) -> Product {
-        let currency = self.currency.unwrap_or(default);
-        Product {
-            product_id: self.product_id.or(self.id),
-            sku: self.sku,
-            category: self.category,
-            name: self.name,
-            brand: self.brand,
-            variant: self.variant,
-            price: self.price.map(|price| price.of(currency)),
-            list_price: self.list_price.map(|price| price.of(currency)),
-            quantity: self.quantity,
-            coupon: self.coupon,
-            position: self.position,
-        }
-    }
-}
-
-/// The product an event is about, which must have an id.
-fn product(properties: &str, default: Currency) -> Result<Product, Fault> {
-    let product = read::<ProductProps>(properties)?.product(default);
-    if product.product_id.is_some() { Ok(product) } else { Err(Fault::missing("properties.product_id")) }
-}
-
-/// The properties of an event about one product that are not the product's.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct About {
     #[serde(deserialize_with = "loose::id")]
     list_id: Option<ShopId>,
     #[serde(deserialize_with = "loose::id")]
@@ -88,15 +56,85 @@ struct About {
     scroll_depth: Option<Fraction>,
 }
 
+/// What stands beside a product.
+#[derive(Default)]
+struct Beside {
+    list_id: Option<ShopId>,
+    cart_id: Option<ShopId>,
+    wishlist_id: Option<ShopId>,
+    share_via: Option<Label>,
+    attributes: List<Label, 50>,
+    dwell_ms: Option<u32>,
+    scroll_depth: Option<Fraction>,
+}
+
+impl ProductProps {
+    /// The product; `default` is the currency of its amounts where it names none.
+    pub(super) fn product(self, default: Currency) -> Product {
+        self.split(default).0
+    }
+
+    fn split(self, default: Currency) -> (Product, Beside) {
+        let currency = self.currency.unwrap_or(default);
+        let product = Product {
+            product_id: self.product_id.or(self.id),
+            sku: self.sku,
+            category: self.category,
+            name: self.name,
+            brand: self.brand,
+            variant: self.variant,
+            price: self.price.map(|price| price.of(currency)),
+            list_price: self.list_price.map(|price| price.of(currency)),
+            quantity: self.quantity,
+            coupon: self.coupon,
+            position: self.position,
+        };
+        let beside = Beside {
+            list_id: self.list_id,
+            cart_id: self.cart_id,
+            wishlist_id: self.wishlist_id,
+            share_via: self.share_via,
+            attributes: self.attributes,
+            dwell_ms: self.dwell_ms,
+            scroll_depth: self.scroll_depth,
+        };
+        (product, beside)
+    }
+}
+
+/// The product an event is about, which must have an id, and what stands beside it.
+fn about(properties: &str, default: Currency) -> Result<(Product, Beside), Fault> {
+    let (product, beside) = read::<ProductProps>(properties)?.split(default);
+    if product.product_id.is_none() {
+        return Err(Fault::missing("properties.product_id"));
+    }
+    Ok((product, beside))
+}
+
 pub(super) fn click(properties: &str, default: Currency) -> Result<ProductClick, Fault> {
-    let about: About = read(properties)?;
-    Ok(ProductClick { product: product(properties, default)?, list_id: about.list_id })
+    let (product, beside) = about(properties, default)?;
+    Ok(ProductClick {
+        product,
+        list_id: beside.list_id,
+    })
 }
 
 pub(super) fn view(properties: &str, default: Currency) -> Result<ProductView, Fault> {
-    let product = product(properties, default)?;
-    let About { attributes, dwell_ms, scroll_depth, .. } = read(properties)?;
-    Ok(ProductView { product, attributes, dwell_ms, scroll_depth })
+    let (
+        product,
+        Beside {
+            attributes,
+            dwell_ms,
+            scroll_depth,
+            ..
+        },
+    ) = about(properties, default)?;
+    Ok(ProductView {
+        product,
+        attributes,
+        dwell_ms,
+        scroll_depth,
+    })
 }
 
 pub(super) fn cart_add(
@@ -104,26 +142,39 @@ pub(super) fn cart_add(
     default: Currency,
     from_wishlist: bool,
 ) -> Result<CartAdd, Fault> {
-    let product = product(properties, default)?;
-    Ok(CartAdd { product, cart_id: read::<About>(properties)?.cart_id, from_wishlist })
+    let (product, beside) = about(properties, default)?;
+    Ok(CartAdd {
+        product,
+        cart_id: beside.cart_id,
+        from_wishlist,
+    })
 }
 
 pub(super) fn cart_remove(properties: &str, default: Currency) -> Result<CartRemove, Fault> {
-    let product = product(properties, default)?;
-    Ok(CartRemove { product, cart_id: read::<About>(properties)?.cart_id })
+    let (product, beside) = about(properties, default)?;
+    Ok(CartRemove {
+        product,
+        cart_id: beside.cart_id,
+    })
 }
 
 pub(super) fn wishlist(properties: &str, default: Currency) -> Result<WishlistChange, Fault> {
-    let product = product(properties, default)?;
-    Ok(WishlistChange { product, wishlist_id: read::<About>(properties)?.wishlist_id })
+    let (product, beside) = about(properties, default)?;
+    Ok(WishlistChange {
+        product,
+        wishlist_id: beside.wishlist_id,
+    })
 }
 
 /// Who it was shared with, and the message, are personal: they are not read.
 pub(super) fn share(properties: &str, default: Currency) -> Result<Share, Fault> {
-    let product = read::<ProductProps>(properties)?.product(default);
-    let about: About = read(properties)?;
+    let (product, beside) = read::<ProductProps>(properties)?.split(default);
     let product = Some(product).filter(|product| *product != Product::default());
-    Ok(Share { product, cart_id: about.cart_id, via: about.share_via })
+    Ok(Share {
+        product,
+        cart_id: beside.cart_id,
+        via: beside.share_via,
+    })
 }
 
 #[derive(Default, Deserialize)]

@@ -3,8 +3,9 @@
 #![allow(dead_code, reason = "every test file uses some of it")]
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
-    reason = "helpers of tests fail tests"
+    reason = "helpers of tests fail tests; golden files are written on demand"
 )]
 
 pub mod any;
@@ -67,9 +68,13 @@ pub fn assert_golden(name: &str, actual: &str) {
     if std::env::var("UPDATE_GOLDEN").is_ok_and(|value| value == "1") {
         fs::write(golden_path(name), actual).unwrap();
     }
-    let [actual, golden] = [actual, &golden(name)].map(|json| serde_json::from_str::<Value>(json).unwrap());
+    let [actual, golden] =
+        [actual, &golden(name)].map(|json| serde_json::from_str::<Value>(json).unwrap());
     // Not `assert_eq`: the schema would fill screens.
-    assert!(actual == golden, "{name} has changed; see `assert_golden`. Now it is\n{actual}");
+    assert!(
+        actual == golden,
+        "{name} has changed; see `assert_golden`. Now it is\n{actual}"
+    );
 }
 
 fn golden_path(name: &str) -> PathBuf {

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long joining tries to reach the brokers.
-const JOIN_PATIENCE: Duration = Duration::from_secs(15);
+const JOIN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long one step of a transaction may take: as long as the broker keeps it open.
 const STEP_PATIENCE: Duration = Duration::from_secs(10);
 /// How soon an abandoned join is noticed.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Harness, Outcome,
-    support::{compacted_spec, pairs, read_first, record, tombstone},
+    support::{compacted_spec, instance, pairs, read_first, record, tombstone},
 };
 use crate::Record;
 
@@ -17,9 +17,8 @@ fn table(records: &[Record]) -> BTreeMap<String, String> {
 
 /// Whether and whenever the log compacts, a reader from the beginning ends up with the newest of each key.
 pub async fn a_compacted_topic_always_has_the_newest_of_each_key(harness: &dyn Harness) -> Outcome {
-    let log = harness.open("first").await;
     let spec = compacted_spec(harness, 1);
-    log.declare(&[spec]).await.unwrap();
+    let log = instance(harness, "first", &[spec]).await;
     let mut expected = BTreeMap::new();
     for round in 0..20_u32 {
         let mut records = Vec::new();
@@ -46,9 +45,8 @@ pub async fn a_compacted_topic_always_has_the_newest_of_each_key(harness: &dyn H
 pub async fn compaction_keeps_offsets_and_what_is_appended_meanwhile(
     harness: &dyn Harness,
 ) -> Outcome {
-    let log = harness.open("first").await;
     let spec = compacted_spec(harness, 1);
-    log.declare(&[spec]).await.unwrap();
+    let log = instance(harness, "first", &[spec]).await;
     for n in 0..50_u32 {
         let new = record(spec.name, 0, &format!("k{}", n % 5), &format!("{n}"));
         log.append(vec![new]).await.unwrap();

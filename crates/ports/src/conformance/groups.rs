@@ -3,12 +3,13 @@
 use super::{
     Harness, Outcome,
     consumer::Consumer,
-    support::{counting, log_with_topic, read_all, read_first, record, spec, texts},
+    support::{counting, instance, log_with_topic, read_all, read_first, record, spec, texts},
 };
 
 /// `None` for every partition.
 pub async fn a_group_that_never_committed_has_no_offsets(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 3).await;
+    let (log, spec) = log_with_topic(harness, 3).await;
+    let topic = spec.name;
     assert_eq!(
         log.committed(&harness.unique(), topic).await.unwrap(),
         [None, None, None]
@@ -18,7 +19,8 @@ pub async fn a_group_that_never_committed_has_no_offsets(harness: &dyn Harness) 
 
 /// Those there already and those that come later.
 pub async fn a_member_gets_every_record_of_its_partitions(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 3).await;
+    let (log, spec) = log_with_topic(harness, 3).await;
+    let topic = spec.name;
     for partition in 0..3 {
         log.append(counting(topic, partition, 0, 20)).await.unwrap();
     }
@@ -45,7 +47,8 @@ pub async fn a_member_gets_every_record_of_its_partitions(harness: &dyn Harness)
 
 /// What was folded but not committed is folded again.
 pub async fn a_member_resumes_at_the_committed_offsets(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 1).await;
+    let (log, spec) = log_with_topic(harness, 1).await;
+    let topic = spec.name;
     let group = harness.unique();
     log.append(counting(topic, 0, 0, 5)).await.unwrap();
     let mut consumer = Consumer::join(log.clone(), &group, topic, "a").await;
@@ -64,7 +67,7 @@ pub async fn a_member_resumes_at_the_committed_offsets(harness: &dyn Harness) ->
         .await;
     consumer.member.leave().await.unwrap();
 
-    let other = harness.open("second").await;
+    let other = instance(harness, "second", &[spec]).await;
     let mut consumer = Consumer::join(other, &group, topic, "b").await;
     consumer
         .drive("the next has read five", |consumer| {
@@ -77,9 +80,8 @@ pub async fn a_member_resumes_at_the_committed_offsets(harness: &dyn Harness) ->
 
 /// With the outputs of the same commit.
 pub async fn committed_offsets_survive_a_crash(harness: &dyn Harness) -> Outcome {
-    let log = harness.open("first").await;
     let (input, output) = (spec(harness, 1), spec(harness, 1));
-    log.declare(&[input, output]).await.unwrap();
+    let log = instance(harness, "first", &[input, output]).await;
     let group = harness.unique();
     log.append(counting(input.name, 0, 0, 5)).await.unwrap();
     let joined = Consumer::join(log, &group, input.name, "a").await;
@@ -93,7 +95,7 @@ pub async fn committed_offsets_survive_a_crash(harness: &dyn Harness) -> Outcome
     if !harness.crash().await {
         return Outcome::Skipped("the harness cannot crash its log");
     }
-    let log = harness.open("first").await;
+    let log = instance(harness, "first", &[input, output]).await;
     assert_eq!(
         log.committed(&group, input.name).await.unwrap(),
         [Some(position)]
@@ -105,7 +107,8 @@ pub async fn committed_offsets_survive_a_crash(harness: &dyn Harness) -> Outcome
 
 /// Each group gets all records and has offsets of its own.
 pub async fn groups_do_not_see_each_other(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 2).await;
+    let (log, spec) = log_with_topic(harness, 2).await;
+    let topic = spec.name;
     log.append(counting(topic, 0, 0, 4)).await.unwrap();
     log.append(counting(topic, 1, 0, 4)).await.unwrap();
     let (group, other_group) = (harness.unique(), harness.unique());
@@ -118,7 +121,7 @@ pub async fn groups_do_not_see_each_other(harness: &dyn Harness) -> Outcome {
         log.committed(&other_group, topic).await.unwrap(),
         [None, None]
     );
-    let other = harness.open("second").await;
+    let other = instance(harness, "second", &[spec]).await;
     let mut consumer = Consumer::join(other, &other_group, topic, "a").await;
     consumer
         .drive("the other group has read all", |c| c.folded_count() == 8)
@@ -128,9 +131,8 @@ pub async fn groups_do_not_see_each_other(harness: &dyn Harness) -> Outcome {
 
 /// Before the commit neither, after it both; also outputs alone and offsets alone.
 pub async fn outputs_and_offsets_become_visible_together(harness: &dyn Harness) -> Outcome {
-    let log = harness.open("first").await;
     let (input, orders, visits) = (spec(harness, 2), spec(harness, 2), spec(harness, 1));
-    log.declare(&[input, orders, visits]).await.unwrap();
+    let log = instance(harness, "first", &[input, orders, visits]).await;
     let group = harness.unique();
     log.append(counting(input.name, 0, 0, 3)).await.unwrap();
     log.append(counting(input.name, 1, 0, 2)).await.unwrap();

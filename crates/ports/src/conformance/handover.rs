@@ -5,13 +5,16 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{
     Harness, Outcome,
     consumer::{Consumer, drive, share_all, sorted_texts},
-    support::{counting, in_time, log_with_topic, read_all, read_first, record, spec, texts},
+    support::{
+        counting, in_time, instance, log_with_topic, read_all, read_first, record, spec, texts,
+    },
 };
 use crate::{GroupEvent, LogError};
 
 /// Evenly.
 pub async fn two_members_share_the_partitions(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 4).await;
+    let (log, spec) = log_with_topic(harness, 4).await;
+    let topic = spec.name;
     let group = harness.unique();
     let mut first = Consumer::join(log, &group, topic, "a").await;
     first
@@ -19,7 +22,13 @@ pub async fn two_members_share_the_partitions(harness: &dyn Harness) -> Outcome 
             consumer.owned().len() == 4
         })
         .await;
-    let mut second = Consumer::join(harness.open("second").await, &group, topic, "b").await;
+    let mut second = Consumer::join(
+        instance(harness, "second", &[spec]).await,
+        &group,
+        topic,
+        "b",
+    )
+    .await;
     drive(
         "both own two partitions",
         &mut [&mut first, &mut second],
@@ -33,11 +42,24 @@ pub async fn two_members_share_the_partitions(harness: &dyn Harness) -> Outcome 
 
 /// Nobody gets two while another has none.
 pub async fn more_members_than_partitions_leave_some_idle(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 2).await;
+    let (log, spec) = log_with_topic(harness, 2).await;
+    let topic = spec.name;
     let group = harness.unique();
     let mut first = Consumer::join(log, &group, topic, "a").await;
-    let mut second = Consumer::join(harness.open("second").await, &group, topic, "b").await;
-    let mut third = Consumer::join(harness.open("third").await, &group, topic, "c").await;
+    let mut second = Consumer::join(
+        instance(harness, "second", &[spec]).await,
+        &group,
+        topic,
+        "b",
+    )
+    .await;
+    let mut third = Consumer::join(
+        instance(harness, "third", &[spec]).await,
+        &group,
+        topic,
+        "c",
+    )
+    .await;
     let mut all = [&mut first, &mut second, &mut third];
     drive("two of three own a partition each", &mut all, |consumers| {
         share_all(consumers, 2) && consumers.iter().all(|consumer| consumer.owned().len() <= 1)
@@ -48,10 +70,17 @@ pub async fn more_members_than_partitions_leave_some_idle(harness: &dyn Harness)
 
 /// They go on where the group stands.
 pub async fn partitions_of_a_member_that_leaves_go_to_the_others(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 4).await;
+    let (log, spec) = log_with_topic(harness, 4).await;
+    let topic = spec.name;
     let group = harness.unique();
     let mut first = Consumer::join(log.clone(), &group, topic, "a").await;
-    let mut second = Consumer::join(harness.open("second").await, &group, topic, "b").await;
+    let mut second = Consumer::join(
+        instance(harness, "second", &[spec]).await,
+        &group,
+        topic,
+        "b",
+    )
+    .await;
     drive(
         "both own two partitions",
         &mut [&mut first, &mut second],
@@ -109,7 +138,8 @@ pub async fn partitions_of_a_member_that_leaves_go_to_the_others(harness: &dyn H
 
 /// Until then its commits are good; afterwards a commit of it is refused.
 pub async fn a_partition_is_handed_over_only_after_its_release(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 2).await;
+    let (log, spec) = log_with_topic(harness, 2).await;
+    let topic = spec.name;
     let group = harness.unique();
     for partition in 0..2 {
         log.append(counting(topic, partition, 0, 4)).await.unwrap();
@@ -120,7 +150,13 @@ pub async fn a_partition_is_handed_over_only_after_its_release(harness: &dyn Har
             consumer.folded_count() == 8
         })
         .await;
-    let mut second = Consumer::join(harness.open("second").await, &group, topic, "b").await;
+    let mut second = Consumer::join(
+        instance(harness, "second", &[spec]).await,
+        &group,
+        topic,
+        "b",
+    )
+    .await;
     let revoked = in_time("a partition is revoked", async {
         loop {
             match first.member.next(Duration::from_millis(20)).await.unwrap() {
@@ -176,9 +212,8 @@ pub async fn a_partition_is_handed_over_only_after_its_release(harness: &dyn Har
 pub async fn no_record_is_lost_or_folded_twice_over_a_rebalance(harness: &dyn Harness) -> Outcome {
     const PARTITIONS: u32 = 4;
     const ROUNDS: usize = 24;
-    let log = harness.open("first").await;
     let (input, output) = (spec(harness, PARTITIONS), spec(harness, PARTITIONS));
-    log.declare(&[input, output]).await.unwrap();
+    let log = instance(harness, "first", &[input, output]).await;
     let group = harness.unique();
     let mut consumers: Vec<Consumer> = Vec::new();
     for round in 0..ROUNDS {
@@ -191,7 +226,7 @@ pub async fn no_record_is_lost_or_folded_twice_over_a_rebalance(harness: &dyn Ha
         match round {
             0 | 4 | 8 => {
                 let name = format!("member {round}");
-                let own = harness.open(&name).await;
+                let own = instance(harness, &name, &[input, output]).await;
                 let joined = Consumer::join(own, &group, input.name, &name).await;
                 consumers.push(joined.with_outputs(output.name));
             }
@@ -233,16 +268,18 @@ pub async fn no_record_is_lost_or_folded_twice_over_a_rebalance(harness: &dyn Ha
 
 /// At once, without waiting for the former self to answer; the former self learns that its partitions are lost.
 pub async fn a_member_of_the_same_name_takes_over(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 2).await;
+    let (log, spec) = log_with_topic(harness, 2).await;
+    let topic = spec.name;
     let group = harness.unique();
     log.append(counting(topic, 0, 0, 6)).await.unwrap();
-    let mut former = Consumer::join(harness.open("a").await, &group, topic, "a").await;
+    let mut former =
+        Consumer::join(instance(harness, "a", &[spec]).await, &group, topic, "a").await;
     former
         .drive("the former has read all", |consumer| {
             consumer.folded_count() == 6
         })
         .await;
-    let mut next = Consumer::join(harness.open("a").await, &group, topic, "a").await;
+    let mut next = Consumer::join(instance(harness, "a", &[spec]).await, &group, topic, "a").await;
     next.drive("the next has taken over", |c| {
         c.owned().len() == 2 && c.folded_count() == 6
     })
@@ -261,12 +298,17 @@ pub async fn a_member_of_the_same_name_takes_over(harness: &dyn Harness) -> Outc
 pub async fn a_former_owner_is_fenced_and_nothing_of_its_commit_is_visible(
     harness: &dyn Harness,
 ) -> Outcome {
-    let log = harness.open("first").await;
     let (input, output) = (spec(harness, 1), spec(harness, 1));
-    log.declare(&[input, output]).await.unwrap();
+    let log = instance(harness, "first", &[input, output]).await;
     let group = harness.unique();
     log.append(counting(input.name, 0, 0, 3)).await.unwrap();
-    let joined = Consumer::join(harness.open("a").await, &group, input.name, "a").await;
+    let joined = Consumer::join(
+        instance(harness, "a", &[input, output]).await,
+        &group,
+        input.name,
+        "a",
+    )
+    .await;
     let mut former = joined.with_outputs(output.name);
     former
         .drive("the former has read all", |consumer| {
@@ -281,7 +323,13 @@ pub async fn a_former_owner_is_fenced_and_nothing_of_its_commit_is_visible(
         })
         .await;
 
-    let joined = Consumer::join(harness.open("a").await, &group, input.name, "a").await;
+    let joined = Consumer::join(
+        instance(harness, "a", &[input, output]).await,
+        &group,
+        input.name,
+        "a",
+    )
+    .await;
     let mut next = joined.with_outputs(output.name);
     next.drive("the next has taken over", |consumer| {
         consumer.folded_count() == 3

@@ -22,7 +22,8 @@ fn payload(size: usize) -> Bytes {
 
 /// From nothing at all to 900 KiB, keys too.
 pub async fn large_and_empty_payloads_come_back_whole(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 1).await;
+    let (log, spec) = log_with_topic(harness, 1).await;
+    let topic = spec.name;
     let at = TopicPartition {
         topic,
         partition: 0,
@@ -64,7 +65,8 @@ pub async fn large_and_empty_payloads_come_back_whole(harness: &dyn Harness) -> 
 
 /// More than one chunk of reading.
 pub async fn an_append_of_many_records_comes_back_whole(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 2).await;
+    let (log, spec) = log_with_topic(harness, 2).await;
+    let topic = spec.name;
     let filler = "x".repeat(300);
     let records: Vec<_> = (0..10_000_u32)
         .map(|n| record(topic, n % 2, &n.to_string(), &format!("{n} {filler}")))
@@ -81,7 +83,8 @@ pub async fn an_append_of_many_records_comes_back_whole(harness: &dyn Harness) -
 
 /// It names size and limit; the log goes on.
 pub async fn a_record_too_large_is_refused_and_harms_no_other(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 1).await;
+    let (log, spec) = log_with_topic(harness, 1).await;
+    let topic = spec.name;
     log.append(counting(topic, 0, 0, 1)).await.unwrap();
     let at = TopicPartition {
         topic,
@@ -107,7 +110,8 @@ pub async fn a_record_too_large_is_refused_and_harms_no_other(harness: &dyn Harn
 
 /// A tombstone is not an empty value.
 pub async fn tombstones_come_back_as_tombstones(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 1).await;
+    let (log, spec) = log_with_topic(harness, 1).await;
+    let topic = spec.name;
     log.append(vec![
         record(topic, 0, "a", "1"),
         tombstone(topic, 0, "a"),

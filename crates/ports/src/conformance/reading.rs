@@ -11,7 +11,8 @@ use super::{
 pub async fn a_reader_starts_where_it_is_told_and_says_when_it_is_at_the_end(
     harness: &dyn Harness,
 ) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 3).await;
+    let (log, spec) = log_with_topic(harness, 3).await;
+    let topic = spec.name;
     let offsets = log.append(counting(topic, 0, 0, 10)).await.unwrap();
     log.append(counting(topic, 1, 0, 4)).await.unwrap();
     let ends = log.end_offsets(topic).await.unwrap();
@@ -30,7 +31,8 @@ pub async fn a_reader_starts_where_it_is_told_and_says_when_it_is_at_the_end(
 
 /// The reader waits at the end, gives what comes and tells the end again.
 pub async fn a_reader_at_the_end_sees_what_comes_later(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 2).await;
+    let (log, spec) = log_with_topic(harness, 2).await;
+    let topic = spec.name;
     let mut reader = log.reader(topic, &[(0, 0), (1, 0)]).await.unwrap();
     read_to_ends(reader.as_mut(), &[0, 1]).await;
     for round in 0..3_usize {
@@ -63,7 +65,8 @@ pub async fn a_reader_at_the_end_sees_what_comes_later(harness: &dyn Harness) ->
 pub async fn a_reader_below_the_oldest_offset_goes_on_at_the_oldest(
     harness: &dyn Harness,
 ) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 1).await;
+    let (log, spec) = log_with_topic(harness, 1).await;
+    let topic = spec.name;
     for n in 0..3 {
         log.append(counting(topic, 0, n, 1)).await.unwrap();
     }
@@ -83,7 +86,8 @@ pub async fn a_reader_below_the_oldest_offset_goes_on_at_the_oldest(
 
 /// A partition that was not asked for is not read.
 pub async fn a_reader_of_some_partitions_sees_no_others(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 3).await;
+    let (log, spec) = log_with_topic(harness, 3).await;
+    let topic = spec.name;
     for partition in 0..3 {
         log.append(counting(topic, partition, 0, 2)).await.unwrap();
     }
@@ -100,7 +104,8 @@ pub async fn a_reader_of_some_partitions_sees_no_others(harness: &dyn Harness) -
 
 /// The end offset of a partition is beyond its last record, and a reader that has read all stands there.
 pub async fn end_offsets_tell_where_reading_ends(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 2).await;
+    let (log, spec) = log_with_topic(harness, 2).await;
+    let topic = spec.name;
     let offsets = log.append(counting(topic, 0, 0, 7)).await.unwrap();
     let ends = log.end_offsets(topic).await.unwrap();
     assert_eq!(ends.len(), 2);

@@ -48,15 +48,24 @@ pub(super) fn compacted_spec(harness: &dyn Harness, partitions: u32) -> TopicSpe
     }
 }
 
+/// What an instance sees that has declared `topics`, as each does when it starts.
+pub(super) async fn instance(
+    harness: &dyn Harness,
+    name: &str,
+    topics: &[TopicSpec],
+) -> Arc<dyn Log> {
+    let log = harness.open(name).await;
+    log.declare(topics).await.unwrap();
+    log
+}
+
 /// A log with one new topic.
 pub(super) async fn log_with_topic(
     harness: &dyn Harness,
     partitions: u32,
-) -> (Arc<dyn Log>, TopicName) {
-    let log = harness.open("first").await;
+) -> (Arc<dyn Log>, TopicSpec) {
     let spec = spec(harness, partitions);
-    log.declare(&[spec]).await.unwrap();
-    (log, spec.name)
+    (instance(harness, "first", &[spec]).await, spec)
 }
 
 /// A record.

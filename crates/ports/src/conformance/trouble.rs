@@ -4,7 +4,8 @@ use super::{
     Harness, Outcome,
     consumer::Consumer,
     support::{
-        A_MOMENT, counting, in_time, is_passing_trouble, log_with_topic, read_first, spec, texts,
+        A_MOMENT, counting, in_time, instance, is_passing_trouble, log_with_topic, read_first,
+        spec, texts,
     },
 };
 use crate::{Log, LogError, TopicName};
@@ -15,9 +16,8 @@ pub async fn after_a_commit_that_failed_a_member_joins_again_and_goes_on(
     harness: &dyn Harness,
 ) -> Outcome {
     for takes_effect in [false, true] {
-        let log = harness.open("first").await;
         let (input, output) = (spec(harness, 1), spec(harness, 1));
-        log.declare(&[input, output]).await.unwrap();
+        let log = instance(harness, "first", &[input, output]).await;
         let group = harness.unique();
         log.append(counting(input.name, 0, 0, 5)).await.unwrap();
         let joined = Consumer::join(log.clone(), &group, input.name, "a").await;
@@ -61,7 +61,8 @@ async fn append_when_possible(log: &dyn Log, topic: TopicName, n: usize) {
 
 /// While it is absent nothing is acknowledged and its health says so; afterwards everything acknowledged is there.
 pub async fn an_absent_log_refuses_and_comes_back(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 1).await;
+    let (log, spec) = log_with_topic(harness, 1).await;
+    let topic = spec.name;
     assert_eq!(log.health().await, Ok(()));
     log.append(counting(topic, 0, 0, 2)).await.unwrap();
     if !harness.set_away(true).await {
@@ -99,7 +100,8 @@ pub async fn an_absent_log_refuses_and_comes_back(harness: &dyn Harness) -> Outc
 pub async fn a_full_log_refuses_and_takes_records_again_when_there_is_room(
     harness: &dyn Harness,
 ) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 1).await;
+    let (log, spec) = log_with_topic(harness, 1).await;
+    let topic = spec.name;
     log.append(counting(topic, 0, 0, 2)).await.unwrap();
     if !harness.set_full(true).await {
         return Outcome::Skipped("the harness cannot leave its log no room");

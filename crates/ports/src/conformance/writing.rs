@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::{
     Harness, Outcome,
-    support::{counting, in_time, log_with_topic, read_all, read_first, record, spec, texts},
+    support::{
+        counting, in_time, instance, log_with_topic, read_all, read_first, record, spec, texts,
+    },
 };
 use crate::{LogError, TopicSpec};
 
@@ -52,7 +54,8 @@ pub async fn another_partition_count_is_refused(harness: &dyn Harness) -> Outcom
 
 /// Nothing is stored where nothing was declared.
 pub async fn a_topic_or_partition_that_is_not_there_is_refused(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 2).await;
+    let (log, declared) = log_with_topic(harness, 2).await;
+    let topic = declared.name;
     let beyond = in_time("a partition beyond the last is refused", async {
         log.append(vec![record(topic, 2, "a", "1")]).await
     });
@@ -68,7 +71,8 @@ pub async fn a_topic_or_partition_that_is_not_there_is_refused(harness: &dyn Har
 
 /// Within a call and from call to call.
 pub async fn offsets_rise_in_the_order_of_appends(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 1).await;
+    let (log, spec) = log_with_topic(harness, 1).await;
+    let topic = spec.name;
     let mut offsets = log.append(counting(topic, 0, 0, 3)).await.unwrap();
     offsets.extend(log.append(counting(topic, 0, 3, 2)).await.unwrap());
     assert_eq!(offsets.len(), 5);
@@ -95,9 +99,8 @@ pub async fn offsets_rise_in_the_order_of_appends(harness: &dyn Harness) -> Outc
 
 /// Each offset of the answer belongs to the record of the same place, whatever the mix of topics and partitions.
 pub async fn records_of_one_append_go_to_all_their_partitions(harness: &dyn Harness) -> Outcome {
-    let log = harness.open("first").await;
     let (orders, visits) = (spec(harness, 3), spec(harness, 2));
-    log.declare(&[orders, visits]).await.unwrap();
+    let log = instance(harness, "first", &[orders, visits]).await;
     let records: Vec<_> = (0..60)
         .map(|n| {
             let topic = if n % 2 == 0 { orders } else { visits };
@@ -133,7 +136,8 @@ pub async fn records_of_one_append_go_to_all_their_partitions(harness: &dyn Harn
 
 /// Many writers, each appending one record after the other: each writer's records keep their order.
 pub async fn records_of_a_key_keep_their_order(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 2).await;
+    let (log, spec) = log_with_topic(harness, 2).await;
+    let topic = spec.name;
     let writers: Vec<_> = (0..8_u32)
         .map(|writer| {
             let log = Arc::clone(&log);
@@ -169,7 +173,8 @@ pub async fn records_of_a_key_keep_their_order(harness: &dyn Harness) -> Outcome
 
 /// Every acknowledged record is found at the offset that was answered, and nothing else is.
 pub async fn concurrent_appends_are_all_readable(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 3).await;
+    let (log, spec) = log_with_topic(harness, 3).await;
+    let topic = spec.name;
     let writers: Vec<_> = (0..16_u32)
         .map(|writer| {
             let log = Arc::clone(&log);
@@ -208,7 +213,8 @@ pub async fn concurrent_appends_are_all_readable(harness: &dyn Harness) -> Outco
 
 /// What was answered for is there after a crash at any moment.
 pub async fn acknowledged_records_survive_a_crash(harness: &dyn Harness) -> Outcome {
-    let (mut log, topic) = log_with_topic(harness, 1).await;
+    let (mut log, spec) = log_with_topic(harness, 1).await;
+    let topic = spec.name;
     let mut acknowledged = Vec::new();
     for round in 0..3 {
         for n in 0..4 {
@@ -222,7 +228,7 @@ pub async fn acknowledged_records_survive_a_crash(harness: &dyn Harness) -> Outc
         if !harness.crash().await {
             return Outcome::Skipped("the harness cannot crash its log");
         }
-        log = harness.open("first").await;
+        log = instance(harness, "first", &[spec]).await;
     }
     let records = read_first(log.as_ref(), topic).await;
     assert_eq!(
@@ -241,7 +247,8 @@ pub async fn acknowledged_records_survive_a_crash(harness: &dyn Harness) -> Outc
 
 /// A record's time is the time of its append.
 pub async fn append_times_never_fall_within_a_partition(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 1).await;
+    let (log, spec) = log_with_topic(harness, 1).await;
+    let topic = spec.name;
     for n in 0..5 {
         log.append(counting(topic, 0, n * 3, 3)).await.unwrap();
     }
@@ -258,7 +265,8 @@ pub async fn append_times_never_fall_within_a_partition(harness: &dyn Harness) -
 
 /// Each declared topic is in the stats with at least the records it holds.
 pub async fn stats_count_what_is_held(harness: &dyn Harness) -> Outcome {
-    let (log, topic) = log_with_topic(harness, 2).await;
+    let (log, spec) = log_with_topic(harness, 2).await;
+    let topic = spec.name;
     log.append(counting(topic, 0, 0, 5)).await.unwrap();
     log.append(counting(topic, 1, 0, 3)).await.unwrap();
     let stats = log.stats().await.unwrap();

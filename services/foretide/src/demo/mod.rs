@@ -58,7 +58,7 @@ struct Stage {
 }
 
 /// Runs the demo until Ctrl-C or the end of its time.
-pub(crate) fn run(args: DemoArgs, output: Output) -> anyhow::Result<()> {
+pub(crate) fn run(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
     let dir = tempfile::Builder::new().prefix("foretide-demo-").tempdir().context("making a throw-away directory")?;
     let keys = [(); 2].map(|()| Uuid::new_v4().simple().to_string());
     let server = server_settings(dir.path(), &keys)?;
@@ -66,7 +66,7 @@ pub(crate) fn run(args: DemoArgs, output: Output) -> anyhow::Result<()> {
     let ended = foretide_runtime::run(&server.lifecycle.clone(), async |lifecycle| {
         let ports = Ports::bind(&server.http).await?;
         let running = serve::start(&server, ports, &lifecycle, Arc::new(SystemClock)).await?;
-        play(&args, &keys, running, &lifecycle, output)
+        play(args, &keys, running, &lifecycle, output)
     });
     dir.close().context("removing the throw-away directory")?;
     ended

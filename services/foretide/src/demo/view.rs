@@ -11,7 +11,7 @@ use super::{
     Stage,
     watcher::{Snapshot, Watcher},
 };
-use crate::output::Output;
+use crate::output::{Output, note};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Features shown of the example, where they have a value.
@@ -38,7 +38,7 @@ impl View {
     /// Says what there is to look at.
     pub(super) fn new(output: Output, stage: &Stage, admin: SocketAddr) -> Self {
         let Stage { base, write_key, admin_key, .. } = stage;
-        output.note(&format!(
+        note(&format!(
             "Foretide is up, with pretend shoppers. Ctrl-C ends it and removes everything.\n\n\
              Look around from another terminal:\n  \
              curl -s -u {admin_key}: '{base}/v1/shoppers?user_id=shopper-0007'\n  \

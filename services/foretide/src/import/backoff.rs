@@ -5,7 +5,7 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(3);
 /// The longest wait that a server may ask for.
-const LONGEST_ASKED: Duration = Duration::from_secs(300);
+const LONGEST_ASKED: Duration = Duration::from_mins(5);
 
 /// Waits that double, from 0.1 s up to 3 s.
 #[derive(Debug)]

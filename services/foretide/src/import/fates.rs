@@ -44,9 +44,13 @@ pub(crate) struct FatesClient {
 
 impl FatesClient {
     pub(crate) fn new(base: &Url, source: &str, admin_key: &str) -> anyhow::Result<Self> {
-        let mut url = base.join(&format!("v1/sources/{source}")).with_context(|| format!("--to {base}"))?;
-        url.query_pairs_mut().append_pair("wait_ms", &WAIT_MS.to_string());
+        let url = base.join(&format!("v1/sources/{source}")).with_context(|| format!("--to {base}"))?;
         Ok(Self { client: client()?, url, admin_key: admin_key.to_owned() })
+    }
+
+    /// Asks once without waiting, so that a wrong key is told before anything is sent. A server that is away is no error.
+    pub(crate) async fn check_key(&self) -> anyhow::Result<()> {
+        self.ask(0).await.map(|_| ())
     }
 
     /// Waits until all that was sent is folded and returns the counts. Asks again however often the server is away.
@@ -56,7 +60,7 @@ impl FatesClient {
     pub(crate) async fn settled(&self) -> anyhow::Result<Fates> {
         let mut backoff = Backoff::new();
         loop {
-            match self.ask().await? {
+            match self.ask(WAIT_MS).await? {
                 Some(reply) if reply.complete => return Ok(reply.fates),
                 Some(_) => {}
                 None => backoff.wait(None).await,
@@ -65,8 +69,9 @@ impl FatesClient {
     }
 
     /// One question; `None` when the server is away.
-    async fn ask(&self) -> anyhow::Result<Option<Reply>> {
-        let asked = self.client.get(self.url.clone()).basic_auth(&self.admin_key, Some("")).send().await;
+    async fn ask(&self, wait_ms: u32) -> anyhow::Result<Option<Reply>> {
+        let question = self.client.get(self.url.clone()).query(&[("wait_ms", wait_ms)]);
+        let asked = question.basic_auth(&self.admin_key, Some("")).send().await;
         let response = match asked {
             Ok(response) => response,
             Err(error) => {

@@ -33,7 +33,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use self::{
-    fates::FatesClient,
+    fates::{Fates, FatesClient},
     json_lines::JsonLines,
     lanes::Lanes,
     lines::Lines,
@@ -45,7 +45,7 @@ use self::{
     summary::Summary,
     tally::Tally,
 };
-use crate::output::Output;
+use crate::output::{Output, note};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -98,9 +98,9 @@ pub(crate) struct ImportArgs {
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// The REES46 clickstream: CSV with event_time, event_type, product_id, …, user_session
+    /// The REES46 clickstream: CSV with `event_time`, `event_type`, `product_id` and so on
     Rees46,
-    /// The Retentioneering click log: CSV with user_id, session_id, event, timestamp
+    /// The Retentioneering click log: CSV with `user_id`, `session_id`, `event`, `timestamp`
     Retentioneering,
     /// Segment calls, one JSON object a line
     Segment,
@@ -155,36 +155,40 @@ pub(crate) async fn run(args: ImportArgs, output: Output) -> anyhow::Result<()> 
     let summary = Summary::new(source, &totals, fates);
     output.answer(&summary, || summary.to_string())?;
     if fates.is_none() {
-        output.note("the fates are unknown: they are read with the admin key (--admin-key)");
+        note("the fates are unknown: they are read with the admin key (--admin-key)");
     }
     Ok(summary.check(totals.retries)?)
 }
 
+/// Sends the file and returns the fates of its events, if the admin key is there to ask for them.
 async fn import(
     args: &ImportArgs,
     run: &str,
     source: &str,
     tally: &Arc<Tally>,
     progress: &Progress,
-) -> anyhow::Result<Option<fates::Fates>> {
+) -> anyhow::Result<Option<Fates>> {
     let (path, member) = args.format.route();
-    // The write key goes to the server and nowhere else.
+    // The keys go to the server and nowhere else.
     let sender = Sender::new(&args.to, path, member, args.write_key.expose(), run)?;
-    let lines = Lines::open(&args.file, progress.read_bytes.clone())?;
-    let reader = args.format.reader(args.currency);
+    let asking = args.admin_key.as_ref().map(|key| FatesClient::new(&args.to, source, key.expose())).transpose()?;
+    if let Some(asking) = &asking {
+        asking.check_key().await?;
+    }
 
+    let file = Lines::open(&args.file, progress.read_bytes.clone())?;
+    let reader = args.format.reader(args.currency);
     let (lanes, sending) = Lanes::open(args.lanes.into(), args.batch.into(), &sender, tally);
     let reading = tokio::task::spawn_blocking({
         let tally = tally.clone();
-        move || read::into_lanes(lines, reader, &lanes, &tally)
+        move || read::into_lanes(file, reader, &lanes, &tally)
     });
     all_answered(sending).await?;
     reading.await?.with_context(|| format!("reading {}", args.file.display()))?;
 
-    // So does the admin key.
-    let Some(admin_key) = &args.admin_key else { return Ok(None) };
+    let Some(asking) = asking else { return Ok(None) };
     progress.waiting(tally);
-    FatesClient::new(&args.to, source, admin_key.expose())?.settled().await.map(Some)
+    asking.settled().await.map(Some)
 }
 
 /// Waits for all lanes; the first that fails ends the others.

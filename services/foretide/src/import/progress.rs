@@ -12,6 +12,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::tally::Tally;
+use crate::output::note;
 
 /// How often the bar is brought up to date.
 const TICK: Duration = Duration::from_millis(200);
@@ -37,7 +38,7 @@ impl Progress {
     /// Says something above the bar.
     pub(crate) fn say(&self, text: &str) {
         if self.bar.is_hidden() {
-            crate::output::Output::new(false).note(text);
+            note(text);
         } else {
             self.bar.println(text);
         }

@@ -14,7 +14,7 @@ use super::{
 ///
 /// # Errors
 /// The file cannot be read on, or does not begin as its format does.
-pub(crate) fn into_lanes(mut lines: Lines, mut reader: Box<dyn Reader>, lanes: &Lanes, tally: &Tally) -> anyhow::Result<()> {
+pub(crate) fn into_lanes(mut lines: Lines, mut reader: Box<dyn Reader>, into: &Lanes, tally: &Tally) -> anyhow::Result<()> {
     let mut buffer = Vec::new();
     let mut begun = false;
     loop {
@@ -32,7 +32,7 @@ pub(crate) fn into_lanes(mut lines: Lines, mut reader: Box<dyn Reader>, lanes: &
         tally.row();
         match usable(&line, reader.as_mut()) {
             Ok(row) => {
-                if !lanes.put(row) {
+                if !into.put(row) {
                     // The lane has ended because the server refused a batch, which is told elsewhere.
                     return Ok(());
                 }

@@ -58,7 +58,7 @@ impl Reader for Rees46 {
             product["price"] = json!(price);
         }
         let id = self.ids.next(line.as_bytes());
-        let mut action = action(&kind, product, price, &id)?;
+        let mut action = action(&kind, &product, price, &id)?;
         action["id"] = json!(id);
         action["at"] = json!(at);
         action["shopper"] = json!({ "user_id": user });
@@ -77,7 +77,7 @@ fn instant(text: &str) -> Option<EpochMs> {
 
 /// What a row of `kind` says was done. A purchase row is one product of an order the file does not name: each becomes an
 /// order of its own, named by the row's id.
-fn action(kind: &str, product: Value, price: Option<Money>, id: &str) -> Result<Value, Unusable> {
+fn action(kind: &str, product: &Value, price: Option<Money>, id: &str) -> Result<Value, Unusable> {
     Ok(match kind {
         "view" => json!({ "type": "product_view", "product": product }),
         "cart" => json!({ "type": "cart_add", "product": product }),

@@ -151,11 +151,95 @@ pub(crate) fn cause_of(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use axum::{
+        Router,
+        extract::{Json, State},
+        http::HeaderMap,
+        response::{IntoResponse, Response},
+        routing::post,
+    };
+    use serde_json::{Value, json};
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    type Answers = fn(usize) -> Response;
+
+    /// A server that gives `answers` by the number of the request, after checking how it came.
+    async fn server(answers: Answers) -> Url {
+        async fn answer(
+            State((turn, answers)): State<(Arc<AtomicUsize>, Answers)>,
+            headers: HeaderMap,
+            Json(body): Json<Value>,
+        ) -> Response {
+            assert_eq!(headers["Foretide-Import"], "run-1");
+            assert_eq!(headers["Authorization"], "Basic dzo=");
+            assert_eq!(body, json!({ "actions": [{ "n": 1 }, { "n": 2 }] }));
+            answers(turn.fetch_add(1, Ordering::SeqCst))
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let turn = Arc::new(AtomicUsize::new(0));
+        let router = Router::new().route("/v1/actions", post(answer)).with_state((turn, answers));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        url
+    }
+
+    async fn send(to: &Url) -> anyhow::Result<Answered> {
+        let sender = Sender::new(to, "v1/actions", "actions", "w", "run-1").unwrap();
+        sender.send(&[r#"{"n":1}"#.to_owned(), r#"{"n":2}"#.to_owned()], |_| {}).await
+    }
+
+    fn accepted(count: u64) -> Response {
+        Json(json!({ "accepted": count, "rejected": [] })).into_response()
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_sent_until_it_is_answered() {
+        let url = server(|turn| match turn {
+            0 => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            1 => (StatusCode::TOO_MANY_REQUESTS, [("Retry-After", "0")]).into_response(),
+            _ => accepted(2),
+        })
+        .await;
+        let answered = send(&url).await.unwrap();
+        assert_eq!((answered.receipts.accepted, answered.retries), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_yet_is_waited_for() {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let url = format!("http://{port}/").parse().unwrap();
+        let (answered, ()) = tokio::join!(send(&url), async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let listener = TcpListener::bind(port).await.unwrap();
+            let router = Router::new().route("/v1/actions", post(async || accepted(2)));
+            tokio::spawn(async move { axum::serve(listener, router).await });
+        });
+        assert!(answered.unwrap().retries >= 1);
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_is_refused_stops_with_the_servers_words() {
+        let url = server(|_| (StatusCode::UNAUTHORIZED, "the key is not known here").into_response()).await;
+        let refusal = send(&url).await.unwrap_err().to_string();
+        assert!(refusal.contains("401") && refusal.contains("not known here"), "{refusal}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_for_another_number_of_events_is_an_error() {
+        let url = server(|_| accepted(1)).await;
+        assert!(send(&url).await.unwrap_err().to_string().contains("1 of 2"));
+    }
 
     #[test]
     fn both_routes_answers_are_understood() {
-        let native = r#"{"accepted":1,"rejected":[{"index":1,"id":"x","code":"invalid_field","field":"at","message":"is not a time"}]}"#;
+        let native = r#"{"accepted":1,"rejected":[{"index":1,"id":"x","code":"invalid_field","field":"at","message":"no"}]}"#;
         let receipts: Receipts = serde_json::from_str(native).unwrap();
         assert_eq!((receipts.accepted, receipts.rejected[0].code.as_str()), (1, "invalid_field"));
         let segment = r#"{"success":true,"accepted":2}"#;

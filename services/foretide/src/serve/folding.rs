@@ -55,11 +55,11 @@ fn start_processor(commons: &Commons<'_>, owned: &Folded) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn start_follower(commons: &Commons<'_>, followed: &Folded) {
+fn start_follower(commons: &Commons<'_>, kept: &Folded) {
     let follower = Follower::new(FollowerParts {
         log: commons.log.clone(),
-        table: followed.table.clone(),
-        counts: followed.counts.clone(),
+        table: kept.table.clone(),
+        counts: kept.counts.clone(),
         rules: FoldRules::default(),
         clock: commons.clock.clone(),
         readiness: commons.readiness.component("scoring"),

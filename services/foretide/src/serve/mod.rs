@@ -99,16 +99,17 @@ impl<'a> Serving<'a> {
 }
 
 /// Runs the server until it is told to end.
-pub(crate) fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
+pub(crate) fn run(args: &ServeArgs, output: Output) -> anyhow::Result<()> {
     args.check()?;
     telemetry::init(&args.telemetry)?;
     let lifecycle = args.lifecycle;
-    foretide_runtime::run(&lifecycle, async move |lifecycle| {
+    // Holds the data directory until everything has ended.
+    let mut held = None;
+    foretide_runtime::run(&lifecycle, async |lifecycle| {
         let ports = Ports::bind(&args.http).await?;
-        let running = start(&args, ports, &lifecycle, Arc::new(SystemClock)).await?;
+        let running = start(args, ports, &lifecycle, Arc::new(SystemClock)).await?;
         output.answer(&Serving::of(&running), || format!("serving on http://{}", running.address))?;
-        // Holds the data directory until the process ends.
-        std::mem::forget(running.instance);
+        held = Some(running.instance);
         Ok(())
     })
 }

@@ -101,7 +101,7 @@ async fn open_log(
     let log = opening.await??;
     let component = readiness.component("log");
     let topics = foretide_topics(args.store.partitions);
-    if !declare(&*log, &topics, &component, lifecycle.soft()).await.context("preparing the topics")? {
+    if !declare(&*log, &topics, &component, lifecycle.soft()).await.context("preparing the topics (--partitions)")? {
         bail!("asked to end before the log was there");
     }
     lifecycle.spawn("log watcher", watch_log(log.clone(), component, lifecycle.soft().clone()));

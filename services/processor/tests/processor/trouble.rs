@@ -43,10 +43,9 @@ async fn when_the_log_is_back_folding_goes_on() {
     rig.until_all_committed().await;
     rig.log.faults().set_away(true);
     until("it says so", async || !running.readiness.is_ready()).await;
-    assert_eq!(
-        running.table.len(),
-        0,
-        "what may be another's by now is dropped"
+    assert!(
+        !running.table.is_empty(),
+        "readers still find the last good state"
     );
     rig.log.faults().set_away(false);
     rig.append(&events(200, 0, 7)).await;

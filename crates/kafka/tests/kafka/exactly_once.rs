@@ -1,7 +1,5 @@
 //! What exactly-once rests on, tried against the broker itself.
 
-#![allow(clippy::unwrap_used, reason = "test support")]
-
 use std::{sync::Arc, time::Duration};
 
 use foretide_ports::{GroupEvent, Log, LogError, TopicName};
@@ -12,17 +10,16 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, Producer},
 };
 
-mod common;
-
-use common::{
-    A_MOMENT, DEADLINE, assigned, connect, consume, end_of, in_time, record, spec, texts,
+use crate::common::{
+    A_MOMENT, DEADLINE, assigned, connect, consume, end_of, in_time, options, record, spec, texts,
+    unique,
 };
 
 /// A transaction of somebody else that is left open: one record, and the offset 5 for `group`.
 fn open_transaction(brokers: &str, topic: TopicName, group: &str) -> BaseProducer {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
-        .set("transactional.id", common::unique())
+        .set("transactional.id", unique())
         .create()
         .unwrap();
     producer.init_transactions(DEADLINE).unwrap();
@@ -54,7 +51,7 @@ fn open_transaction(brokers: &str, topic: TopicName, group: &str) -> BaseProduce
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ends_and_committed_offsets_wait_for_a_transaction_that_is_open() {
     let log = connect(&broker::shared(), "a");
-    let (spec, group) = (spec(1), common::unique());
+    let (spec, group) = (spec(1), unique());
     log.declare(&[spec]).await.unwrap();
     log.append(vec![record(spec.name, 0, "before")])
         .await
@@ -101,14 +98,14 @@ async fn ends_and_committed_offsets_wait_for_a_transaction_that_is_open() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_and_members_pass_what_is_no_record() {
     let log = connect(&broker::shared(), "a");
-    let (spec, group) = (spec(1), common::unique());
+    let (spec, group) = (spec(1), unique());
     log.declare(&[spec]).await.unwrap();
     let mut reader = log.reader(spec.name, &[(0, 0)]).await.unwrap();
     assert_eq!(end_of(reader.as_mut()).await, 0);
     let mut member = log.join(&group, spec.name, "m").await.unwrap();
     assigned(member.as_mut(), 0).await;
     for abort in [false, true] {
-        let producer = open_transaction(&broker::shared(), spec.name, &common::unique());
+        let producer = open_transaction(&broker::shared(), spec.name, &unique());
         let decided = if abort {
             producer.abort_transaction(DEADLINE)
         } else {
@@ -133,7 +130,7 @@ async fn readers_and_members_pass_what_is_no_record() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_started_again_goes_on_where_its_former_self_died() {
     let brokers = broker::shared();
-    let (input, output, group) = (spec(2), spec(1), common::unique());
+    let (input, output, group) = (spec(2), spec(1), unique());
     let log = connect(&brokers, "a");
     log.declare(&[input, output]).await.unwrap();
     log.append(
@@ -184,7 +181,7 @@ async fn a_member_started_again_goes_on_where_its_former_self_died() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_zombie_is_fenced_and_told_why() {
     let brokers = broker::shared();
-    let (input, output, group) = (spec(1), spec(1), common::unique());
+    let (input, output, group) = (spec(1), spec(1), unique());
     let log = connect(&brokers, "a");
     log.declare(&[input, output]).await.unwrap();
     log.append(vec![record(input.name, 0, "1")]).await.unwrap();
@@ -225,8 +222,8 @@ async fn a_zombie_is_fenced_and_told_why() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_that_lost_its_partitions_is_fenced_by_its_former_generation() {
     let brokers = broker::shared();
-    let (input, output, group) = (spec(1), spec(1), common::unique());
-    let mut slow = common::options(&brokers, "slow");
+    let (input, output, group) = (spec(1), spec(1), unique());
+    let mut slow = options(&brokers, "slow");
     // The shortest that the brokers allow: its owner sleeps through a rebalance.
     slow.settings = vec![
         ("consumer.max.poll.interval.ms".into(), "6000".into()),

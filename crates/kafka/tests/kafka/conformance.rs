@@ -1,7 +1,5 @@
 //! The suite of the log port over a real broker that the tests share.
 
-#![allow(clippy::unwrap_used, reason = "test support")]
-
 use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
@@ -15,7 +13,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
 };
 
-mod common;
+use crate::common::{DEADLINE, connect, unique};
 
 /// The log on the shared broker.
 struct Shared {
@@ -36,7 +34,7 @@ impl Shared {
             .set("bootstrap.servers", brokers)
             .create()
             .unwrap();
-        let metadata = client.fetch_metadata(None, common::DEADLINE).unwrap();
+        let metadata = client.fetch_metadata(None, DEADLINE).unwrap();
         let mut list = TopicPartitionList::new();
         for topic in metadata.topics() {
             if self
@@ -58,11 +56,11 @@ impl Shared {
 #[async_trait]
 impl Harness for Shared {
     async fn open(&self, instance: &str) -> Arc<dyn Log> {
-        common::connect(&broker::shared(), instance)
+        connect(&broker::shared(), instance)
     }
 
     fn unique(&self) -> String {
-        let name = common::unique();
+        let name = unique();
         self.names.lock().insert(name.clone());
         name
     }

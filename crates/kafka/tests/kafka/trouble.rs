@@ -14,9 +14,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
 };
 
-mod common;
-
-use common::{A_MOMENT, assigned, connect, consume, in_time, record, spec, texts};
+use crate::common::{A_MOMENT, assigned, connect, consume, in_time, record, spec, texts};
 
 /// A log on a broker of its own that can be killed.
 struct Own {

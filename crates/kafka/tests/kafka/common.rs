@@ -1,14 +1,9 @@
 //! What the tests against a real broker share.
 
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    reason = "not every test uses all of it"
-)]
-
 use std::{
+    hash::{BuildHasher, RandomState},
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -28,20 +23,9 @@ pub const A_MOMENT: Duration = Duration::from_millis(100);
 /// A part of names that no other test of this run or an earlier one uses.
 pub fn unique() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let id = std::process::id();
-    format!(
-        "{id}-{:x}-{}",
-        rand_seed(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    )
-}
-
-/// Differs from process to process even when their ids are equal, as they are in containers.
-fn rand_seed() -> u32 {
-    use std::hash::{BuildHasher, RandomState};
-    static SEED: std::sync::LazyLock<u64> =
-        std::sync::LazyLock::new(|| RandomState::new().hash_one(0));
-    (*SEED & 0xffff_ffff) as u32
+    // Differs between processes even where their ids are equal, as in containers.
+    static RUN: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+    format!("{:x}-{}", *RUN, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A topic of its own name.
