@@ -40,13 +40,24 @@ pub(crate) fn settle(store: &Path) -> Result<(), LogError> {
     let settle = || -> io::Result<()> {
         for journal in journals(store)? {
             let copy = journal.with_extension("copy");
-            fs::copy(&journal, &copy)?;
-            File::open(&copy)?.sync_all()?;
+            copy_durably(&journal, &copy).inspect_err(|_| drop(fs::remove_file(&copy)))?;
             fs::rename(&copy, &journal)?;
         }
         sync_directory(store)
     };
-    settle().map_err(|error| LogError::Away(format!("{}: {error}", store.display())))
+    settle().map_err(|error| {
+        let why = format!("{}: {error}", store.display());
+        if error.kind() == io::ErrorKind::StorageFull {
+            LogError::Full(why)
+        } else {
+            LogError::Away(why)
+        }
+    })
+}
+
+fn copy_durably(from: &Path, to: &Path) -> io::Result<()> {
+    fs::copy(from, to)?;
+    File::open(to)?.sync_all()
 }
 
 /// The journals, oldest first.

@@ -15,7 +15,7 @@
 //! come true together. Readers see nothing that is not durable. New files and directories are synced into their
 //! directory before anything in them is acknowledged.
 //!
-//! Those who follow the end read from the newest batches in memory ([`topic`]); others read whole batches from the store.
+//! Those who follow the end read from the newest batches in memory; others read whole batches from the store.
 //!
 //! It never spreads over machines, and one process at a time has the directory.
 

@@ -12,15 +12,23 @@ use crate::{
 
 /// The most batches that one change removes.
 const BATCHES: usize = 512;
+/// Nothing is removed before the oldest batch is this share of the retention too old. The store has to merge what it holds
+/// when old keys are removed beside new ones, so it is done seldom and for many: every day of thirty.
+const SLACK: i64 = 32;
 
 /// Removes the batches of `at` whose records are all older than `retention_ms`, but never the newest: it knows where the
-/// partition ends.
+/// partition ends. Does nothing while the oldest is only a little too old.
 pub(crate) fn expire(
     keeper: &Keeper,
     at: TopicPartition,
     retention_ms: i64,
     now: EpochMs,
 ) -> Result<(), LogError> {
+    let due_ms = retention_ms.saturating_add(retention_ms / SLACK);
+    let oldest = keeper.store()?.batches(at, 0).next().transpose()?;
+    if oldest.is_none_or(|(_, head, _)| now.since(head.first_at) <= due_ms) {
+        return Ok(());
+    }
     loop {
         let standing = keeper.standing(at)?;
         let mut remove = Vec::new();

@@ -35,7 +35,7 @@ use crate::{
 /// The store's memory for blocks it read. Small: whoever follows the end reads from the writer's memory.
 const CACHE_BYTES: u64 = 16 << 20;
 /// The store's memory for what it has in its journal and not yet in tables, shared by the partitions of a topic.
-const TOPIC_BUFFER_BYTES: u64 = 64 << 20;
+const TOPIC_BUFFER_BYTES: u64 = 32 << 20;
 /// The journal's size beyond which idle partitions are written out, so that it can be cut.
 const JOURNAL_BYTES: u64 = 256 << 20;
 
@@ -133,7 +133,7 @@ impl Store {
 
     /// Gets a topic's keyspaces ready.
     pub(crate) fn attach(&self, topic: TopicName, partitions: u32) -> Result<(), LogError> {
-        let buffer = (TOPIC_BUFFER_BYTES / u64::from(partitions.max(1))).clamp(2 << 20, 16 << 20);
+        let buffer = (TOPIC_BUFFER_BYTES / u64::from(partitions.max(1))).clamp(2 << 20, 8 << 20);
         let keyspaces: fjall::Result<Vec<_>> = (0..partitions)
             .map(|partition| {
                 let name = format!("{topic}/{partition}");

@@ -201,7 +201,7 @@ async fn read(log: &EmbeddedLog, topic: TopicSpec, partition: u32) -> Vec<Record
     let mut records = Vec::new();
     loop {
         let chunk = reader
-            .next(std::time::Duration::from_secs(60))
+            .next(std::time::Duration::from_mins(1))
             .await
             .unwrap()
             .unwrap();

@@ -149,10 +149,10 @@ impl Simulator {
         happened
     }
 
-    /// Carts with something in them: first those left behind, the latest first, then those of visits under way.
+    /// Carts with something in them: first those left behind, the earliest first, then those of visits under way.
     pub fn carts(&self) -> Vec<CartSighting> {
         let open = self.visits.iter().filter(|visit| !visit.cart.is_empty());
-        self.left_carts.iter().rev().cloned().chain(open.map(|visit| self.sighting(visit, false))).collect()
+        self.left_carts.iter().cloned().chain(open.map(|visit| self.sighting(visit, false))).collect()
     }
 
     /// Shoppers in the shop now, as requests name them.
@@ -174,11 +174,7 @@ impl Simulator {
     }
 
     fn begin_visit(&mut self) -> Visit {
-        let mut regular = None;
-        if self.rng.random_bool(0.6) && !self.regulars.is_empty() {
-            let number = self.rng.random_range(0..self.regulars.len());
-            regular = (!self.regulars[number].in_shop).then_some(number);
-        }
+        let regular = self.regular_who_comes();
         let shopper = if let Some(number) = regular {
             self.regulars[number].in_shop = true;
             self.regulars[number].shopper.clone()
@@ -188,6 +184,17 @@ impl Simulator {
         };
         let mood = shopper.mood(&mut self.rng);
         self.plan_visit(shopper, regular, mood)
+    }
+
+    /// Who of the regulars comes next, if it is one of them. The drifting seldom come.
+    fn regular_who_comes(&mut self) -> Option<usize> {
+        if self.regulars.is_empty() || !self.rng.random_bool(0.3) {
+            return None;
+        }
+        let number = self.rng.random_range(0..self.regulars.len());
+        let Regular { shopper, in_shop } = &self.regulars[number];
+        let comes = !in_shop && (!shopper.drifting || self.rng.random_bool(0.02));
+        comes.then_some(number)
     }
 
     fn plan_visit(&mut self, shopper: Shopper, regular: Option<usize>, mood: Mood) -> Visit {

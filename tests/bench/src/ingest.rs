@@ -8,13 +8,21 @@ use std::{
     time::Duration,
 };
 
+use foretide_ports::{Cleanup, TopicSpec};
 use foretide_tests::{broker::Broker, free_port};
 use tempfile::TempDir;
 
 use crate::{
     load::{BATCH, LoadReport, bodies, send},
     measure::{Pairs, cpu_seconds, print_head},
-    server::WRITE_KEY,
+    server::{self, PARTITIONS, WRITE_KEY},
+};
+
+/// Where the peer produces to.
+const PEER_TOPIC: TopicSpec = TopicSpec {
+    name: "peer.actions",
+    partitions: PARTITIONS,
+    cleanup: Cleanup::Delete { retention_ms: 24 * 3_600_000 },
 };
 
 /// How many connections send at once.
@@ -72,7 +80,9 @@ impl Drop for Target {
 /// Over Kafka: events per second against the plain service, on the same broker.
 pub fn kafka(requests: usize, pairs: usize) -> anyhow::Result<()> {
     let broker = Broker::start();
-    let peer = Target::start("peer-axum-rdkafka", &[], &[&broker.bootstrap(), "peer.actions"])?;
+    // The peer's topic is made like ours.
+    server::declare(&format!("kafka:{}", broker.bootstrap()), PEER_TOPIC)?;
+    let peer = Target::start("peer-axum-rdkafka", &[], &[&broker.bootstrap(), PEER_TOPIC.name])?;
     let ours = Target::ours(&format!("kafka:{}", broker.bootstrap()))?;
     for target in [&peer, &ours] {
         target.load(0, requests / 4)?;

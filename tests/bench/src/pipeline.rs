@@ -1,13 +1,22 @@
 //! The embedded pipeline without HTTP: parse, pseudonymise, encode and append durably, against parsing the same bodies
 //! into plain structs and appending the same bytes to a file with a sync. CPU time of this process on both sides.
 
-use std::{fs::File, io::Write as _, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io::Write as _,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use foretide_embedded::{EmbeddedLog, EmbeddedOptions};
 use foretide_events::{Currency, EpochMs, EventId, Intake, SourceId, native, wire};
 use foretide_ports::{ACTIONS, Log as _, NewRecord, TopicPartition, foretide_topics, partition_for, shopper_key};
 use foretide_privacy::{PseudonymKey, Pseudonymiser};
+use futures_util::future::try_join_all;
 use tempfile::TempDir;
 
 use crate::{
@@ -18,6 +27,9 @@ use crate::{
 
 /// Partitions of the topic of actions.
 const PARTITIONS: u32 = 8;
+
+/// Bodies on their way at once, as in the benchmark over HTTP: they share a sync.
+const LANES: usize = 16;
 
 fn cpu_us_per_event(requests: usize, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<f64> {
     let before = cpu_seconds(std::process::id())?;
@@ -41,7 +53,7 @@ fn records(body: &[u8], pseudonymiser: &Pseudonymiser, source: &SourceId) -> any
         let mut value = Vec::with_capacity(512);
         wire::encode(&event, &mut value);
         let at = TopicPartition { topic: ACTIONS, partition: partition_for(&key, PARTITIONS) };
-        NewRecord { at, key, value: Some(Bytes::from(value)) }
+        NewRecord { at, key: Bytes::copy_from_slice(&key), value: Some(Bytes::from(value)) }
     };
     Ok(receipts.into_iter().flatten().map(record).collect())
 }
@@ -79,13 +91,15 @@ pub fn run(directory: &Path, requests: usize, pairs: usize) -> anyhow::Result<()
     };
     let ours = || {
         cpu_us_per_event(requests, || {
-            runtime.block_on(async {
-                for body in &bodies {
+            let next = AtomicUsize::new(0);
+            let lane = || async {
+                while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let offsets = log.append(records(body.as_bytes(), &pseudonymiser, &source)?).await?;
                     anyhow::ensure!(offsets.len() == BATCH, "a batch was cut short");
                 }
                 Ok(())
-            })
+            };
+            runtime.block_on(try_join_all((0..LANES).map(|_| lane()))).map(drop)
         })
     };
     let pairs = Pairs::take(pairs, floor, ours)?;

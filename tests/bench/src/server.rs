@@ -7,7 +7,7 @@ use foretide_events::EpochMs;
 use foretide_http::{HttpMetrics, Keys, MemoryBudget, Protection, observe};
 use foretide_ingest::{IngestConfig, IngestMetrics, IngestState, RejectedCounts, router};
 use foretide_kafka::{KafkaLog, KafkaOptions};
-use foretide_ports::{Log, foretide_topics};
+use foretide_ports::{Log, TopicSpec, foretide_topics};
 use foretide_privacy::{PseudonymKey, Pseudonymiser};
 use foretide_runtime::{Clock as _, Readiness, Secret, SystemClock, prometheus::Registry};
 
@@ -15,7 +15,7 @@ use foretide_runtime::{Clock as _, Readiness, Secret, SystemClock, prometheus::R
 pub const WRITE_KEY: &str = "bench-write-key";
 
 /// Partitions of the topic of actions.
-const PARTITIONS: u32 = 8;
+pub const PARTITIONS: u32 = 8;
 
 /// Serves ingest on `listen` over `log`, which is `embedded:<dir>` or `kafka:<brokers>`.
 pub async fn run(listen: SocketAddr, log: &str) -> anyhow::Result<()> {
@@ -41,6 +41,12 @@ pub async fn run(listen: SocketAddr, log: &str) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(listen).await?;
     axum::serve(listener, router).await?;
     Ok(())
+}
+
+/// Creates `topic` on `log`.
+pub fn declare(log: &str, topic: TopicSpec) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(async { Ok(open(log)?.declare(&[topic]).await?) })
 }
 
 fn open(log: &str) -> anyhow::Result<Arc<dyn Log>> {

@@ -3,7 +3,7 @@
 //! An adapter writes a [`Harness`], which opens its log and, where it can, breaks it, and generates one test for every
 //! check:
 //!
-//! ```ignore
+//! ```text
 //! foretide_ports::conformance::suite!(MyHarness::new());
 //! ```
 //!

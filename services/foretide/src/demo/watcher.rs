@@ -14,6 +14,8 @@ use crate::serve::Running;
 
 /// How many shoppers are decided for each second, of each kind.
 const LOOKED_AT: usize = 4;
+/// For how many looks an example stays.
+const EXAMPLE_STAYS: usize = 4;
 
 /// What goes on, at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -70,9 +72,7 @@ impl Watcher {
             let Some(decision) = self.post("/v1/decisions", &question).await else { continue };
             let kind = decision["offer"]["kind"].as_str().unwrap_or("none").to_owned();
             *self.offers.entry(kind.clone()).or_default() += 1;
-            // Both kinds of offers take their turn as the example.
-            let wanted = if self.turn.is_multiple_of(10) { "recommendations" } else { "discount" };
-            if kind == wanted || (kind != "none" && self.example.is_none()) {
+            if self.is_next_example(&kind) {
                 self.show(shopper, decision).await;
             }
         }
@@ -99,6 +99,16 @@ impl Watcher {
         });
         let drifting = simulator.drifting().into_iter().cycle().skip(self.turn).take(1);
         carts.chain(drifting.map(|shopper| (shopper.clone(), json!({ "shopper": shopper })))).collect()
+    }
+
+    /// Whether a decision for an offer of `kind` becomes the example. Each stays a few seconds; every third one shows
+    /// recommendations.
+    fn is_next_example(&self, kind: &str) -> bool {
+        let wanted = if (self.turn / EXAMPLE_STAYS) % 3 == 2 { "recommendations" } else { "discount" };
+        match self.example {
+            None => kind != "none",
+            Some(_) => kind == wanted && self.turn.is_multiple_of(EXAMPLE_STAYS),
+        }
     }
 
     async fn show(&mut self, shopper: Value, decision: Value) {
