@@ -13,7 +13,8 @@ use crate::{project_root, server::Server};
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
-        let library = std::env::temp_dir().join(format!("foretide-power-cut-{}.so", std::process::id()));
+        let library =
+            std::env::temp_dir().join(format!("foretide-power-cut-{}.so", std::process::id()));
         let source = project_root().join("tests/fault/power_cut.c");
         let build = Command::new("cc")
             .args(["-O1", "-shared", "-fPIC", "-o"])

@@ -4,13 +4,19 @@ use serde_json::{Value, json};
 
 /// `count` product views and cart adds with message ids `<prefix>-<n>`, over `shoppers` people, one a second.
 pub fn batch(prefix: &str, count: usize, shoppers: usize) -> Value {
-    let items: Vec<Value> = (0..count).map(|place| item(prefix, place, shoppers)).collect();
+    let items: Vec<Value> = (0..count)
+        .map(|place| item(prefix, place, shoppers))
+        .collect();
     json!({ "batch": items })
 }
 
 /// One item of such a batch.
 pub fn item(prefix: &str, place: usize, shoppers: usize) -> Value {
-    let event = if place % 7 == 3 { "Product Added" } else { "Product Viewed" };
+    let event = if place % 7 == 3 {
+        "Product Added"
+    } else {
+        "Product Viewed"
+    };
     json!({
         "type": "track",
         "event": event,

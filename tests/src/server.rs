@@ -28,7 +28,11 @@ pub fn binary() -> &'static Path {
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }
-        let output = build.current_dir(project_root()).stderr(Stdio::inherit()).output().unwrap();
+        let output = build
+            .current_dir(project_root())
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
         assert!(output.status.success(), "foretide does not build");
         let messages = String::from_utf8(output.stdout).unwrap();
         let executable = |line: &str| {
@@ -53,7 +57,10 @@ pub struct Answer {
 impl Answer {
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -93,7 +100,8 @@ impl Server {
     /// Adds arguments to `serve`.
     #[must_use]
     pub fn with(mut self, arguments: &[&str]) -> Self {
-        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.arguments
+            .extend(arguments.iter().map(|&argument| argument.to_owned()));
         self
     }
 
@@ -117,7 +125,11 @@ impl Server {
 
     /// Starts it without waiting.
     pub fn launch(&mut self) {
-        let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_file())
+            .unwrap();
         let child = Command::new(binary())
             .arg("serve")
             .arg("--data-dir")
@@ -138,7 +150,11 @@ impl Server {
     pub fn wait_ready(&mut self, patience: Duration) {
         let start = Instant::now();
         while start.elapsed() < patience {
-            if let Some(status) = self.process.as_mut().and_then(|child| child.try_wait().unwrap()) {
+            if let Some(status) = self
+                .process
+                .as_mut()
+                .and_then(|child| child.try_wait().unwrap())
+            {
                 panic!("serve ended with {status}:\n{}", self.log_tail());
             }
             if self.readiness() == Some(200) {
@@ -146,19 +162,32 @@ impl Server {
             }
             sleep(Duration::from_millis(50));
         }
-        panic!("serve is not ready after {patience:?}:\n{}", self.log_tail());
+        panic!(
+            "serve is not ready after {patience:?}:\n{}",
+            self.log_tail()
+        );
     }
 
     /// The status of `/readyz`; `None` while nobody answers.
     pub fn readiness(&self) -> Option<u16> {
         let url = format!("http://127.0.0.1:{}/readyz", self.admin_port);
-        agent().get(&url).call().ok().map(|answer| answer.status().as_u16())
+        agent()
+            .get(&url)
+            .call()
+            .ok()
+            .map(|answer| answer.status().as_u16())
     }
 
     /// The text of `/metrics`.
     pub fn metrics(&self) -> String {
         let url = format!("http://127.0.0.1:{}/metrics", self.admin_port);
-        agent().get(&url).call().unwrap().body_mut().read_to_string().unwrap()
+        agent()
+            .get(&url)
+            .call()
+            .unwrap()
+            .body_mut()
+            .read_to_string()
+            .unwrap()
     }
 
     /// `kill -9`.
@@ -171,15 +200,23 @@ impl Server {
 
     /// Asks it to stop (SIGTERM) and waits; it must end with success.
     pub fn stop(&mut self) {
-        let Some(mut child) = self.process.take() else { return };
+        let Some(mut child) = self.process.take() else {
+            return;
+        };
         signal(&child, "TERM");
         let status = child.wait().unwrap();
-        assert!(status.success(), "serve ended with {status}:\n{}", self.log_tail());
+        assert!(
+            status.success(),
+            "serve ended with {status}:\n{}",
+            self.log_tail()
+        );
     }
 
     /// Waits until it ends by itself; whether it reported success.
     pub fn wait_end(&mut self) -> bool {
-        self.process.take().is_some_and(|mut child| child.wait().unwrap().success())
+        self.process
+            .take()
+            .is_some_and(|mut child| child.wait().unwrap().success())
     }
 
     /// Its process id.
@@ -190,7 +227,10 @@ impl Server {
     /// Resident memory, in KiB.
     pub fn resident_kib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
@@ -201,13 +241,25 @@ impl Server {
 
     /// Sends a body with the write key.
     pub fn ingest(&self, path: &str, body: &[u8]) -> Answer {
-        self.send("POST", path, WRITE_KEY, &[("Content-Type", "application/json")], body)
+        self.send(
+            "POST",
+            path,
+            WRITE_KEY,
+            &[("Content-Type", "application/json")],
+            body,
+        )
     }
 
     /// Sends JSON with the admin key.
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         let body = serde_json::to_vec(body).unwrap();
-        self.send("POST", path, ADMIN_KEY, &[("Content-Type", "application/json")], &body)
+        self.send(
+            "POST",
+            path,
+            ADMIN_KEY,
+            &[("Content-Type", "application/json")],
+            &body,
+        )
     }
 
     /// Reads with the admin key.
@@ -233,11 +285,18 @@ impl Server {
             request = request.header(*name, *value);
         }
         let Ok(mut answer) = agent().run(request.body(body).unwrap()) else {
-            return Answer { status: 0, headers: Vec::new(), body: Value::Null };
+            return Answer {
+                status: 0,
+                headers: Vec::new(),
+                body: Value::Null,
+            };
         };
         let text = answer.body_mut().read_to_string().unwrap_or_default();
         let header = |(name, value): (&ureq::http::HeaderName, &ureq::http::HeaderValue)| {
-            (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned())
+            (
+                name.as_str().to_owned(),
+                value.to_str().unwrap_or_default().to_owned(),
+            )
         };
         Answer {
             status: answer.status().as_u16(),
@@ -262,17 +321,33 @@ impl Server {
     pub fn digest(&self) -> Value {
         let output = self.offline(&["digest"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "digest: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "digest: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         serde_json::from_str(text.lines().last().unwrap()).unwrap()
     }
 
     /// Starts `foretide import` of `file` into this server.
     pub fn import(&self, format: &str, file: &Path) -> Child {
-        let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_file())
+            .unwrap();
         Command::new(binary())
             .args(["import", "--format", format])
             .arg(file)
-            .args(["--to", &self.url(), "--write-key", WRITE_KEY, "--admin-key", ADMIN_KEY, "--json"])
+            .args([
+                "--to",
+                &self.url(),
+                "--write-key",
+                WRITE_KEY,
+                "--admin-key",
+                ADMIN_KEY,
+                "--json",
+            ])
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -308,18 +383,34 @@ pub fn summary(import: Child) -> Value {
 /// Checks that every event of an import has one receipt and every stored copy one fate.
 pub fn assert_adds_up(summary: &Value) {
     let count = |name: &str| {
-        summary[name].as_u64().unwrap_or_else(|| panic!("no count `{name}` in {summary}"))
+        summary[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no count `{name}` in {summary}"))
     };
-    let rejected: u64 =
-        summary["rejected"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
-    assert_eq!(count("sent"), count("accepted") + rejected, "receipts of {summary}");
+    let rejected: u64 = summary["rejected"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|n| n.as_u64().unwrap())
+        .sum();
+    assert_eq!(
+        count("sent"),
+        count("accepted") + rejected,
+        "receipts of {summary}"
+    );
     let fates = count("folded") + count("duplicate") + count("late");
-    assert_eq!(count("accepted") + count("resent"), fates, "fates of {summary}");
+    assert_eq!(
+        count("accepted") + count("resent"),
+        fates,
+        "fates of {summary}"
+    );
 }
 
 /// Sends a signal such as `TERM` to a process.
 pub fn signal(child: &Child, name: &str) {
-    let done = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status();
+    let done = Command::new("kill")
+        .args([format!("-{name}"), child.id().to_string()])
+        .status();
     assert!(done.unwrap().success());
 }
 

@@ -22,8 +22,12 @@ const FLOORS: &[(u8, &[&str])] = &[
     (11, &["foretide-bench"]),
 ];
 
-const ADAPTERS: &[&str] =
-    &["foretide-embedded", "foretide-checkpoint", "foretide-kafka", "foretide-http"];
+const ADAPTERS: &[&str] = &[
+    "foretide-embedded",
+    "foretide-checkpoint",
+    "foretide-kafka",
+    "foretide-http",
+];
 
 /// Crates that take time, randomness and ids as arguments and report instead of logging.
 const PURE: &[&str] = &[
@@ -35,39 +39,73 @@ const PURE: &[&str] = &[
     "foretide-simulator",
 ];
 
-const NEVER_IN_PURE: &[&str] =
-    &["tokio", "tracing", "prometheus", "axum", "rdkafka", "fjall", "reqwest", "uuid", "parking_lot"];
+const NEVER_IN_PURE: &[&str] = &[
+    "tokio",
+    "tracing",
+    "prometheus",
+    "axum",
+    "rdkafka",
+    "fjall",
+    "reqwest",
+    "uuid",
+    "parking_lot",
+];
 
 /// Libraries that only some crates may use.
 const RESERVED: &[(&str, &[&str])] = &[
-    ("rdkafka", &["foretide-kafka", "foretide-tests", "foretide-bench"]),
+    (
+        "rdkafka",
+        &["foretide-kafka", "foretide-tests", "foretide-bench"],
+    ),
     ("fjall", &["foretide-embedded"]),
     ("sqlx", &["foretide-store"]),
     ("linfa", &["foretide-cohorts", "foretide-training"]),
-    ("linfa-clustering", &["foretide-cohorts", "foretide-training"]),
+    (
+        "linfa-clustering",
+        &["foretide-cohorts", "foretide-training"],
+    ),
     ("hessboost", &["foretide-models", "foretide-training"]),
 ];
 
 /// Normal dependencies of every crate of the workspace, by name.
 fn dependencies() -> BTreeMap<String, Vec<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
     let normal = |package: &Value| {
         let all = package["dependencies"].as_array().unwrap();
-        all.iter().filter(|dependency| dependency["kind"].is_null()).map(name).collect()
+        all.iter()
+            .filter(|dependency| dependency["kind"].is_null())
+            .map(name)
+            .collect()
     };
     let packages = metadata["packages"].as_array().unwrap();
-    packages.iter().map(|package| (name(package), normal(package))).collect()
+    packages
+        .iter()
+        .map(|package| (name(package), normal(package)))
+        .collect()
 }
 
 fn floor(name: &str) -> Option<u8> {
-    FLOORS.iter().find(|(_, names)| names.contains(&name)).map(|(floor, _)| *floor)
+    FLOORS
+        .iter()
+        .find(|(_, names)| names.contains(&name))
+        .map(|(floor, _)| *floor)
 }
 
 #[test]
@@ -77,7 +115,10 @@ fn every_crate_has_a_floor_and_sees_only_lower_ones() {
         for other in uses.iter().filter(|other| other.starts_with("foretide")) {
             let theirs = floor(other).unwrap_or_else(|| panic!("{other} has no floor"));
             let http_parts = name == "foretide-http" && other == "foretide-runtime";
-            assert!(theirs < own || http_parts, "{name} (floor {own}) may not see {other} (floor {theirs})");
+            assert!(
+                theirs < own || http_parts,
+                "{name} (floor {own}) may not see {other} (floor {theirs})"
+            );
         }
     }
 }
@@ -86,7 +127,8 @@ fn every_crate_has_a_floor_and_sees_only_lower_ones() {
 fn runtime_and_http_know_no_domain_crate() {
     let all = dependencies();
     for name in ["foretide-runtime", "foretide-http"] {
-        let domain = |other: &&String| other.starts_with("foretide-") && *other != "foretide-runtime";
+        let domain =
+            |other: &&String| other.starts_with("foretide-") && *other != "foretide-runtime";
         assert_eq!(all[name].iter().find(domain), None, "{name}");
     }
 }
@@ -96,11 +138,22 @@ fn pure_crates_cannot_log_count_spawn_or_draw_ids() {
     let all = dependencies();
     for name in PURE {
         for library in NEVER_IN_PURE {
-            assert!(!all[*name].iter().any(|other| other == library), "{name} uses {library}");
+            assert!(
+                !all[*name].iter().any(|other| other == library),
+                "{name} uses {library}"
+            );
         }
-        let lints = format!("{}/../crates/{}/.clippy.toml", env!("CARGO_MANIFEST_DIR"), &name["foretide-".len()..]);
-        let rules = std::fs::read_to_string(&lints).unwrap_or_else(|error| panic!("{lints}: {error}"));
-        assert!(rules.contains("pure crates take the time as an argument"), "{lints} is not the pure one");
+        let lints = format!(
+            "{}/../crates/{}/.clippy.toml",
+            env!("CARGO_MANIFEST_DIR"),
+            &name["foretide-".len()..]
+        );
+        let rules =
+            std::fs::read_to_string(&lints).unwrap_or_else(|error| panic!("{lints}: {error}"));
+        assert!(
+            rules.contains("pure crates take the time as an argument"),
+            "{lints} is not the pure one"
+        );
     }
 }
 
@@ -109,7 +162,10 @@ fn reserved_libraries_stay_in_their_rooms() {
     for (name, uses) in dependencies() {
         for (library, rooms) in RESERVED {
             if uses.iter().any(|other| other == library) {
-                assert!(rooms.contains(&name.as_str()), "{name} may not use {library}");
+                assert!(
+                    rooms.contains(&name.as_str()),
+                    "{name} may not use {library}"
+                );
             }
         }
     }

@@ -13,7 +13,10 @@ const EVENTS: usize = 12_000;
 
 /// The number of kills: 6, or what `FORETIDE_TEST_KILLS` says.
 fn kills() -> u32 {
-    std::env::var("FORETIDE_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(6)
+    std::env::var("FORETIDE_TEST_KILLS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(6)
 }
 
 /// Imports `file` while the server is killed and started again, and returns the summary and the digest.
@@ -21,7 +24,9 @@ fn import_under_kills(server: &mut Server, file: &Path, kills: u32) -> (Value, V
     server.start();
     let mut import: Option<Child> = None;
     for kill in 0..kills {
-        let mut child = import.take().unwrap_or_else(|| server.import("rees46", file));
+        let mut child = import
+            .take()
+            .unwrap_or_else(|| server.import("rees46", file));
         // Spread over the import's first moments and later ones, in and between publishing intervals.
         sleep(Duration::from_millis(60 + u64::from(kill) * 97 % 450));
         server.kill();

@@ -33,7 +33,10 @@ fn a_clickstream_becomes_profiles_and_offers_and_survives_a_restart() {
 
     let again = summary(server.import("rees46", &file));
     assert_adds_up(&again);
-    assert_eq!(again["folded"], 0, "importing a file again changes nothing: {again}");
+    assert_eq!(
+        again["folded"], 0,
+        "importing a file again changes nothing: {again}"
+    );
 
     let found = server.get("/v1/shoppers?user_id=7");
     assert_eq!(found.status, 200, "{}", found.body);
@@ -45,7 +48,8 @@ fn a_clickstream_becomes_profiles_and_offers_and_survives_a_restart() {
     let cart = json!({ "total": "129.90", "currency": "EUR",
         "items": [{ "product_id": "p1", "quantity": 1, "price": "129.90" }] });
     for user in 0..20 {
-        let ask = json!({ "shopper": { "user_id": user.to_string() }, "session": "s", "cart": cart });
+        let ask =
+            json!({ "shopper": { "user_id": user.to_string() }, "session": "s", "cart": cart });
         let answer = server.post("/v1/decisions", &ask);
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert!(answer.body["decision_id"].is_string());
@@ -66,7 +70,12 @@ fn a_decision_is_recorded_unless_it_is_dry() {
     server.start();
     let ask = json!({ "shopper": { "user_id": "ann" }, "request_id": "r1" });
     assert_eq!(server.post("/v1/decisions", &ask).status, 200);
-    assert_eq!(server.post("/v1/decisions?at=2026-01-01T00:00:00Z", &ask).status, 200);
+    assert_eq!(
+        server
+            .post("/v1/decisions?at=2026-01-01T00:00:00Z", &ask)
+            .status,
+        200
+    );
     server.stop();
     let stats = server.offline(&["topics", "stats"]);
     let lines = String::from_utf8(stats.stdout).unwrap();
@@ -81,7 +90,9 @@ fn a_decision_is_recorded_unless_it_is_dry() {
 
 #[test]
 fn the_published_data_set_is_folded_whole() {
-    let Some(file) = data::shared("rees46/2019-Oct-head.csv") else { return };
+    let Some(file) = data::shared("rees46/2019-Oct-head.csv") else {
+        return;
+    };
     let mut server = Server::embedded();
     server.start();
     let imported = summary(server.import("rees46", &file));
@@ -91,7 +102,10 @@ fn the_published_data_set_is_folded_whole() {
     assert_eq!(imported["folded"], 17_434);
     server.stop();
     let digest = server.digest();
-    assert_eq!((&digest["events"], &digest["shoppers"]), (&json!(17_434), &json!(4_504)));
+    assert_eq!(
+        (&digest["events"], &digest["shoppers"]),
+        (&json!(17_434), &json!(4_504))
+    );
 }
 
 #[test]

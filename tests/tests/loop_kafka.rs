@@ -40,14 +40,29 @@ fn a_clickstream_becomes_profiles_and_offers_and_people_can_read_the_log() {
     assert!(answer.body["features_age_ms"].is_u64(), "{}", answer.body);
 
     let output = Command::new("kcat")
-        .args(["-b", &broker.bootstrap(), "-C", "-t", "foretide.actions", "-e", "-q", "-c", "5"])
+        .args([
+            "-b",
+            &broker.bootstrap(),
+            "-C",
+            "-t",
+            "foretide.actions",
+            "-e",
+            "-q",
+            "-c",
+            "5",
+        ])
         .output()
         .expect("kcat runs (Debian package kcat)");
     let text = String::from_utf8(output.stdout).expect("the log is text");
     let first: Value = serde_json::from_str(text.lines().next().expect("records")).unwrap();
     assert_eq!(first["v"], 1);
     assert_eq!(first["type"], "product_view", "{first}");
-    assert!(first["shopper"]["user"].as_str().is_some_and(|id| id.len() == 32), "{first}");
+    assert!(
+        first["shopper"]["user"]
+            .as_str()
+            .is_some_and(|id| id.len() == 32),
+        "{first}"
+    );
 }
 
 #[test]
@@ -56,18 +71,34 @@ fn without_its_broker_it_acknowledges_nothing_says_so_and_recovers() {
     let mut server = Server::kafka(&broker.bootstrap(), KEY);
     server.start();
     let send = |name: &str| {
-        server.ingest("/v1/batch", segment::batch(name, 10, 3).to_string().as_bytes())
+        server.ingest(
+            "/v1/batch",
+            segment::batch(name, 10, 3).to_string().as_bytes(),
+        )
     };
     assert_eq!(send("before").status, 200);
     broker.kill();
     let refused = send("during");
     assert_eq!(refused.status, 503, "{}", refused.body);
-    assert!(refused.header("retry-after").is_some_and(|after| after.parse::<u32>().is_ok()));
-    assert!(eventually(|| server.readiness() == Some(503)), "readiness stays green");
-    let decision = server.post("/v1/decisions", &json!({ "shopper": { "user_id": "user-1" } }));
+    assert!(
+        refused
+            .header("retry-after")
+            .is_some_and(|after| after.parse::<u32>().is_ok())
+    );
+    assert!(
+        eventually(|| server.readiness() == Some(503)),
+        "readiness stays green"
+    );
+    let decision = server.post(
+        "/v1/decisions",
+        &json!({ "shopper": { "user_id": "user-1" } }),
+    );
     assert_eq!(decision.status, 200, "scoring goes on: {}", decision.body);
     broker.restart();
-    assert!(eventually(|| server.readiness() == Some(200)), "it does not come back");
+    assert!(
+        eventually(|| server.readiness() == Some(200)),
+        "it does not come back"
+    );
     assert_eq!(send("during").status, 200);
     server.stop();
     assert_eq!(server.digest()["events"], 20);
@@ -79,8 +110,15 @@ fn another_pseudonym_key_is_refused_at_start() {
     let mut server = Server::kafka(&broker.bootstrap(), KEY);
     server.start();
     server.stop();
-    let mut other = Server::kafka(&broker.bootstrap(), b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+    let mut other = Server::kafka(
+        &broker.bootstrap(),
+        b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+    );
     other.launch();
     assert!(!other.wait_end(), "a second key must be refused");
-    assert!(other.log_tail().contains("pseudonym key"), "{}", other.log_tail());
+    assert!(
+        other.log_tail().contains("pseudonym key"),
+        "{}",
+        other.log_tail()
+    );
 }

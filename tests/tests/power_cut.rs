@@ -57,7 +57,12 @@ fn lost(server: &mut Server, acknowledged: &[Value]) -> u64 {
     let before = folded(server);
     server.start();
     for batch in acknowledged {
-        assert_eq!(server.ingest("/v1/batch", &serde_json::to_vec(batch).unwrap()).status, 200);
+        assert_eq!(
+            server
+                .ingest("/v1/batch", &serde_json::to_vec(batch).unwrap())
+                .status,
+            200
+        );
     }
     server.stop();
     folded(server) - before
@@ -70,8 +75,15 @@ fn what_was_acknowledged_survives_a_power_cut() {
         server.start();
         for _ in 0..3 {
             let acknowledged = send_until_the_power_goes(&mut server);
-            assert!(!acknowledged.is_empty(), "nothing was acknowledged before the cut");
-            assert_eq!(lost(&mut server, &acknowledged), 0, "unsynced bytes kept: {keep}");
+            assert!(
+                !acknowledged.is_empty(),
+                "nothing was acknowledged before the cut"
+            );
+            assert_eq!(
+                lost(&mut server, &acknowledged),
+                0,
+                "unsynced bytes kept: {keep}"
+            );
             server.start();
         }
     }
@@ -79,23 +91,42 @@ fn what_was_acknowledged_survives_a_power_cut() {
 
 #[test]
 fn the_layer_shows_a_sync_that_does_nothing() {
-    let mut server = under(Server::embedded(), Behaviour { keep: "none", sync: "lie" });
+    let mut server = under(
+        Server::embedded(),
+        Behaviour {
+            keep: "none",
+            sync: "lie",
+        },
+    );
     server.start();
     let acknowledged = send_until_the_power_goes(&mut server);
     // With lying syncs even the frame of the store may be gone: then everything is lost, which shows just as well.
     let intact = server.offline(&["digest"]).status.success();
-    assert!(!intact || lost(&mut server, &acknowledged) > 0, "a lying sync must lose something");
+    assert!(
+        !intact || lost(&mut server, &acknowledged) > 0,
+        "a lying sync must lose something"
+    );
 }
 
 #[test]
 fn a_failing_sync_is_never_acknowledged() {
-    let mut server = under(Server::embedded(), Behaviour { keep: "none", sync: "fail" });
+    let mut server = under(
+        Server::embedded(),
+        Behaviour {
+            keep: "none",
+            sync: "fail",
+        },
+    );
     server.start();
     let body = |name: &str| serde_json::to_vec(&segment::batch(name, BATCH, 10)).unwrap();
     assert_eq!(server.ingest("/v1/batch", &body("before")).status, 200);
     fail_syncs(&server);
     for attempt in 0..5 {
         let answer = server.ingest("/v1/batch", &body(&format!("failing-{attempt}")));
-        assert_ne!(answer.status, 200, "acknowledged without a sync: {}", answer.body);
+        assert_ne!(
+            answer.status, 200,
+            "acknowledged without a sync: {}",
+            answer.body
+        );
     }
 }

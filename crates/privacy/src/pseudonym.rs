@@ -29,9 +29,14 @@ impl PseudonymKey {
 
     /// Reads the text of a key file: base64 of 32 bytes, white space around it ignored.
     pub fn from_text(text: &str) -> Result<Self, KeyError> {
-        let bytes = STANDARD.decode(text.trim()).map_err(|_| KeyError::NotBase64)?;
+        let bytes = STANDARD
+            .decode(text.trim())
+            .map_err(|_| KeyError::NotBase64)?;
         let length = bytes.len();
-        bytes.try_into().map(Self).map_err(|_| KeyError::Length(length))
+        bytes
+            .try_into()
+            .map(Self)
+            .map_err(|_| KeyError::Length(length))
     }
 
     /// The text of a key file.
@@ -78,7 +83,9 @@ impl Pseudonymiser {
     pub fn new(key: &PseudonymKey) -> Self {
         let mut padded = [0; 64];
         padded[..32].copy_from_slice(&key.0);
-        Self { keyed: Hmac::new(&padded.into()) }
+        Self {
+            keyed: Hmac::new(&padded.into()),
+        }
     }
 
     /// The pseudonym of `raw`: the first 128 bits of HMAC-SHA-256 over the kind and the id.
@@ -96,7 +103,10 @@ impl Pseudonymiser {
     pub fn fingerprint(&self) -> String {
         let mut mac = self.keyed.clone();
         mac.update(b"fingerprint\0");
-        mac.finalize().into_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        mac.finalize().into_bytes()[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -127,7 +137,8 @@ mod tests {
     fn it_is_hmac_sha_256_as_published() {
         // HMAC-SHA-256 with 32 bytes 0x0b over "user\0ann", computed with Python's hmac module.
         let expected = [
-            0xe1, 0x1b, 0x83, 0xf2, 0xec, 0xb7, 0x3b, 0x14, 0x13, 0x03, 0xa4, 0x5b, 0x42, 0x2c, 0x43, 0xad,
+            0xe1, 0x1b, 0x83, 0xf2, 0xec, 0xb7, 0x3b, 0x14, 0x13, 0x03, 0xa4, 0x5b, 0x42, 0x2c,
+            0x43, 0xad,
         ];
         assert_eq!(with(0x0b).pseudonym(IdKind::User, "ann"), expected);
     }
@@ -137,7 +148,10 @@ mod tests {
         let key = PseudonymKey::from_bytes([7; 32]);
         assert_eq!(PseudonymKey::from_text(&key.to_text()), Ok(key.clone()));
         assert_eq!(PseudonymKey::from_text("AAAA"), Err(KeyError::Length(3)));
-        assert_eq!(PseudonymKey::from_text("not base64!"), Err(KeyError::NotBase64));
+        assert_eq!(
+            PseudonymKey::from_text("not base64!"),
+            Err(KeyError::NotBase64)
+        );
         assert_eq!(format!("{key:?}"), "PseudonymKey(redacted)");
     }
 }

@@ -44,7 +44,12 @@ pub(crate) struct Beat {
 
 /// Draws a visit of `shopper` in `mood`.
 pub(crate) fn plan(shop: &Shop, shopper: &Shopper, mood: Mood, rng: &mut ChaCha8Rng) -> Vec<Beat> {
-    let mut plan = Plan { shop, shopper, rng, beats: Vec::new() };
+    let mut plan = Plan {
+        shop,
+        shopper,
+        rng,
+        beats: Vec::new(),
+    };
     plan.then(Act::Land);
     match mood {
         Mood::Browsing => plan.browse(2..7),
@@ -72,7 +77,9 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     fn then(&mut self, act: Act) {
-        let pause_ms = self.rng.random_range(MEAN_PAUSE_MS / 4..=MEAN_PAUSE_MS * 7 / 4);
+        let pause_ms = self
+            .rng
+            .random_range(MEAN_PAUSE_MS / 4..=MEAN_PAUSE_MS * 7 / 4);
         self.beats.push(Beat { pause_ms, act });
     }
 
@@ -122,7 +129,10 @@ impl Plan<'_> {
             let category = self.category();
             let article = self.article(category);
             let quantity = 1 + u32::from(self.rng.random_range(0..10) == 0);
-            self.then(Act::LookAtProduct { article, examined: 2 });
+            self.then(Act::LookAtProduct {
+                article,
+                examined: 2,
+            });
             self.then(Act::AddToCart { article, quantity });
         }
         self.then(Act::LookAtCart);
@@ -150,6 +160,12 @@ impl Plan<'_> {
         let category = self.shopper.favourite;
         self.sometimes(50, Act::LookAtList { category });
         let article = self.article(category);
-        self.sometimes(40, Act::LookAtProduct { article, examined: 0 });
+        self.sometimes(
+            40,
+            Act::LookAtProduct {
+                article,
+                examined: 0,
+            },
+        );
     }
 }

@@ -18,8 +18,12 @@ pub(crate) fn render(shop: &Shop, visit: &Visit, beat: Beat, number: u64) -> Opt
     let dwell_ms = beat.pause_ms;
     let product = |article: usize| product(&shop.articles()[article], None);
     let some = match beat.act {
-        Act::Land => json!({ "type": "page_view", "path": "/", "name": "Home", "dwell_ms": dwell_ms, "scroll_depth": depth(dwell_ms) }),
-        Act::ReadPage(path) => json!({ "type": "page_view", "path": path, "dwell_ms": dwell_ms, "scroll_depth": depth(dwell_ms) }),
+        Act::Land => {
+            json!({ "type": "page_view", "path": "/", "name": "Home", "dwell_ms": dwell_ms, "scroll_depth": depth(dwell_ms) })
+        }
+        Act::ReadPage(path) => {
+            json!({ "type": "page_view", "path": path, "dwell_ms": dwell_ms, "scroll_depth": depth(dwell_ms) })
+        }
         Act::Search { category, results } => {
             json!({ "type": "search", "query": shop.category(category), "result_count": results, "dwell_ms": dwell_ms })
         }
@@ -35,7 +39,9 @@ pub(crate) fn render(shop: &Shop, visit: &Visit, beat: Beat, number: u64) -> Opt
             "type": "content_interaction", "content_id": "banner-autumn", "kind": "banner",
             "interaction": if beat.act == Act::SeeBanner { "impression" } else { "click" },
         }),
-        Act::ClickProduct(article) => json!({ "type": "product_click", "product": product(article) }),
+        Act::ClickProduct(article) => {
+            json!({ "type": "product_click", "product": product(article) })
+        }
         Act::LookAtProduct { article, examined } => json!({
             "type": "product_view", "product": product(article), "dwell_ms": dwell_ms, "scroll_depth": depth(dwell_ms),
             "attributes": ATTRIBUTES[..examined.min(ATTRIBUTES.len())],
@@ -52,9 +58,13 @@ pub(crate) fn render(shop: &Shop, visit: &Visit, beat: Beat, number: u64) -> Opt
         Act::CouponDenied => {
             json!({ "type": "coupon_attempt", "outcome": "denied", "coupon_id": "WELCOME10", "reason": "for new customers only" })
         }
-        Act::CouponApplied => json!({ "type": "coupon_attempt", "outcome": "applied", "coupon_id": "AUTUMN5" }),
+        Act::CouponApplied => {
+            json!({ "type": "coupon_attempt", "outcome": "applied", "coupon_id": "AUTUMN5" })
+        }
         Act::StartCheckout => order(shop, "checkout_start", visit, number)?,
-        Act::CheckoutStep(step) => json!({ "type": "checkout_step", "step": step, "progress": "completed" }),
+        Act::CheckoutStep(step) => {
+            json!({ "type": "checkout_step", "step": step, "progress": "completed" })
+        }
         Act::EnterPayment => json!({ "type": "payment_info", "payment_method": "invoice" }),
         Act::Buy => order(shop, "purchase", visit, number)?,
     };
@@ -81,12 +91,16 @@ fn product(article: &Article, quantity: Option<u32>) -> Value {
 }
 
 fn lines(shop: &Shop, cart: &[Line]) -> Vec<Value> {
-    cart.iter().map(|line| product(&shop.articles()[line.article], Some(line.quantity))).collect()
+    cart.iter()
+        .map(|line| product(&shop.articles()[line.article], Some(line.quantity)))
+        .collect()
 }
 
 /// What the cart costs, in cents.
 pub(crate) fn total_cents(shop: &Shop, cart: &[Line]) -> i64 {
-    cart.iter().map(|line| shop.articles()[line.article].price_cents * i64::from(line.quantity)).sum()
+    cart.iter()
+        .map(|line| shop.articles()[line.article].price_cents * i64::from(line.quantity))
+        .sum()
 }
 
 fn order(shop: &Shop, kind: &str, visit: &Visit, number: u64) -> Option<Value> {

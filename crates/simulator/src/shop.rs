@@ -33,8 +33,8 @@ const SHELVES: [(&str, &str, i64, i64); 8] = [
 ];
 const BRANDS: [&str; 5] = ["Fellside", "Nordlicht", "Tramontane", "Kaire", "Lowtide"];
 const MODELS: [&str; 12] = [
-    "Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Gorse", "Hazel", "Ivy", "Juniper", "Larch",
-    "Maple",
+    "Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Gorse", "Hazel", "Ivy", "Juniper",
+    "Larch", "Maple",
 ];
 
 /// Everything on sale.
@@ -49,7 +49,9 @@ impl Shop {
         let articles = SHELVES
             .iter()
             .enumerate()
-            .flat_map(|(shelf, category)| (0..MODELS.len()).map(move |model| article(shelf, category, model)))
+            .flat_map(|(shelf, category)| {
+                (0..MODELS.len()).map(move |model| article(shelf, category, model))
+            })
             .collect();
         Self { articles }
     }
@@ -76,7 +78,11 @@ impl Shop {
     }
 }
 
-fn article(shelf: usize, &(category, noun, cheapest, dearest): &(&'static str, &str, i64, i64), model: usize) -> Article {
+fn article(
+    shelf: usize,
+    &(category, noun, cheapest, dearest): &(&'static str, &str, i64, i64),
+    model: usize,
+) -> Article {
     let steps = i64::try_from(model).unwrap_or(0);
     let price_cents = (cheapest + (dearest - cheapest) * steps / 11) * 100 - 5;
     let reduced = (shelf + model).is_multiple_of(5);
@@ -97,7 +103,8 @@ mod tests {
     #[test]
     fn every_product_has_its_own_id_and_a_price() {
         let shop = Shop::small();
-        let ids: std::collections::BTreeSet<_> = shop.articles().iter().map(|a| &a.product_id).collect();
+        let ids: std::collections::BTreeSet<_> =
+            shop.articles().iter().map(|a| &a.product_id).collect();
         assert_eq!(ids.len(), shop.articles().len());
         assert!(shop.articles().iter().all(|a| a.price_cents > 0));
     }
@@ -106,7 +113,11 @@ mod tests {
     fn a_shelf_holds_products_of_its_category_alone() {
         let shop = Shop::small();
         for index in 0..shop.category_count() {
-            assert!(shop.shelf(index).iter().all(|a| a.category == shop.category(index)));
+            assert!(
+                shop.shelf(index)
+                    .iter()
+                    .all(|a| a.category == shop.category(index))
+            );
         }
     }
 }

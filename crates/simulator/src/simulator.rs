@@ -22,7 +22,8 @@ use crate::{
 /// Carts left behind that are remembered for [`Simulator::carts`].
 const REMEMBERED_CARTS: usize = 300;
 const RECENT_VISITS_DAYS_AGO: [i64; 3] = [12, 9, 5];
-const FADED_VISITS_DAYS_AGO: [i64; 14] = [119, 112, 105, 98, 91, 84, 77, 70, 63, 56, 49, 42, 35, 28];
+const FADED_VISITS_DAYS_AGO: [i64; 14] =
+    [119, 112, 105, 98, 91, 84, 77, 70, 63, 56, 49, 42, 35, 28];
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// How much goes on.
@@ -38,7 +39,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { seed: 7, actions_per_second: 20.0, regulars: 100 }
+        Self {
+            seed: 7,
+            actions_per_second: 20.0,
+            regulars: 100,
+        }
     }
 }
 
@@ -83,12 +88,22 @@ impl Simulator {
         let shop = Shop::small();
         let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
         let regulars = (0..settings.regulars)
-            .map(|number| Regular { shopper: Shopper::regular(number, &mut rng, shop.category_count()), in_shop: false })
+            .map(|number| Regular {
+                shopper: Shopper::regular(number, &mut rng, shop.category_count()),
+                in_shop: false,
+            })
             .collect();
         let mut simulator = Self {
-            shop, settings, rng, regulars,
-            visits: Vec::new(), due: BinaryHeap::new(), left_carts: VecDeque::new(),
-            strangers: 0, sessions: 0, actions: 0,
+            shop,
+            settings,
+            rng,
+            regulars,
+            visits: Vec::new(),
+            due: BinaryHeap::new(),
+            left_carts: VecDeque::new(),
+            strangers: 0,
+            sessions: 0,
+            actions: 0,
         };
         for slot in 0..simulator.slots() {
             let visit = simulator.begin_visit();
@@ -110,14 +125,25 @@ impl Simulator {
         let mut past = Vec::new();
         for number in 0..self.regulars.len() {
             let shopper = self.regulars[number].shopper.clone();
-            let days: &[i64] = if shopper.drifting { &FADED_VISITS_DAYS_AGO } else { &RECENT_VISITS_DAYS_AGO };
+            let days: &[i64] = if shopper.drifting {
+                &FADED_VISITS_DAYS_AGO
+            } else {
+                &RECENT_VISITS_DAYS_AGO
+            };
             for (visit, days) in days.iter().enumerate() {
-                let mood = if visit % 3 == 1 { Mood::Buying } else { Mood::Browsing };
+                let mood = if visit % 3 == 1 {
+                    Mood::Buying
+                } else {
+                    Mood::Browsing
+                };
                 let mut at_ms = now_ms - days * DAY_MS - self.rng.random_range(0..DAY_MS);
                 let mut visit = self.plan_visit(shopper.clone(), Some(number), mood);
                 while let Some(beat) = visit.next_beat() {
                     at_ms += beat.pause_ms;
-                    past.extend(self.act(&mut visit, beat, at_ms).map(|action| (at_ms, action)));
+                    past.extend(
+                        self.act(&mut visit, beat, at_ms)
+                            .map(|action| (at_ms, action)),
+                    );
                 }
             }
         }
@@ -133,7 +159,9 @@ impl Simulator {
                 break;
             }
             self.due.pop();
-            let Some(beat) = self.visits[slot].next_beat() else { continue };
+            let Some(beat) = self.visits[slot].next_beat() else {
+                continue;
+            };
             let mut visit = self.visits[slot].clone();
             happened.extend(self.act(&mut visit, beat, at_ms));
             let pause_ms = if let Some(pause_ms) = visit.next_pause_ms() {
@@ -152,23 +180,38 @@ impl Simulator {
     /// Carts with something in them: first those left behind, the earliest first, then those of visits under way.
     pub fn carts(&self) -> Vec<CartSighting> {
         let open = self.visits.iter().filter(|visit| !visit.cart.is_empty());
-        self.left_carts.iter().cloned().chain(open.map(|visit| self.sighting(visit, false))).collect()
+        self.left_carts
+            .iter()
+            .cloned()
+            .chain(open.map(|visit| self.sighting(visit, false)))
+            .collect()
     }
 
     /// Shoppers in the shop now, as requests name them.
     pub fn present(&self) -> Vec<Value> {
-        self.visits.iter().map(|visit| visit.shopper.identity.clone()).collect()
+        self.visits
+            .iter()
+            .map(|visit| visit.shopper.identity.clone())
+            .collect()
     }
 
     /// Regulars whose interest is fading, as requests name them.
     pub fn drifting(&self) -> Vec<Value> {
-        self.regulars.iter().filter(|r| r.shopper.drifting).map(|r| r.shopper.identity.clone()).collect()
+        self.regulars
+            .iter()
+            .filter(|r| r.shopper.drifting)
+            .map(|r| r.shopper.identity.clone())
+            .collect()
     }
 
     /// Visits under way at once: so many that their pauses make up the wanted rate.
     fn slots(&self) -> usize {
         let slots = self.settings.actions_per_second * MEAN_PAUSE_MS as f64 / 1000.0;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small positive range")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to a small positive range"
+        )]
         let slots = slots.clamp(1.0, 1_000_000.0) as usize;
         slots
     }
@@ -208,7 +251,8 @@ impl Simulator {
         if let Some(number) = visit.regular {
             self.regulars[number].in_shop = false;
         }
-        self.left_carts.retain(|cart| cart.shopper != visit.shopper.identity);
+        self.left_carts
+            .retain(|cart| cart.shopper != visit.shopper.identity);
         if visit.cart.is_empty() {
             return;
         }
@@ -268,13 +312,25 @@ mod tests {
     fn the_same_seed_gives_the_same_actions() {
         let one = minutes(Settings::default(), 3).1;
         assert_eq!(one, minutes(Settings::default(), 3).1);
-        assert_ne!(one, minutes(Settings { seed: 8, ..Settings::default() }, 3).1);
+        assert_ne!(
+            one,
+            minutes(
+                Settings {
+                    seed: 8,
+                    ..Settings::default()
+                },
+                3
+            )
+            .1
+        );
     }
 
     #[test]
     fn asking_often_gives_what_asking_once_gives() {
         let mut simulator = Simulator::new(Settings::default(), START_MS);
-        let often: Vec<Value> = (1..=180).flat_map(|second| simulator.advance(START_MS + second * 1000)).collect();
+        let often: Vec<Value> = (1..=180)
+            .flat_map(|second| simulator.advance(START_MS + second * 1000))
+            .collect();
         assert_eq!(often, minutes(Settings::default(), 3).1);
     }
 
@@ -289,7 +345,13 @@ mod tests {
 
     #[test]
     fn the_rate_is_about_what_was_asked_for() {
-        let (_, actions) = minutes(Settings { actions_per_second: 40.0, ..Settings::default() }, 10);
+        let (_, actions) = minutes(
+            Settings {
+                actions_per_second: 40.0,
+                ..Settings::default()
+            },
+            10,
+        );
         let per_second = actions.len() as f64 / 600.0;
         assert!((25.0..55.0).contains(&per_second), "{per_second}");
     }
@@ -299,8 +361,19 @@ mod tests {
         let (simulator, actions) = minutes(Settings::default(), 15);
         let kinds: BTreeSet<_> = actions.iter().filter_map(|a| a["type"].as_str()).collect();
         for kind in [
-            "page_view", "search", "product_list_view", "product_view", "cart_add", "cart_remove", "cart_view",
-            "checkout_start", "checkout_step", "payment_info", "purchase", "coupon_attempt", "content_interaction",
+            "page_view",
+            "search",
+            "product_list_view",
+            "product_view",
+            "cart_add",
+            "cart_remove",
+            "cart_view",
+            "checkout_start",
+            "checkout_step",
+            "payment_info",
+            "purchase",
+            "coupon_attempt",
+            "content_interaction",
         ] {
             assert!(kinds.contains(kind), "no {kind}");
         }

@@ -26,8 +26,19 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    pub(crate) fn new(shopper: Shopper, regular: Option<usize>, session: String, beats: Vec<Beat>) -> Self {
-        Self { shopper, regular, session, cart: Vec::new(), beats: beats.into() }
+    pub(crate) fn new(
+        shopper: Shopper,
+        regular: Option<usize>,
+        session: String,
+        beats: Vec<Beat>,
+    ) -> Self {
+        Self {
+            shopper,
+            regular,
+            session,
+            cart: Vec::new(),
+            beats: beats.into(),
+        }
     }
 
     /// How long until the next act, in milliseconds; `None` once all is done.

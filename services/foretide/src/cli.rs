@@ -2,7 +2,10 @@
 
 use clap::{Parser, Subcommand, builder::FalseyValueParser};
 
-use crate::{demo::DemoArgs, digest::DigestArgs, import, import::ImportArgs, serve, serve::ServeArgs, topics::TopicsArgs};
+use crate::{
+    demo::DemoArgs, digest::DigestArgs, import, import::ImportArgs, serve, serve::ServeArgs,
+    topics::TopicsArgs,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -13,8 +16,8 @@ Examples:
   foretide serve --data-dir ./data --write-key KEY --admin-key ADMIN
   foretide import --format rees46 2019-Oct.csv.gz --write-key KEY --admin-key ADMIN
 
-`foretide COMMAND --help` shows examples for each command. Every flag can be given in the environment too: --data-dir as
-FORETIDE_DATA_DIR, and so on.";
+`foretide COMMAND --help` shows examples for each command. Every flag can be given in the environment \
+too: --data-dir as FORETIDE_DATA_DIR, and so on.";
 
 /// Sees shoppers drift before they leave, and acts in the session
 #[derive(Debug, Parser)]
@@ -47,12 +50,18 @@ mod tests {
 
     use super::*;
 
-    /// Every command with its path, such as `topics stats`.
-    fn commands(of: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
-        let mut found = vec![(path.to_owned(), of.clone())];
-        for inner in of.get_subcommands() {
-            found.extend(commands(inner, &format!("{path} {}", inner.get_name())));
+    /// Every command with its path, such as `foretide topics stats`.
+    fn commands() -> Vec<(String, clap::Command)> {
+        fn below(path: &str, command: &clap::Command, found: &mut Vec<(String, clap::Command)>) {
+            found.push((path.to_owned(), command.clone()));
+            for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+                below(&format!("{path} {}", inner.get_name()), inner, found);
+            }
         }
+        let mut cli = Cli::command();
+        cli.build();
+        let mut found = Vec::new();
+        below("foretide", &cli, &mut found);
         found
     }
 
@@ -63,13 +72,14 @@ mod tests {
 
     #[test]
     fn every_flag_can_be_given_in_the_environment() {
-        for (path, command) in commands(&Cli::command(), "foretide") {
+        for (path, command) in commands() {
             for flag in command.get_arguments().filter(|arg| arg.get_long().is_some()) {
                 let name = flag.get_id().as_str();
                 if ["help", "version"].contains(&name) {
                     continue;
                 }
-                let env = flag.get_env().unwrap_or_else(|| panic!("{path} --{name} has no variable"));
+                let env =
+                    flag.get_env().unwrap_or_else(|| panic!("{path} --{name} has no variable"));
                 assert!(env.to_string_lossy().starts_with("FORETIDE_"), "{path} --{name}");
             }
         }
@@ -77,17 +87,17 @@ mod tests {
 
     #[test]
     fn every_flag_and_command_is_explained() {
-        for (path, command) in commands(&Cli::command(), "foretide") {
+        for (path, command) in commands() {
             assert!(command.get_about().is_some(), "{path}");
             for flag in command.get_arguments() {
-                assert!(flag.get_help().is_some() || flag.get_id() == "help", "{path} {}", flag.get_id());
+                assert!(flag.get_help().is_some(), "{path} {}", flag.get_id());
             }
         }
     }
 
     #[test]
     fn every_command_that_does_something_shows_examples() {
-        for (path, command) in commands(&Cli::command(), "foretide") {
+        for (path, command) in commands() {
             if command.has_subcommands() && path != "foretide" {
                 continue;
             }
@@ -99,7 +109,7 @@ mod tests {
     #[test]
     fn the_examples_of_the_help_can_be_parsed() {
         let mut tried = 0;
-        for (_, command) in commands(&Cli::command(), "foretide") {
+        for (_, command) in commands() {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             let joined = help.replace("\\\n", " ");
             for line in joined.lines().map(str::trim).filter(|line| line.starts_with("foretide ")) {
@@ -112,15 +122,45 @@ mod tests {
         assert!(tried >= 8, "{tried}");
     }
 
+    /// The help of each command as it was last looked at. After a wanted change: `UPDATE_HELP=1 cargo test -p foretide`.
+    #[test]
+    fn the_help_reads_as_it_was_written_down() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("help");
+        // What `serve` adds are the sections of the services, which have their own tests.
+        for (path, command) in commands() {
+            if path == "foretide serve" {
+                continue;
+            }
+            let help = command
+                .mut_args(|arg| arg.hide_env_values(true))
+                .term_width(100)
+                .max_term_width(100)
+                .render_long_help()
+                .to_string();
+            let file = folder.join(format!("{}.txt", path.replace(' ', "-")));
+            if std::env::var_os("UPDATE_HELP").is_some() {
+                std::fs::write(&file, &help).unwrap();
+            }
+            assert_eq!(
+                std::fs::read_to_string(&file).unwrap_or_default(),
+                help,
+                "{}",
+                file.display()
+            );
+        }
+    }
+
     #[test]
     fn the_names_that_scripts_rely_on_are_there() {
         let flags = |path: &str| -> BTreeSet<String> {
-            let all = commands(&Cli::command(), "foretide");
-            let (_, command) = all.iter().find(|(found, _)| found == path).unwrap();
+            let (_, command) = commands().into_iter().find(|(found, _)| found == path).unwrap();
             command.get_arguments().filter_map(|arg| Some(arg.get_long()?.to_owned())).collect()
         };
         let expected = [
-            ("foretide serve", "data-dir listen admin-listen write-key admin-key log pseudonym-key-file"),
+            (
+                "foretide serve",
+                "data-dir listen admin-listen write-key admin-key log pseudonym-key-file",
+            ),
             ("foretide import", "format to write-key admin-key currency batch lanes"),
             ("foretide digest", "data-dir log pseudonym-key-file"),
             ("foretide topics stats", "data-dir log"),

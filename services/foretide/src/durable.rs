@@ -24,7 +24,8 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     };
     // A half-written file under the final name could be taken for the whole one after a crash.
     let draft = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.write_all(content)?;
     file.sync_all()?;
     // Unlike a rename, a link never replaces what another process made in the meantime.

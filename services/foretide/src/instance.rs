@@ -37,13 +37,18 @@ pub(crate) fn take(data_dir: &Path) -> anyhow::Result<Instance> {
     .with_context(|| format!("opening {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => bail!("another process runs on {} (--data-dir)", data_dir.display()),
-        Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("locking {}", path.display())),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another process runs on {} (--data-dir)", data_dir.display())
+        }
+        Err(TryLockError::Error(error)) => {
+            return Err(error).with_context(|| format!("locking {}", path.display()));
+        }
     }
     let mut text = String::new();
     file.read_to_string(&mut text).with_context(|| format!("reading {}", path.display()))?;
-    let id = Uuid::try_parse(text.trim())
-        .with_context(|| format!("{} should hold a UUID; delete it to get a new one", path.display()))?;
+    let id = Uuid::try_parse(text.trim()).with_context(|| {
+        format!("{} should hold a UUID; delete it to get a new one", path.display())
+    })?;
     Ok(Instance { id: id.to_string(), _locked: file })
 }
 

@@ -47,14 +47,17 @@ pub(crate) fn check_given(store: &StoreArgs) -> anyhow::Result<()> {
         (umask 077; head -c 32 /dev/urandom | base64 > pseudonym.key)";
     match &store.pseudonym_key_file {
         None => bail!("with Kafka, --pseudonym-key-file must be given. {how}"),
-        Some(file) if !file.exists() => bail!("there is no {} (--pseudonym-key-file). {how}", file.display()),
+        Some(file) if !file.exists() => {
+            bail!("there is no {} (--pseudonym-key-file). {how}", file.display())
+        }
         Some(_) => Ok(()),
     }
 }
 
 /// Reads the key, or makes it where that is right; then compares it with the log, whose topics exist already.
 pub(crate) async fn open(store: &StoreArgs, log: &dyn Log) -> anyhow::Result<Checked> {
-    let file = store.pseudonym_key_file.clone().unwrap_or_else(|| store.data_dir.join("pseudonym.key"));
+    let file =
+        store.pseudonym_key_file.clone().unwrap_or_else(|| store.data_dir.join("pseudonym.key"));
     let key = match read(&file)? {
         Some(key) => key,
         None if store.is_shared() => bail!("there is no {} (--pseudonym-key-file)", file.display()),
@@ -71,7 +74,8 @@ fn read(file: &Path) -> anyhow::Result<Option<PseudonymKey>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("reading {}", file.display())),
     };
-    let key = PseudonymKey::from_text(&text).with_context(|| format!("{} (--pseudonym-key-file)", file.display()))?;
+    let key = PseudonymKey::from_text(&text)
+        .with_context(|| format!("{} (--pseudonym-key-file)", file.display()))?;
     if file.metadata().is_ok_and(|found| found.permissions().mode() & 0o077 != 0) {
         tracing::warn!(file = %file.display(), "others than the owner may read the pseudonym key: chmod 600 it");
     }
@@ -113,20 +117,29 @@ async fn compare(fingerprint: &str, file: &Path, log: &dyn Log) -> anyhow::Resul
             theirs.fingerprint
         );
     }
-    found.last().map(|seal| seal.log_id).context("the pseudonym key's fingerprint was written but cannot be read")
+    found
+        .last()
+        .map(|seal| seal.log_id)
+        .context("the pseudonym key's fingerprint was written but cannot be read")
 }
 
 async fn on_the_log(log: &dyn Log) -> anyhow::Result<Vec<Seal>> {
     let mut found = Vec::new();
     let mut reader = log.reader(ARTEFACTS, &[(0, 0)]).await?;
     loop {
-        let chunk = reader.next(READ_WAIT).await?.context("the topic of artefacts could not be read to its end in time")?;
+        let chunk = reader
+            .next(READ_WAIT)
+            .await?
+            .context("the topic of artefacts could not be read to its end in time")?;
         if chunk.records.is_empty() {
             return Ok(found);
         }
         for record in chunk.records {
             if let (RECORD_KEY, Some(value)) = (&record.key[..], &record.value) {
-                found.push(serde_json::from_slice(value).context("reading the pseudonym key's fingerprint")?);
+                found.push(
+                    serde_json::from_slice(value)
+                        .context("reading the pseudonym key's fingerprint")?,
+                );
             }
         }
     }
@@ -192,7 +205,8 @@ mod tests {
         let log = empty_log().await;
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         open(&store(&["--data-dir", one.path().to_str().unwrap()]), &log).await.unwrap();
-        let refusal = open(&store(&["--data-dir", other.path().to_str().unwrap()]), &log).await.unwrap_err();
+        let refusal =
+            open(&store(&["--data-dir", other.path().to_str().unwrap()]), &log).await.unwrap_err();
         assert!(refusal.to_string().contains("fingerprint"), "{refusal}");
     }
 

@@ -33,8 +33,10 @@ pub(crate) struct StoreArgs {
         value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) partitions: u32,
 
-    /// A setting of the Kafka clients, such as `security.protocol=ssl` or `replication.factor=3`; may be given several times
-    #[arg(long, env = "FORETIDE_KAFKA_SETTING", value_name = "NAME=VALUE", value_delimiter = ',', value_parser = setting)]
+    /// A setting of the Kafka clients, such as `security.protocol=ssl` or `replication.factor=3`; several with semicolons
+    /// between
+    #[arg(long, env = "FORETIDE_KAFKA_SETTING", value_name = "NAME=VALUE", value_delimiter = ';', hide_env_values = true,
+        value_parser = setting)]
     pub(crate) kafka_setting: Vec<(String, String)>,
 
     /// The key of the pseudonyms, base64 of 32 random bytes; made as `DATA_DIR/pseudonym.key` with the embedded log, must be
@@ -58,13 +60,19 @@ impl FromStr for LogChoice {
     fn from_str(text: &str) -> Result<Self, String> {
         let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
         let is_broker = |broker: &str| {
-            broker.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+            broker
+                .rsplit_once(':')
+                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
         };
         match (kind, rest) {
             ("embedded", "") => Ok(Self::Embedded(None)),
             ("embedded", dir) => Ok(Self::Embedded(Some(dir.into()))),
-            ("kafka", brokers) if brokers.split(',').all(is_broker) => Ok(Self::Kafka(brokers.to_owned())),
-            ("kafka", _) => Err("brokers are written kafka:HOST:PORT, several with commas between".to_owned()),
+            ("kafka", brokers) if brokers.split(',').all(is_broker) => {
+                Ok(Self::Kafka(brokers.to_owned()))
+            }
+            ("kafka", _) => {
+                Err("brokers are written kafka:HOST:PORT, several with commas between".to_owned())
+            }
             _ => Err("a log is embedded, embedded:DIR or kafka:HOST:PORT".to_owned()),
         }
     }
@@ -78,15 +86,17 @@ impl StoreArgs {
 
     /// Makes the data directory, readable by its owner alone.
     pub(crate) fn make_data_dir(&self) -> anyhow::Result<()> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.data_dir)
-            .with_context(|| format!("making the data directory {} (--data-dir)", self.data_dir.display()))
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.data_dir).with_context(|| {
+            format!("making the data directory {} (--data-dir)", self.data_dir.display())
+        })
     }
 
     /// Opens the log. `instance` names this process among those that use it.
-    pub(crate) fn open_log(&self, instance: &str, clock: &SharedClock) -> anyhow::Result<Arc<dyn Log>> {
+    pub(crate) fn open_log(
+        &self,
+        instance: &str,
+        clock: &SharedClock,
+    ) -> anyhow::Result<Arc<dyn Log>> {
         match &self.log {
             LogChoice::Embedded(dir) => {
                 let dir = dir.clone().unwrap_or_else(|| self.data_dir.join("log"));
@@ -119,14 +129,18 @@ impl StoreArgs {
             // Declaring would make topics where there are none, which is not for a look to do.
             log.end_offsets(ACTIONS).await.context("looking for the topics (--log)")?;
         }
-        log.declare(&foretide_topics(self.partitions)).await.context("checking the topics (--partitions)")?;
+        log.declare(&foretide_topics(self.partitions))
+            .await
+            .context("checking the topics (--partitions)")?;
         Ok(log)
     }
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
         _ => Err("a setting is written NAME=VALUE".to_owned()),
     }
 }
@@ -152,7 +166,9 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(choice), "{text}");
         }
-        for text in ["", "kafka", "kafka:", "kafka:host", "kafka:host:port", "kafka:a:1,", "redis:a:1"] {
+        for text in
+            ["", "kafka", "kafka:", "kafka:host", "kafka:host:port", "kafka:a:1,", "redis:a:1"]
+        {
             assert!(text.parse::<LogChoice>().is_err(), "{text}");
         }
     }

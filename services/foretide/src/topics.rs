@@ -23,7 +23,8 @@ Examples:
   foretide topics stats --data-dir /var/lib/foretide
   foretide topics stats --data-dir /var/lib/foretide --log kafka:127.0.0.1:9092 --json
 
-An embedded log that a server has open cannot be read beside it. For Kafka, records are the span of offsets.")]
+An embedded log that a server has open cannot be read beside it. For Kafka, records are the span of \
+offsets.")]
     Stats(StoreArgs),
 }
 
@@ -57,7 +58,8 @@ impl From<TopicStats> for Line {
 }
 
 fn table(lines: &[Line]) -> String {
-    let mut text = format!("{:<24} {:>10} {:>12} {:>14}", "topic", "partitions", "records", "bytes");
+    let mut text =
+        format!("{:<24} {:>10} {:>12} {:>14}", "topic", "partitions", "records", "bytes");
     for Line { topic, partitions, records, bytes } in lines {
         let bytes = bytes.map_or_else(|| "unknown".to_owned(), |bytes| bytes.to_string());
         // Writing to a string cannot fail.

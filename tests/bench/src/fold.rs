@@ -4,8 +4,8 @@ use std::{hint::black_box, time::Instant};
 
 use foldhash::{HashMap, HashMapExt as _};
 use foretide_events::{
-    Action, Category, Currency, EpochMs, Event, EventId, Identity, Money, Product, ProductView, Search,
-    ShopperId, SourceId, Text,
+    Action, Category, Currency, EpochMs, Event, EventId, Identity, Money, Product, ProductView,
+    Search, ShopperId, SourceId, Text,
 };
 use foretide_features::{FoldRules, Profile};
 use rand::{Rng as _, SeedableRng as _};
@@ -17,25 +17,45 @@ use crate::measure::{Pairs, print_head, resident_bytes};
 const WARM_EVENTS: usize = 3;
 
 /// A made clickstream: event number `n` of `shopper`, ten seconds after the one before it anywhere.
-fn event(rng: &mut ChaCha8Rng, categories: &[Category], source: &SourceId, shopper: ShopperId, n: usize) -> Event {
+fn event(
+    rng: &mut ChaCha8Rng,
+    categories: &[Category],
+    source: &SourceId,
+    shopper: ShopperId,
+    n: usize,
+) -> Event {
     let at = EpochMs(1_767_225_600_000 + n as i64 * 10);
     let product = Product {
         product_id: Text::new(&format!("p{}", rng.random_range(0..5000))),
         category: Some(categories[rng.random_range(0..categories.len())].clone()),
-        price: Some(Money { minor_units: rng.random_range(500..20_000), currency: Currency::EUR }),
+        price: Some(Money {
+            minor_units: rng.random_range(500..20_000),
+            currency: Currency::EUR,
+        }),
         ..Product::default()
     };
     let action = if rng.random_range(0..10) == 0 {
-        Action::Search(Search { query: Text::new("kettle"), result_count: Some(12), ..Search::default() })
+        Action::Search(Search {
+            query: Text::new("kettle"),
+            result_count: Some(12),
+            ..Search::default()
+        })
     } else {
-        Action::ProductView(ProductView { product, dwell_ms: Some(20_000), ..ProductView::default() })
+        Action::ProductView(ProductView {
+            product,
+            dwell_ms: Some(20_000),
+            ..ProductView::default()
+        })
     };
     Event {
         id: EventId::new(&format!("e{n}")).unwrap_or_else(|_| unreachable!("a short id is valid")),
         at,
         received_at: at,
         shopper,
-        identity: Identity { user: Some(shopper), anonymous: None },
+        identity: Identity {
+            user: Some(shopper),
+            anonymous: None,
+        },
         session: None,
         source: source.clone(),
         action,
@@ -52,8 +72,9 @@ fn shopper(number: usize) -> ShopperId {
 pub fn run(shoppers: usize, events: usize, pairs: usize) -> anyhow::Result<()> {
     let rules = FoldRules::default();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let categories: Vec<Category> =
-        (0..40).map(|n| Category::new(&format!("home.kitchen.c{n}"))).collect::<Result<_, _>>()?;
+    let categories: Vec<Category> = (0..40)
+        .map(|n| Category::new(&format!("home.kitchen.c{n}")))
+        .collect::<Result<_, _>>()?;
     let source = SourceId::new("key:bench")?;
     let before = resident_bytes();
     let mut profiles: HashMap<ShopperId, Profile> = HashMap::with_capacity(shoppers);
@@ -70,7 +91,10 @@ pub fn run(shoppers: usize, events: usize, pairs: usize) -> anyhow::Result<()> {
     let row_bytes = ((resident_bytes() - before) / shoppers as f64) as usize / 8 * 8;
     let mut rows: HashMap<ShopperId, Box<[u64]>> = HashMap::with_capacity(shoppers);
     for number in 0..shoppers {
-        rows.insert(shopper(number), vec![number as u64; row_bytes / 8].into_boxed_slice());
+        rows.insert(
+            shopper(number),
+            vec![number as u64; row_bytes / 8].into_boxed_slice(),
+        );
     }
     println!("profiles take {row_bytes} bytes of memory each; {events} events a turn");
 
@@ -82,9 +106,14 @@ pub fn run(shoppers: usize, events: usize, pairs: usize) -> anyhow::Result<()> {
         encoded.push(bytes.len());
     }
     encoded.sort_unstable();
-    println!("encoded, the median profile takes {} bytes", encoded[encoded.len() / 2]);
+    println!(
+        "encoded, the median profile takes {} bytes",
+        encoded[encoded.len() / 2]
+    );
 
-    let picks: Vec<ShopperId> = (0..events).map(|_| shopper(rng.random_range(0..shoppers))).collect();
+    let picks: Vec<ShopperId> = (0..events)
+        .map(|_| shopper(rng.random_range(0..shoppers)))
+        .collect();
     let floor = || {
         let start = Instant::now();
         for (turn, id) in picks.iter().enumerate() {

@@ -22,7 +22,9 @@ use crate::{
 const PEER_TOPIC: TopicSpec = TopicSpec {
     name: "peer.actions",
     partitions: PARTITIONS,
-    cleanup: Cleanup::Delete { retention_ms: 24 * 3_600_000 },
+    cleanup: Cleanup::Delete {
+        retention_ms: 24 * 3_600_000,
+    },
 };
 
 /// How many connections send at once.
@@ -51,17 +53,26 @@ impl Target {
             }
             sleep(Duration::from_millis(50));
         }
-        Ok(Self { process, url: format!("http://{address}/v1/actions") })
+        Ok(Self {
+            process,
+            url: format!("http://{address}/v1/actions"),
+        })
     }
 
     fn ours(log: &str) -> anyhow::Result<Self> {
-        Self::start("foretide-bench", &["serve-ingest", "--listen"], &["--log", log])
+        Self::start(
+            "foretide-bench",
+            &["serve-ingest", "--listen"],
+            &["--log", log],
+        )
     }
 
     /// Sends `requests` batches; what the load saw, and microseconds of the server's CPU time an event.
     fn load(&self, run: usize, requests: usize) -> anyhow::Result<(LoadReport, f64)> {
         let bodies = bodies(run, requests);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let before = cpu_seconds(self.process.id())?;
         let report = runtime.block_on(send(&self.url, WRITE_KEY, &bodies, CONNECTIONS))?;
         let spent = cpu_seconds(self.process.id())? - before;
@@ -82,7 +93,11 @@ pub fn kafka(requests: usize, pairs: usize) -> anyhow::Result<()> {
     let broker = Broker::start();
     // The peer's topic is made like ours.
     server::declare(&format!("kafka:{}", broker.bootstrap()), PEER_TOPIC)?;
-    let peer = Target::start("peer-axum-rdkafka", &[], &[&broker.bootstrap(), PEER_TOPIC.name])?;
+    let peer = Target::start(
+        "peer-axum-rdkafka",
+        &[],
+        &[&broker.bootstrap(), PEER_TOPIC.name],
+    )?;
     let ours = Target::ours(&format!("kafka:{}", broker.bootstrap()))?;
     for target in [&peer, &ours] {
         target.load(0, requests / 4)?;
@@ -94,14 +109,21 @@ pub fn kafka(requests: usize, pairs: usize) -> anyhow::Result<()> {
         tail.push(report.p99_ms);
         anyhow::Ok(report.events_per_second)
     };
-    let mut throughput = Pairs { floor: Vec::new(), ours: Vec::new() };
+    let mut throughput = Pairs {
+        floor: Vec::new(),
+        ours: Vec::new(),
+    };
     for _ in 0..pairs {
         throughput.floor.push(turn(&peer, &mut peer_tail)?);
         throughput.ours.push(turn(&ours, &mut our_tail)?);
     }
     print_head();
     throughput.print("ingest over HTTP, Kafka", "events/s", "≥ 0.7");
-    Pairs { floor: peer_tail, ours: our_tail }.print("p99 of a batch of 100", "ms", "none");
+    Pairs {
+        floor: peer_tail,
+        ours: our_tail,
+    }
+    .print("p99 of a batch of 100", "ms", "none");
     Ok(())
 }
 
@@ -122,13 +144,20 @@ pub fn embedded(directory: &Path, requests: usize, pairs: usize) -> anyhow::Resu
         rates.push(report.events_per_second);
         anyhow::Ok(cpu_us)
     };
-    let mut cpu = Pairs { floor: Vec::new(), ours: Vec::new() };
+    let mut cpu = Pairs {
+        floor: Vec::new(),
+        ours: Vec::new(),
+    };
     for _ in 0..pairs {
         cpu.floor.push(turn(&floor, &mut floor_rates)?);
         cpu.ours.push(turn(&ours, &mut our_rates)?);
     }
     print_head();
     cpu.print("ingest over HTTP, embedded: CPU time an event", "µs", "≤ 2");
-    Pairs { floor: floor_rates, ours: our_rates }.print("the same: throughput", "events/s", "none");
+    Pairs {
+        floor: floor_rates,
+        ours: our_rates,
+    }
+    .print("the same: throughput", "events/s", "none");
     Ok(())
 }

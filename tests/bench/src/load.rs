@@ -68,11 +68,17 @@ pub async fn send(
         let mut waits = Vec::new();
         while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
             let sent = Instant::now();
-            let request = client.post(url).bearer_auth(key).header(CONTENT_TYPE, "application/json");
+            let request = client
+                .post(url)
+                .bearer_auth(key)
+                .header(CONTENT_TYPE, "application/json");
             let answer = request.body(body.clone()).send().await?;
             let status = answer.status();
             let text = answer.text().await?;
-            ensure!(status == 200 && text.contains(r#""accepted":100"#), "{status}: {text}");
+            ensure!(
+                status == 200 && text.contains(r#""accepted":100"#),
+                "{status}: {text}"
+            );
             waits.push(sent.elapsed());
         }
         anyhow::Ok(waits)
@@ -81,7 +87,10 @@ pub async fn send(
     let elapsed = start.elapsed();
     let mut waits: Vec<Duration> = waits.into_iter().flatten().collect();
     waits.sort();
-    let p99 = waits.get(waits.len() * 99 / 100).copied().unwrap_or_default();
+    let p99 = waits
+        .get(waits.len() * 99 / 100)
+        .copied()
+        .unwrap_or_default();
     Ok(LoadReport {
         events_per_second: (bodies.len() * BATCH) as f64 / elapsed.as_secs_f64(),
         p99_ms: p99.as_secs_f64() * 1000.0,

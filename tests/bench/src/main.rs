@@ -72,7 +72,11 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<()> {
-    let Arguments { command, pairs, directory } = Arguments::parse();
+    let Arguments {
+        command,
+        pairs,
+        directory,
+    } = Arguments::parse();
     match command {
         Command::All => {
             fold::run(1_000_000, 1_000_000, pairs)?;
@@ -85,7 +89,9 @@ fn main() -> anyhow::Result<()> {
         Command::IngestEmbedded { requests } => ingest::embedded(&directory, requests, pairs),
         Command::Pipeline { requests } => pipeline::run(&directory, requests, pairs),
         Command::ServeIngest { listen, log } => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()?;
             runtime.block_on(server::run(listen, &log))
         }
     }

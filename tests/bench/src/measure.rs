@@ -23,16 +23,30 @@ impl Spread {
         } else {
             f64::midpoint(figures[middle - 1], figures[middle])
         };
-        Self { median, min: figures[0], max: figures[figures.len() - 1] }
+        Self {
+            median,
+            min: figures[0],
+            max: figures[figures.len() - 1],
+        }
     }
 }
 
 impl std::fmt::Display for Spread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let figure = |value: f64| {
-            if value.abs() >= 1000.0 { format!("{value:.0}") } else { format!("{value:.3}") }
+            if value.abs() >= 1000.0 {
+                format!("{value:.0}")
+            } else {
+                format!("{value:.3}")
+            }
         };
-        write!(f, "{} ({} – {})", figure(self.median), figure(self.min), figure(self.max))
+        write!(
+            f,
+            "{} ({} – {})",
+            figure(self.median),
+            figure(self.min),
+            figure(self.max)
+        )
     }
 }
 
@@ -51,7 +65,10 @@ impl Pairs {
         mut floor: impl FnMut() -> anyhow::Result<f64>,
         mut ours: impl FnMut() -> anyhow::Result<f64>,
     ) -> anyhow::Result<Self> {
-        let mut taken = Self { floor: Vec::new(), ours: Vec::new() };
+        let mut taken = Self {
+            floor: Vec::new(),
+            ours: Vec::new(),
+        };
         for _ in 0..pairs {
             taken.floor.push(floor()?);
             taken.ours.push(ours()?);
@@ -61,9 +78,20 @@ impl Pairs {
 
     /// Prints one row of a Markdown table: name, floor, ours, ratio of ours to the floor, goal.
     pub fn print(&self, name: &str, unit: &str, goal: &str) {
-        let ratios = self.ours.iter().zip(&self.floor).map(|(ours, floor)| ours / floor).collect();
-        let (floor, ours) = (Spread::of(self.floor.clone()), Spread::of(self.ours.clone()));
-        println!("| {name} | {unit} | {floor} | {ours} | **{}** | {goal} |", Spread::of(ratios));
+        let ratios = self
+            .ours
+            .iter()
+            .zip(&self.floor)
+            .map(|(ours, floor)| ours / floor)
+            .collect();
+        let (floor, ours) = (
+            Spread::of(self.floor.clone()),
+            Spread::of(self.ours.clone()),
+        );
+        println!(
+            "| {name} | {unit} | {floor} | {ours} | **{}** | {goal} |",
+            Spread::of(ratios)
+        );
     }
 }
 
@@ -71,7 +99,10 @@ impl Pairs {
 pub fn print_head() {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    println!("\n{cores} cores, load average {}\n", load.split(' ').next().unwrap_or("unknown"));
+    println!(
+        "\n{cores} cores, load average {}\n",
+        load.split(' ').next().unwrap_or("unknown")
+    );
     println!("| what | unit | floor or peer | Foretide | ratio, median (min – max) | goal |");
     println!("|---|---|---|---|---|---|");
 }
@@ -82,11 +113,19 @@ pub fn cpu_seconds(pid: u32) -> io::Result<f64> {
     // After the command's closing parenthesis the fields are plain; user and system time are the 12th and 13th.
     let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks = rest.split_whitespace().skip(11).take(2);
-    Ok(ticks.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0)
+    Ok(ticks
+        .filter_map(|field| field.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0)
 }
 
 /// Resident memory of this process, in bytes.
 pub fn resident_bytes() -> f64 {
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    statm.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or(0.0) * 4096.0
+    statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<f64>().ok())
+        .unwrap_or(0.0)
+        * 4096.0
 }

@@ -24,7 +24,10 @@ pub async fn run(listen: SocketAddr, log: &str) -> anyhow::Result<()> {
     let registry = Registry::new();
     let log_ready = Readiness::new().component("log");
     log_ready.ready();
-    let keys = Keys::new(&Secret::from(WRITE_KEY.to_owned()), &Secret::from("bench-admin-key".to_owned()));
+    let keys = Keys::new(
+        &Secret::from(WRITE_KEY.to_owned()),
+        &Secret::from("bench-admin-key".to_owned()),
+    );
     let state = IngestState {
         log,
         log_ready,
@@ -37,7 +40,10 @@ pub async fn run(listen: SocketAddr, log: &str) -> anyhow::Result<()> {
         metrics: IngestMetrics::register(&registry)?,
         rejected: RejectedCounts::default(),
     };
-    let router = observe(router(state, Protection::default()), HttpMetrics::register(&registry)?);
+    let router = observe(
+        router(state, Protection::default()),
+        HttpMetrics::register(&registry)?,
+    );
     let listener = tokio::net::TcpListener::bind(listen).await?;
     axum::serve(listener, router).await?;
     Ok(())
@@ -45,16 +51,21 @@ pub async fn run(listen: SocketAddr, log: &str) -> anyhow::Result<()> {
 
 /// Creates `topic` on `log`.
 pub fn declare(log: &str, topic: TopicSpec) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     runtime.block_on(async { Ok(open(log)?.declare(&[topic]).await?) })
 }
 
 fn open(log: &str) -> anyhow::Result<Arc<dyn Log>> {
     let now = Arc::new(|| EpochMs(SystemClock.now_ms()));
     Ok(match log.split_once(':') {
-        Some(("embedded", directory)) => {
-            Arc::new(EmbeddedLog::open(Path::new(directory), EmbeddedOptions::default(), now)?)
-        }
+        Some(("embedded", directory)) => Arc::new(EmbeddedLog::open(
+            Path::new(directory),
+            EmbeddedOptions::default(),
+            now,
+        )?),
         Some(("kafka", brokers)) => Arc::new(KafkaLog::connect(KafkaOptions {
             brokers: brokers.to_owned(),
             instance: "bench".to_owned(),

@@ -81,10 +81,18 @@ impl Feeder {
         let url = format!("{}/v1/actions", self.stage.base);
         let body = json!({ "actions": batch });
         loop {
-            let sent = self.stage.client.post(&url).basic_auth(&self.stage.write_key, Some("")).json(&body).send().await;
+            let sent = self
+                .stage
+                .client
+                .post(&url)
+                .basic_auth(&self.stage.write_key, Some(""))
+                .json(&body)
+                .send()
+                .await;
             match sent {
                 Ok(response) if response.status() == StatusCode::OK => {
-                    let receipts: Receipts = response.json().await.context("reading the receipts")?;
+                    let receipts: Receipts =
+                        response.json().await.context("reading the receipts")?;
                     self.sent.accepted.fetch_add(receipts.accepted, Ordering::Relaxed);
                     self.sent.rejected.fetch_add(receipts.rejected.len() as u64, Ordering::Relaxed);
                     if let Some(first) = receipts.rejected.first() {
@@ -92,8 +100,15 @@ impl Feeder {
                     }
                     return Ok(());
                 }
-                Ok(response) if response.status().is_client_error() && response.status() != StatusCode::TOO_MANY_REQUESTS => {
-                    bail!("{url} answered {}: {}", response.status(), response.text().await.unwrap_or_default());
+                Ok(response)
+                    if response.status().is_client_error()
+                        && response.status() != StatusCode::TOO_MANY_REQUESTS =>
+                {
+                    bail!(
+                        "{url} answered {}: {}",
+                        response.status(),
+                        response.text().await.unwrap_or_default()
+                    );
                 }
                 Ok(response) => tracing::warn!(status = %response.status(), "sending again"),
                 Err(error) => tracing::warn!(%error, "sending again"),

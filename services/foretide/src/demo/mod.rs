@@ -30,7 +30,8 @@ Examples:
   # Two hundred actions a second for one minute, one line of JSON each second
   foretide demo --rate 200 --seconds 60 --json
 
-The shoppers send through the HTTP API like any shop would, so the addresses shown can be tried from another terminal.")]
+The shoppers send through the HTTP API like any shop would, so the addresses shown can be tried from \
+another terminal.")]
 pub(crate) struct DemoArgs {
     /// End after this many seconds instead of waiting for Ctrl-C
     #[arg(long, env = "FORETIDE_DEMO_SECONDS", value_name = "S")]
@@ -59,7 +60,10 @@ struct Stage {
 
 /// Runs the demo until Ctrl-C or the end of its time.
 pub(crate) fn run(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
-    let dir = tempfile::Builder::new().prefix("foretide-demo-").tempdir().context("making a throw-away directory")?;
+    let dir = tempfile::Builder::new()
+        .prefix("foretide-demo-")
+        .tempdir()
+        .context("making a throw-away directory")?;
     let keys = [(); 2].map(|()| Uuid::new_v4().simple().to_string());
     let server = server_settings(dir.path(), &keys)?;
     telemetry::init(&server.telemetry)?;
@@ -76,8 +80,22 @@ pub(crate) fn run(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
 fn server_settings(dir: &Path, [write_key, admin_key]: &[String; 2]) -> anyhow::Result<ServeArgs> {
     let dir = dir.to_str().context("the throw-away directory's path is not UTF-8")?;
     let words = [
-        "foretide", "serve", "--data-dir", dir, "--log", "embedded", "--listen", "127.0.0.1:0", "--admin-listen",
-        "127.0.0.1:0", "--write-key", write_key, "--admin-key", admin_key, "--log-level", "warn",
+        "foretide",
+        "serve",
+        "--data-dir",
+        dir,
+        "--log",
+        "embedded",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+        "--write-key",
+        write_key,
+        "--admin-key",
+        admin_key,
+        "--log-level",
+        "warn",
     ];
     match Cli::try_parse_from(words)?.command {
         Command::Serve(args) => Ok(*args),
@@ -101,8 +119,11 @@ fn play(
     lifecycle: &Lifecycle,
     output: Output,
 ) -> anyhow::Result<()> {
-    let settings =
-        Settings { seed: args.seed, actions_per_second: f64::from(args.rate), ..Settings::default() };
+    let settings = Settings {
+        seed: args.seed,
+        actions_per_second: f64::from(args.rate),
+        ..Settings::default()
+    };
     let opened_ms = running.clock.now_ms() - open_for_ms(args.rate);
     let stage = Stage {
         base: format!("http://{}", running.address),

@@ -49,7 +49,8 @@ impl View {
              curl -s http://{admin}/readyz\n  \
              curl -s http://{admin}/metrics\n"
         ));
-        let drawn = if output.json() { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let drawn =
+            if output.json() { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let block = ProgressBar::with_draw_target(None, drawn);
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             block.set_style(style);
@@ -102,7 +103,8 @@ pub(super) async fn show(
 }
 
 fn offers(snapshot: &Snapshot) -> String {
-    let parts: Vec<String> = snapshot.offers.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let parts: Vec<String> =
+        snapshot.offers.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     if parts.is_empty() { "none yet".to_owned() } else { parts.join(", ") }
 }
 
@@ -166,8 +168,13 @@ fn name(shopper: &Value) -> &str {
 fn offer(offer: &Value) -> String {
     let Some(kind) = offer["kind"].as_str() else { return "nothing".to_owned() };
     let mut text = offer["id"].as_str().unwrap_or(kind).to_owned();
-    let products: Vec<&str> =
-        offer["products"].as_array().into_iter().flatten().filter_map(|p| p["product_id"].as_str()).take(4).collect();
+    let products: Vec<&str> = offer["products"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|p| p["product_id"].as_str())
+        .take(4)
+        .collect();
     if !products.is_empty() {
         let _ = write!(text, " ({})", products.join(", "));
     }
@@ -215,7 +222,15 @@ mod tests {
     #[test]
     fn a_block_shows_the_offer_its_reason_and_the_features() {
         let text = block(&snapshot());
-        for part in ["25/s", "70 folded", "shopper-0007", "83 %", "discount-10", "above 0.7", "129.90 money"] {
+        for part in [
+            "25/s",
+            "70 folded",
+            "shopper-0007",
+            "83 %",
+            "discount-10",
+            "above 0.7",
+            "129.90 money",
+        ] {
             assert!(text.contains(part), "no {part} in:\n{text}");
         }
         assert!(!text.contains("sessions_total"), "a feature without a value is left out");

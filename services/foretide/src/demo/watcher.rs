@@ -63,7 +63,17 @@ impl Watcher {
         let source = format!("key:{}", running.write_fingerprint);
         let since = Instant::now();
         let last = (since, 0);
-        Self { stage, sent, running, source, since, offers: BTreeMap::new(), example: None, turn: 0, last }
+        Self {
+            stage,
+            sent,
+            running,
+            source,
+            since,
+            offers: BTreeMap::new(),
+            example: None,
+            turn: 0,
+            last,
+        }
     }
 
     /// Decides for a few shoppers and tells how things stand. A question that fails leaves its part as it was.
@@ -98,13 +108,16 @@ impl Watcher {
             (sighting.shopper, question)
         });
         let drifting = simulator.drifting().into_iter().cycle().skip(self.turn).take(1);
-        carts.chain(drifting.map(|shopper| (shopper.clone(), json!({ "shopper": shopper })))).collect()
+        carts
+            .chain(drifting.map(|shopper| (shopper.clone(), json!({ "shopper": shopper }))))
+            .collect()
     }
 
     /// Whether a decision for an offer of `kind` becomes the example. Each stays a few seconds; every third one shows
     /// recommendations.
     fn is_next_example(&self, kind: &str) -> bool {
-        let wanted = if (self.turn / EXAMPLE_STAYS) % 3 == 2 { "recommendations" } else { "discount" };
+        let wanted =
+            if (self.turn / EXAMPLE_STAYS) % 3 == 2 { "recommendations" } else { "discount" };
         match self.example {
             None => kind != "none",
             Some(_) => kind == wanted && self.turn.is_multiple_of(EXAMPLE_STAYS),

@@ -26,7 +26,11 @@ impl<const N: usize> Columns<N> {
             }
         }
         if !missing.is_empty() {
-            bail!("the file's first line lacks the columns {}; it is: {}", missing.join(", "), shortened(heading));
+            bail!(
+                "the file's first line lacks the columns {}; it is: {}",
+                missing.join(", "),
+                shortened(heading)
+            );
         }
         Ok(Self { places, count: found.len() })
     }

@@ -44,7 +44,8 @@ pub(crate) struct FatesClient {
 
 impl FatesClient {
     pub(crate) fn new(base: &Url, source: &str, admin_key: &str) -> anyhow::Result<Self> {
-        let url = base.join(&format!("v1/sources/{source}")).with_context(|| format!("--to {base}"))?;
+        let url =
+            base.join(&format!("v1/sources/{source}")).with_context(|| format!("--to {base}"))?;
         Ok(Self { client: client()?, url, admin_key: admin_key.to_owned() })
     }
 
@@ -82,10 +83,13 @@ impl FatesClient {
         let status = response.status();
         let Ok(text) = response.text().await else { return Ok(None) };
         match status {
-            StatusCode::OK => {
-                Ok(Some(serde_json::from_str(&text).with_context(|| format!("{} answered: {text}", self.url))?))
+            StatusCode::OK => Ok(Some(
+                serde_json::from_str(&text)
+                    .with_context(|| format!("{} answered: {text}", self.url))?,
+            )),
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                Ok(None)
             }
-            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Ok(None),
             status => bail!("{} answered {status}: {}", self.url, text.trim()),
         }
     }

@@ -58,7 +58,11 @@ mod tests {
         assert_eq!(ids(&rows), ids(&rows));
         let distinct: HashSet<_> = ids(&rows).into_iter().collect();
         assert_eq!(distinct.len(), 4, "equal rows are different events");
-        assert_eq!(ids(&["b", "a"])[1], ids(&rows)[0], "the order of different rows does not matter");
+        assert_eq!(
+            ids(&["b", "a"])[1],
+            ids(&rows)[0],
+            "the order of different rows does not matter"
+        );
     }
 
     #[test]

@@ -30,7 +30,13 @@ pub(crate) struct JsonLines {
 impl JsonLines {
     /// Lines as `POST /v1/actions` takes them.
     pub(crate) fn native() -> Self {
-        Self::new(Shape { format: "ndjson", id: "id", times: &["at"], sent_at: "sent_at", shopper: native_shopper })
+        Self::new(Shape {
+            format: "ndjson",
+            id: "id",
+            times: &["at"],
+            sent_at: "sent_at",
+            shopper: native_shopper,
+        })
     }
 
     /// Lines as the items of a Segment batch.
@@ -55,13 +61,20 @@ impl Reader for JsonLines {
     }
 
     fn row(&mut self, line: &str) -> Result<Row, Unusable> {
-        let mut value: Value = serde_json::from_str(line).map_err(|error| Unusable::unreadable(error.to_string()))?;
+        let mut value: Value =
+            serde_json::from_str(line).map_err(|error| Unusable::unreadable(error.to_string()))?;
         // Two levels are for the batch around it.
         if !is_shallow(&value, MAX_DEPTH - 2) {
-            return Err(Unusable::unreadable(format!("nests deeper than {} levels", MAX_DEPTH - 2)));
+            return Err(Unusable::unreadable(format!(
+                "nests deeper than {} levels",
+                MAX_DEPTH - 2
+            )));
         }
         let Some(object) = value.as_object_mut() else {
-            return Err(Unusable { reason: "not_an_object", cause: "is not a JSON object".to_owned() });
+            return Err(Unusable {
+                reason: "not_an_object",
+                cause: "is not a JSON object".to_owned(),
+            });
         };
         // Without a time of its own it would get a new one each time it is sent.
         if !self.shape.times.iter().any(|name| object.get(*name).is_some_and(Value::is_string)) {
@@ -98,7 +111,9 @@ fn text(id: Option<&Value>) -> Option<String> {
 fn is_shallow(value: &Value, levels: usize) -> bool {
     match value {
         Value::Array(items) => levels > 0 && items.iter().all(|item| is_shallow(item, levels - 1)),
-        Value::Object(members) => levels > 0 && members.values().all(|member| is_shallow(member, levels - 1)),
+        Value::Object(members) => {
+            levels > 0 && members.values().all(|member| is_shallow(member, levels - 1))
+        }
         _ => true,
     }
 }
@@ -131,7 +146,10 @@ mod tests {
         assert!(item.get("sentAt").is_none());
         assert!(item["messageId"].is_string());
         let unusable = reader.row(r#"{"type":"track","userId":7}"#).unwrap_err();
-        assert_eq!((unusable.reason, unusable.cause.as_str()), ("missing_field", "timestamp is missing"));
+        assert_eq!(
+            (unusable.reason, unusable.cause.as_str()),
+            ("missing_field", "timestamp is missing")
+        );
     }
 
     #[test]

@@ -21,7 +21,12 @@ pub(crate) struct Lanes {
 impl Lanes {
     /// Opens `count` lanes that send up to `batch` events at once. The set ends when the lanes are closed and all is
     /// answered, or at the first refusal.
-    pub(crate) fn open(count: usize, batch: usize, sender: &Sender, tally: &Arc<Tally>) -> (Self, JoinSet<anyhow::Result<()>>) {
+    pub(crate) fn open(
+        count: usize,
+        batch: usize,
+        sender: &Sender,
+        tally: &Arc<Tally>,
+    ) -> (Self, JoinSet<anyhow::Result<()>>) {
         let mut running = JoinSet::new();
         let into = (0..count.max(1))
             .map(|_| {
@@ -40,7 +45,12 @@ impl Lanes {
     }
 }
 
-async fn run(mut rows: mpsc::Receiver<Row>, most: usize, sender: Sender, tally: Arc<Tally>) -> anyhow::Result<()> {
+async fn run(
+    mut rows: mpsc::Receiver<Row>,
+    most: usize,
+    sender: Sender,
+    tally: Arc<Tally>,
+) -> anyhow::Result<()> {
     let mut carried = None;
     while let Some(batch) = next_batch(&mut rows, most, &mut carried).await {
         let answered = sender.send(&batch, |cause| tally.retried(cause)).await?;
@@ -50,7 +60,11 @@ async fn run(mut rows: mpsc::Receiver<Row>, most: usize, sender: Sender, tally: 
 }
 
 /// A full batch, or what is left at the end; `None` when nothing is. A row that did not fit is `carried` over.
-async fn next_batch(rows: &mut mpsc::Receiver<Row>, most: usize, carried: &mut Option<String>) -> Option<Vec<String>> {
+async fn next_batch(
+    rows: &mut mpsc::Receiver<Row>,
+    most: usize,
+    carried: &mut Option<String>,
+) -> Option<Vec<String>> {
     let mut bytes = 0;
     let mut batch = Vec::with_capacity(most);
     while batch.len() < most {
@@ -91,6 +105,9 @@ mod tests {
         while let Some(batch) = next_batch(&mut rows, 3, &mut carried).await {
             sizes.push(batch.iter().map(String::len).collect::<Vec<_>>());
         }
-        assert_eq!(sizes, [vec![1, 2, 3], vec![MAX_BATCH_BYTES], vec![5, MAX_BATCH_BYTES - 6], vec![7]]);
+        assert_eq!(
+            sizes,
+            [vec![1, 2, 3], vec![MAX_BATCH_BYTES], vec![5, MAX_BATCH_BYTES - 6], vec![7]]
+        );
     }
 }

@@ -38,7 +38,11 @@ impl Lines {
         let mut file = BufReader::with_capacity(256 * 1024, Counted { file, read_bytes });
         let head = file.fill_buf().with_context(|| format!("reading {}", path.display()))?;
         let packed = head.starts_with(&[0x1f, 0x8b]);
-        Ok(if packed { Self::new(BufReader::new(MultiGzDecoder::new(file))) } else { Self::new(file) })
+        Ok(if packed {
+            Self::new(BufReader::new(MultiGzDecoder::new(file)))
+        } else {
+            Self::new(file)
+        })
     }
 
     /// Reads lines from `from`.

@@ -50,13 +50,18 @@ use crate::output::{Output, note};
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   # A real clickstream into a server on this machine
-  foretide import --format rees46 2019-Oct.csv.gz --to http://127.0.0.1:8080 --write-key KEY --admin-key ADMIN
+  foretide import --format rees46 2019-Oct.csv.gz --write-key KEY --admin-key ADMIN
 
-  # Segment calls, one JSON object a line, with the summary for a script
-  foretide import --format segment calls.ndjson --to http://127.0.0.1:8080 --write-key KEY --admin-key ADMIN --json
+  # Segment calls, one JSON object a line, to another machine, with the summary for a script
+  foretide import --format segment calls.ndjson --to http://10.0.0.7:8080 \\
+    --write-key KEY --admin-key ADMIN --json
 
-Importing a file again, after a crash or by mistake, changes nothing: ids are made from what a row says and how many
-equal rows came before it. Each shopper's events stay in the order of the file, so a file should be ordered by time.";
+Importing a file again, after a crash or by mistake, changes nothing: ids are made from what a row says \
+and how many equal rows came before it. Each shopper's events stay in the order of the file, so a file \
+should be ordered by time.
+
+The summary counts what ingest said of each row (accepted, rejected) and what the fold did with each \
+event on the log (folded, duplicate, late); resent are copies whose first reply was lost.";
 
 /// Sends a historical file to a running server
 #[derive(Args, Debug)]
@@ -171,7 +176,11 @@ async fn import(
     let (path, member) = args.format.route();
     // The keys go to the server and nowhere else.
     let sender = Sender::new(&args.to, path, member, args.write_key.expose(), run)?;
-    let asking = args.admin_key.as_ref().map(|key| FatesClient::new(&args.to, source, key.expose())).transpose()?;
+    let asking = args
+        .admin_key
+        .as_ref()
+        .map(|key| FatesClient::new(&args.to, source, key.expose()))
+        .transpose()?;
     if let Some(asking) = &asking {
         asking.check_key().await?;
     }
@@ -205,9 +214,12 @@ fn currency(text: &str) -> Result<Currency, String> {
 
 /// Takes the address of a server, with or without a path, so that joining a route to it keeps the path.
 fn server_url(text: &str) -> Result<Url, String> {
-    let url: Url = format!("{}/", text.trim_end_matches('/')).parse().map_err(|error| format!("{error}"))?;
+    let url: Url =
+        format!("{}/", text.trim_end_matches('/')).parse().map_err(|error| format!("{error}"))?;
     match url.scheme() {
         "http" => Ok(url),
-        other => Err(format!("{other} is not spoken here: use http, through a local proxy or tunnel if need be")),
+        other => Err(format!(
+            "{other} is not spoken here: use http, through a local proxy or tunnel if need be"
+        )),
     }
 }

@@ -14,12 +14,20 @@ use super::{
 ///
 /// # Errors
 /// The file cannot be read on, or does not begin as its format does.
-pub(crate) fn into_lanes(mut lines: Lines, mut reader: Box<dyn Reader>, into: &Lanes, tally: &Tally) -> anyhow::Result<()> {
+pub(crate) fn into_lanes(
+    mut lines: Lines,
+    mut reader: Box<dyn Reader>,
+    into: &Lanes,
+    tally: &Tally,
+) -> anyhow::Result<()> {
     let mut buffer = Vec::new();
     let mut begun = false;
     loop {
         let before = lines.number();
-        let Some(line) = lines.next(&mut buffer).with_context(|| format!("after line {before}"))? else { break };
+        let Some(line) = lines.next(&mut buffer).with_context(|| format!("after line {before}"))?
+        else {
+            break;
+        };
         if matches!(line, Line::Whole(bytes) if bytes.trim_ascii().is_empty()) {
             continue;
         }
@@ -37,7 +45,9 @@ pub(crate) fn into_lanes(mut lines: Lines, mut reader: Box<dyn Reader>, into: &L
                     return Ok(());
                 }
             }
-            Err(unusable) => tally.refused(unusable.reason, || format!("line {}: {unusable}", before + 1)),
+            Err(unusable) => {
+                tally.refused(unusable.reason, || format!("line {}: {unusable}", before + 1))
+            }
         }
     }
     Ok(())
@@ -53,14 +63,18 @@ fn begin(line: &Line<'_>, reader: &mut dyn Reader) -> anyhow::Result<bool> {
 fn usable(line: &Line<'_>, reader: &mut dyn Reader) -> Result<Row, Unusable> {
     let row = reader.row(text(line)?)?;
     if row.item.len() > MAX_EVENT_BYTES {
-        return Err(Unusable::too_large(format!("is larger than {MAX_EVENT_BYTES} bytes as an event")));
+        return Err(Unusable::too_large(format!(
+            "is larger than {MAX_EVENT_BYTES} bytes as an event"
+        )));
     }
     Ok(row)
 }
 
 fn text<'a>(line: &Line<'a>) -> Result<&'a str, Unusable> {
     match line {
-        Line::Whole(bytes) => std::str::from_utf8(bytes).map_err(|_| Unusable::unreadable("is not UTF-8")),
+        Line::Whole(bytes) => {
+            std::str::from_utf8(bytes).map_err(|_| Unusable::unreadable("is not UTF-8"))
+        }
         Line::TooLong => Err(Unusable::too_large("is longer than a megabyte")),
     }
 }
@@ -71,7 +85,10 @@ mod tests {
 
     use foretide_events::Currency;
 
-    use super::{super::{Format, sender::Sender}, *};
+    use super::{
+        super::{Format, sender::Sender},
+        *,
+    };
 
     /// Reads `lines` and counts what becomes of them, by reason for the refused and by lane for the others.
     fn read(lines: Lines, format: Format) -> (u64, BTreeMap<String, u64>) {
@@ -112,7 +129,8 @@ mod tests {
         let sender = Sender::new(&base, "v1/actions", "actions", "key", "run").unwrap();
         let (lanes, mut sending) = Lanes::open(1, 1, &sender, &tally);
         let reader = Format::Rees46.reader(Currency::EUR);
-        let refused = into_lanes(Lines::new(&b"a,b,c\n1,2,3\n"[..]), reader, &lanes, &tally).unwrap_err();
+        let refused =
+            into_lanes(Lines::new(&b"a,b,c\n1,2,3\n"[..]), reader, &lanes, &tally).unwrap_err();
         assert!(refused.to_string().contains("event_time"), "{refused}");
         drop(lanes);
         assert!(sending.join_next().await.unwrap().unwrap().is_ok());
@@ -120,7 +138,8 @@ mod tests {
 
     /// The public files that lie beside the project, where they do.
     fn shared(file: &str) -> Option<PathBuf> {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(file);
+        let path =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(file);
         if !path.exists() {
             println!("skipped: {} is not there", path.display());
             return None;

@@ -10,7 +10,14 @@ use super::{
 };
 
 const COLUMNS: [&str; 9] = [
-    "event_time", "event_type", "product_id", "category_id", "category_code", "brand", "price", "user_id",
+    "event_time",
+    "event_type",
+    "product_id",
+    "category_id",
+    "category_code",
+    "brand",
+    "price",
+    "user_id",
     "user_session",
 ];
 
@@ -36,9 +43,13 @@ impl Reader for Rees46 {
     }
 
     fn row(&mut self, line: &str) -> Result<Row, Unusable> {
-        let columns = self.columns.as_ref().ok_or_else(|| Unusable::unreadable("there is no heading"))?;
-        let [time, kind, product_id, category_id, category_code, brand, price, user, session] = columns.fields(line)?;
-        let at = instant(&time).ok_or_else(|| Unusable::unreadable(format!("event_time {time:?} is no time in UTC")))?;
+        let columns =
+            self.columns.as_ref().ok_or_else(|| Unusable::unreadable("there is no heading"))?;
+        let [time, kind, product_id, category_id, category_code, brand, price, user, session] =
+            columns.fields(line)?;
+        let at = instant(&time).ok_or_else(|| {
+            Unusable::unreadable(format!("event_time {time:?} is no time in UTC"))
+        })?;
         if user.is_empty() {
             return Err(Unusable::missing("user_id"));
         }
@@ -111,7 +122,9 @@ mod tests {
 
     #[test]
     fn a_view_without_a_category_code_has_the_category_id() {
-        let action = read("2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde");
+        let action = read(
+            "2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde",
+        );
         assert_eq!(action["type"], "product_view");
         assert_eq!(action["at"], "2019-10-01T00:00:00.000Z");
         assert_eq!(action["shopper"], json!({ "user_id": "541312140" }));
@@ -123,7 +136,9 @@ mod tests {
 
     #[test]
     fn each_purchase_row_is_an_order_named_by_its_id() {
-        let action = read("2019-10-01 00:02:14 UTC,purchase,1004856,1,electronics.smartphone,,130.76,543272936,8187d148");
+        let action = read(
+            "2019-10-01 00:02:14 UTC,purchase,1004856,1,electronics.smartphone,,130.76,543272936,8187d148",
+        );
         assert_eq!(action["type"], "purchase");
         assert_eq!(action["order_id"], action["id"]);
         assert_eq!(action["revenue"]["minor_units"], 13_076);

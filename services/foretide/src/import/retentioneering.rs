@@ -33,9 +33,11 @@ impl Reader for Retentioneering {
     }
 
     fn row(&mut self, line: &str) -> Result<Row, Unusable> {
-        let columns = self.columns.as_ref().ok_or_else(|| Unusable::unreadable("there is no heading"))?;
+        let columns =
+            self.columns.as_ref().ok_or_else(|| Unusable::unreadable("there is no heading"))?;
         let [user, session, event, time] = columns.fields(line)?;
-        let at = instant(&time).ok_or_else(|| Unusable::unreadable(format!("timestamp {time:?} is no time")))?;
+        let at = instant(&time)
+            .ok_or_else(|| Unusable::unreadable(format!("timestamp {time:?} is no time")))?;
         for (name, text) in [("user_id", &user), ("event", &event)] {
             if text.is_empty() {
                 return Err(Unusable::missing(name));
@@ -63,7 +65,9 @@ fn instant(text: &str) -> Option<EpochMs> {
 fn action(event: &str, id: &str) -> Value {
     match event {
         "home" => json!({ "type": "page_view", "name": event, "path": "/" }),
-        "promo_page" | "review_page" | "account_page" | "error_page" => json!({ "type": "page_view", "name": event }),
+        "promo_page" | "review_page" | "account_page" | "error_page" => {
+            json!({ "type": "page_view", "name": event })
+        }
         "catalog" => json!({ "type": "product_list_view" }),
         "filter_results" => json!({ "type": "product_list_filter" }),
         "search" => json!({ "type": "search" }),
@@ -97,7 +101,9 @@ mod tests {
 
     #[test]
     fn times_are_utc() {
-        let action = read("user_0000,sess_000001,home,2024-03-13 10:21:14,desktop,email,2024-01,returning").unwrap();
+        let action =
+            read("user_0000,sess_000001,home,2024-03-13 10:21:14,desktop,email,2024-01,returning")
+                .unwrap();
         assert_eq!(action["at"], "2024-03-13T10:21:14.000Z");
         assert_eq!(action["shopper"]["user_id"], "user_0000");
         assert_eq!(action["session"], "sess_000001");
@@ -108,7 +114,10 @@ mod tests {
     fn steps_without_a_counterpart_keep_their_name() {
         for event in ["compare", "payment_error", "checkout_bug", "something_new"] {
             let action = read(&format!("u,s,{event},2024-03-13 10:21:14,d,e,c,l")).unwrap();
-            assert_eq!((action["type"].as_str(), action["name"].as_str()), (Some("custom"), Some(event)));
+            assert_eq!(
+                (action["type"].as_str(), action["name"].as_str()),
+                (Some("custom"), Some(event))
+            );
         }
     }
 

@@ -62,7 +62,13 @@ enum Try {
 
 impl Sender {
     /// Sends to `path` of the server at `base`, with items as the list `member` of the body, as the import run `run`.
-    pub(crate) fn new(base: &Url, path: &str, member: &'static str, write_key: &str, run: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        base: &Url,
+        path: &str,
+        member: &'static str,
+        write_key: &str,
+        run: &str,
+    ) -> anyhow::Result<Self> {
         let client = client()?;
         let url = base.join(path).with_context(|| format!("--to {base}"))?;
         Ok(Self { client, url, member, write_key: write_key.to_owned(), run: run.to_owned() })
@@ -72,7 +78,11 @@ impl Sender {
     ///
     /// # Errors
     /// The server refuses the batch as a whole: trying again would not help.
-    pub(crate) async fn send(&self, items: &[String], on_retry: impl Fn(&str)) -> anyhow::Result<Answered> {
+    pub(crate) async fn send(
+        &self,
+        items: &[String],
+        on_retry: impl Fn(&str),
+    ) -> anyhow::Result<Answered> {
         let body = format!("{{\"{}\":[{}]}}", self.member, items.join(","));
         let mut backoff = Backoff::new();
         let mut retries = 0;
@@ -110,17 +120,24 @@ impl Sender {
             Err(error) => return Ok(Try::Again(cause_of(&error), None)),
         };
         let status = response.status();
-        let not_before = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let not_before =
+            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let text = match response.text().await {
             Ok(text) => text,
             Err(error) => return Ok(Try::Again(cause_of(&error), None)),
         };
         if status == StatusCode::OK {
-            let receipts = serde_json::from_str(&text).with_context(|| format!("{} answered: {text}", self.url))?;
+            let receipts = serde_json::from_str(&text)
+                .with_context(|| format!("{} answered: {text}", self.url))?;
             return Ok(Try::Answered(receipts));
         }
-        if status.is_server_error() || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status) {
-            return Ok(Try::Again(format!("the server answered {status}"), not_before.map(Duration::from_secs)));
+        if status.is_server_error()
+            || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status)
+        {
+            return Ok(Try::Again(
+                format!("the server answered {status}"),
+                not_before.map(Duration::from_secs),
+            ));
         }
         bail!("{} refused a batch with {status}: {}", self.url, text.trim());
     }
@@ -226,7 +243,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_that_is_refused_stops_with_the_servers_words() {
-        let url = server(|_| (StatusCode::UNAUTHORIZED, "the key is not known here").into_response()).await;
+        let url =
+            server(|_| (StatusCode::UNAUTHORIZED, "the key is not known here").into_response())
+                .await;
         let refusal = send(&url).await.unwrap_err().to_string();
         assert!(refusal.contains("401") && refusal.contains("not known here"), "{refusal}");
     }

@@ -34,13 +34,16 @@ pub(crate) enum Fault {
     Receipts { sent: u64, accepted: u64, rejected: u64 },
     #[error("{accepted} events were accepted, but only {on_the_log} are on the log")]
     Lost { accepted: u64, on_the_log: u64 },
-    #[error("{resent} more events are on the log than were accepted, though nothing was sent twice")]
+    #[error(
+        "{resent} more events are on the log than were accepted, though nothing was sent twice"
+    )]
     Unexplained { resent: i64 },
 }
 
 impl Summary {
     pub(crate) fn new(source: String, totals: &Totals, fates: Option<Fates>) -> Self {
-        let difference = |fates: Fates| fates.on_the_log().cast_signed() - totals.accepted.cast_signed();
+        let difference =
+            |fates: Fates| fates.on_the_log().cast_signed() - totals.accepted.cast_signed();
         Self {
             source,
             sent: totals.rows,

@@ -102,7 +102,11 @@ mod tests {
             let told = told.clone();
             move |text| told.lock().push(text)
         });
-        let refused = |index| Refused { code: "invalid_field".to_owned(), index, message: "at: no".to_owned() };
+        let refused = |index| Refused {
+            code: "invalid_field".to_owned(),
+            index,
+            message: "at: no".to_owned(),
+        };
         let receipts = Receipts { accepted: 3, rejected: (0..20).map(refused).collect() };
         tally.answered(&Answered { receipts, retries: 0 }, &["{}".to_owned()]);
         assert_eq!(tally.totals().rejected, BTreeMap::from([("invalid_field".to_owned(), 20)]));

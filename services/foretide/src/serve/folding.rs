@@ -6,7 +6,9 @@ use anyhow::Context as _;
 use foretide_checkpoint::Checkpoints;
 use foretide_features::FoldRules;
 use foretide_ports::ProfileTable;
-use foretide_processor::{Follower, FollowerParts, Processor, ProcessorMetrics, ProcessorParts, SourceCounts};
+use foretide_processor::{
+    Follower, FollowerParts, Processor, ProcessorMetrics, ProcessorParts, SourceCounts,
+};
 
 use super::wiring::Commons;
 
@@ -37,7 +39,8 @@ fn tables(commons: &Commons<'_>) -> Folded {
 
 fn start_processor(commons: &Commons<'_>, owned: &Folded) -> anyhow::Result<()> {
     let folder = commons.args.store.data_dir.join("checkpoints").join(commons.log_id.to_string());
-    let checkpoints = Checkpoints::open(&folder).with_context(|| format!("opening {}", folder.display()))?;
+    let checkpoints =
+        Checkpoints::open(&folder).with_context(|| format!("opening {}", folder.display()))?;
     let parts = ProcessorParts {
         log: commons.log.clone(),
         table: owned.table.clone(),

@@ -37,8 +37,9 @@ Examples:
   curl -u ADMIN: http://127.0.0.1:8080/v1/decisions -H 'content-type: application/json' \\
     -d '{\"shopper\":{\"user_id\":\"ann\"}}'
 
-The admin port answers /livez, /readyz and /metrics without a key: keep it away from the public. SIGTERM finishes what is
-held; a second one stops at once. Keys are best given in the environment, where other users do not see them.";
+The admin port answers /livez, /readyz and /metrics without a key: keep it away from the public. SIGTERM \
+finishes what is held; a second one stops at once. Keys are best given in the environment, where other \
+users do not see them.";
 
 /// Runs the server: takes actions in, folds profiles, decides on offers
 #[derive(Args, Clone, Debug)]
@@ -66,10 +67,17 @@ impl ServeArgs {
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let mut faults = Vec::new();
         // Only looked at, never shown.
-        let keys = [("--write-key", self.keys.write_key.expose()), ("--admin-key", self.keys.admin_key.expose())];
+        let keys = [
+            ("--write-key", self.keys.write_key.expose()),
+            ("--admin-key", self.keys.admin_key.expose()),
+        ];
         for (flag, key) in keys {
-            if key.is_empty() || key.contains(|c: char| c == ':' || c.is_whitespace() || c.is_control()) {
-                faults.push(format!("{flag} is empty, or holds a colon or a space, which HTTP Basic cannot carry"));
+            if key.is_empty()
+                || key.contains(|c: char| c == ':' || c.is_whitespace() || c.is_control())
+            {
+                faults.push(format!(
+                    "{flag} is empty, or holds a colon or a space, which HTTP Basic cannot carry"
+                ));
             }
         }
         if keys[0].1 == keys[1].1 {
@@ -94,7 +102,11 @@ struct Serving<'a> {
 
 impl<'a> Serving<'a> {
     fn of(running: &'a Running) -> Self {
-        Self { listen: running.address, admin_listen: running.admin_address, instance: &running.instance.id }
+        Self {
+            listen: running.address,
+            admin_listen: running.admin_address,
+            instance: &running.instance.id,
+        }
     }
 }
 
@@ -108,7 +120,8 @@ pub(crate) fn run(args: &ServeArgs, output: Output) -> anyhow::Result<()> {
     foretide_runtime::run(&lifecycle, async |lifecycle| {
         let ports = Ports::bind(&args.http).await?;
         let running = start(args, ports, &lifecycle, Arc::new(SystemClock)).await?;
-        output.answer(&Serving::of(&running), || format!("serving on http://{}", running.address))?;
+        output
+            .answer(&Serving::of(&running), || format!("serving on http://{}", running.address))?;
         held = Some(running.instance);
         Ok(())
     })
@@ -136,7 +149,8 @@ mod tests {
 
     #[test]
     fn all_faults_are_told_at_once() {
-        let refusal = check("--data-dir d --write-key a:b --admin-key a:b --log kafka:h:1").unwrap_err();
+        let refusal =
+            check("--data-dir d --write-key a:b --admin-key a:b --log kafka:h:1").unwrap_err();
         for part in ["--write-key", "--admin-key", "the same", "--pseudonym-key-file"] {
             assert!(refusal.contains(part), "{refusal}");
         }

@@ -73,7 +73,16 @@ pub(crate) async fn start(
     let key_file::Checked { pseudonymiser, log_id } = key_file::open(&args.store, &*log).await?;
     let budget = args.http.budget();
     let commons = Commons {
-        args, log, instance: &instance.id, clock: clock.clone(), log_id, registry, readiness, lifecycle, pseudonymiser, budget,
+        args,
+        log,
+        instance: &instance.id,
+        clock: clock.clone(),
+        log_id,
+        registry,
+        readiness,
+        lifecycle,
+        pseudonymiser,
+        budget,
     };
 
     let (ingest, rejected) = start_ingest(&commons)?;
@@ -101,7 +110,10 @@ async fn open_log(
     let log = opening.await??;
     let component = readiness.component("log");
     let topics = foretide_topics(args.store.partitions);
-    if !declare(&*log, &topics, &component, lifecycle.soft()).await.context("preparing the topics (--partitions)")? {
+    if !declare(&*log, &topics, &component, lifecycle.soft())
+        .await
+        .context("preparing the topics (--partitions)")?
+    {
         bail!("asked to end before the log was there");
     }
     lifecycle.spawn("log watcher", watch_log(log.clone(), component, lifecycle.soft().clone()));

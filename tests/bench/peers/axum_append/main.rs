@@ -12,7 +12,10 @@ use plain_action::Batch;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-async fn take(State(file): State<Arc<Mutex<File>>>, body: Bytes) -> Result<Json<Value>, StatusCode> {
+async fn take(
+    State(file): State<Arc<Mutex<File>>>,
+    body: Bytes,
+) -> Result<Json<Value>, StatusCode> {
     let batch: Batch = serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_REQUEST)?;
     let mut file = file.lock_owned().await;
     let append = move || file.write_all(&body).and_then(|()| file.sync_data());
@@ -29,8 +32,12 @@ async fn main() -> anyhow::Result<()> {
     let [_, listen, path] = &arguments[..] else {
         anyhow::bail!("usage: peer-axum-append LISTEN FILE");
     };
-    let file = Arc::new(Mutex::new(File::options().create(true).append(true).open(path)?));
-    let router = Router::new().route("/v1/actions", post(take)).with_state(file);
+    let file = Arc::new(Mutex::new(
+        File::options().create(true).append(true).open(path)?,
+    ));
+    let router = Router::new()
+        .route("/v1/actions", post(take))
+        .with_state(file);
     let listener = tokio::net::TcpListener::bind(listen).await?;
     axum::serve(listener, router).await?;
     Ok(())

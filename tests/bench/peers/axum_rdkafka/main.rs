@@ -30,11 +30,18 @@ async fn take(State(peer): State<Peer>, body: Bytes) -> Result<Json<Value>, Stat
         let peer = &peer;
         async move {
             let payload = serde_json::to_vec(action).map_err(|_| ())?;
-            let record = FutureRecord::to(&peer.topic).key(&action.shopper.user_id).payload(&payload);
-            peer.producer.send(record, Duration::from_secs(5)).await.map_err(|_| ())
+            let record = FutureRecord::to(&peer.topic)
+                .key(&action.shopper.user_id)
+                .payload(&payload);
+            peer.producer
+                .send(record, Duration::from_secs(5))
+                .await
+                .map_err(|_| ())
         }
     });
-    try_join_all(deliveries).await.map_err(|()| StatusCode::SERVICE_UNAVAILABLE)?;
+    try_join_all(deliveries)
+        .await
+        .map_err(|()| StatusCode::SERVICE_UNAVAILABLE)?;
     Ok(Json(json!({ "accepted": batch.actions.len() })))
 }
 
@@ -50,8 +57,13 @@ async fn main() -> anyhow::Result<()> {
         .set("enable.idempotence", "true")
         .set("linger.ms", "5")
         .create()?;
-    let peer = Peer { producer, topic: topic.clone() };
-    let router = Router::new().route("/v1/actions", post(take)).with_state(peer);
+    let peer = Peer {
+        producer,
+        topic: topic.clone(),
+    };
+    let router = Router::new()
+        .route("/v1/actions", post(take))
+        .with_state(peer);
     let listener = tokio::net::TcpListener::bind(listen).await?;
     axum::serve(listener, router).await?;
     Ok(())
