@@ -4,6 +4,8 @@
 
 // Test support: a broken surrounding should stop the test where it shows.
 #![allow(
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

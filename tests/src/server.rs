@@ -120,7 +120,7 @@ impl Server {
     /// Starts it and waits until it says that it is ready.
     pub fn start(&mut self) {
         self.launch();
-        self.wait_ready(Duration::from_secs(60));
+        self.wait_ready(Duration::from_mins(1));
     }
 
     /// Starts it without waiting.

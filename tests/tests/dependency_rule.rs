@@ -1,6 +1,8 @@
 //! Keeps the dependency rule of `crates/README.md`: services → adapters and runtime → ports → decision → models →
 //! features → events and privacy, never back.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a broken surrounding fails the test
+
 use std::{collections::BTreeMap, process::Command};
 
 use serde_json::Value;

@@ -103,10 +103,10 @@ impl Pseudonymiser {
     pub fn fingerprint(&self) -> String {
         let mut mac = self.keyed.clone();
         mac.update(b"fingerprint\0");
-        mac.finalize().into_bytes()[..8]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let digest = mac.finalize().into_bytes();
+        let mut first = [0; 8];
+        first.copy_from_slice(&digest[..8]);
+        format!("{:016x}", u64::from_be_bytes(first))
     }
 }
 

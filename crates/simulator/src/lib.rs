@@ -1,9 +1,9 @@
 //! Pretend shoppers in a small pretend shop, for demonstrations and load.
 //!
-//! A [`Simulator`] plays visits: shoppers land, search, look at products, fill carts, try coupons, buy, or leave their
-//! cart behind. It yields their actions as the JSON that `POST /v1/actions` takes, each with its id and time, so what it
-//! makes passes through the same door as everything else. Shop and shoppers follow from the seed alone, and what happens
-//! from the seed and the instants asked for: the same calls give the same actions.
+//! A [`Simulator`] plays visits: shoppers land, search, look at products, fill carts, try coupons, buy, or leave
+//! their cart behind. It yields their actions as the JSON that `POST /v1/actions` takes, each with its id and time,
+//! so what it makes passes through the same door as everything else. Shop and shoppers follow from the seed alone,
+//! and what happens from the seed and the instants asked for: the same calls give the same actions.
 //!
 //! It never reads a clock, sends anything or knows what becomes of its actions.
 //!

@@ -12,8 +12,8 @@ use crate::{
 /// The attributes a product page offers to be examined.
 const ATTRIBUTES: [&str; 3] = ["reviews", "size-chart", "materials"];
 
-/// The fields of `beat`'s action, as part of `visit` before the act has changed its cart. `number` makes orders distinct.
-/// `None` for an act that has nothing to act upon.
+/// The fields of `beat`'s action, as part of `visit` before the act has changed its cart. `number` makes orders
+/// distinct. `None` for an act that has nothing to act upon.
 pub(crate) fn render(shop: &Shop, visit: &Visit, beat: Beat, number: u64) -> Option<Value> {
     let dwell_ms = beat.pause_ms;
     let product = |article: usize| product(&shop.articles()[article], None);

@@ -54,7 +54,10 @@ mod tests {
     fn commands() -> Vec<(String, clap::Command)> {
         fn below(path: &str, command: &clap::Command, found: &mut Vec<(String, clap::Command)>) {
             found.push((path.to_owned(), command.clone()));
-            for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+            for inner in command
+                .get_subcommands()
+                .filter(|inner| inner.get_name() != "help")
+            {
                 below(&format!("{path} {}", inner.get_name()), inner, found);
             }
         }
@@ -73,14 +76,21 @@ mod tests {
     #[test]
     fn every_flag_can_be_given_in_the_environment() {
         for (path, command) in commands() {
-            for flag in command.get_arguments().filter(|arg| arg.get_long().is_some()) {
+            for flag in command
+                .get_arguments()
+                .filter(|arg| arg.get_long().is_some())
+            {
                 let name = flag.get_id().as_str();
                 if ["help", "version"].contains(&name) {
                     continue;
                 }
-                let env =
-                    flag.get_env().unwrap_or_else(|| panic!("{path} --{name} has no variable"));
-                assert!(env.to_string_lossy().starts_with("FORETIDE_"), "{path} --{name}");
+                let env = flag
+                    .get_env()
+                    .unwrap_or_else(|| panic!("{path} --{name} has no variable"));
+                assert!(
+                    env.to_string_lossy().starts_with("FORETIDE_"),
+                    "{path} --{name}"
+                );
             }
         }
     }
@@ -101,7 +111,10 @@ mod tests {
             if command.has_subcommands() && path != "foretide" {
                 continue;
             }
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             assert!(help.contains("Examples:"), "{path}");
         }
     }
@@ -110,9 +123,16 @@ mod tests {
     fn the_examples_of_the_help_can_be_parsed() {
         let mut tried = 0;
         for (_, command) in commands() {
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             let joined = help.replace("\\\n", " ");
-            for line in joined.lines().map(str::trim).filter(|line| line.starts_with("foretide ")) {
+            for line in joined
+                .lines()
+                .map(str::trim)
+                .filter(|line| line.starts_with("foretide "))
+            {
                 tried += 1;
                 if let Err(error) = Cli::try_parse_from(line.split_whitespace()) {
                     panic!("{line}: {error}");
@@ -122,7 +142,8 @@ mod tests {
         assert!(tried >= 8, "{tried}");
     }
 
-    /// The help of each command as it was last looked at. After a wanted change: `UPDATE_HELP=1 cargo test -p foretide`.
+    /// The help of each command as it was last looked at. After a wanted change: `UPDATE_HELP=1 cargo test -p
+    /// foretide`.
     #[test]
     fn the_help_reads_as_it_was_written_down() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("help");
@@ -153,22 +174,34 @@ mod tests {
     #[test]
     fn the_names_that_scripts_rely_on_are_there() {
         let flags = |path: &str| -> BTreeSet<String> {
-            let (_, command) = commands().into_iter().find(|(found, _)| found == path).unwrap();
-            command.get_arguments().filter_map(|arg| Some(arg.get_long()?.to_owned())).collect()
+            let (_, command) = commands()
+                .into_iter()
+                .find(|(found, _)| found == path)
+                .unwrap();
+            command
+                .get_arguments()
+                .filter_map(|arg| Some(arg.get_long()?.to_owned()))
+                .collect()
         };
         let expected = [
             (
                 "foretide serve",
                 "data-dir listen admin-listen write-key admin-key log pseudonym-key-file",
             ),
-            ("foretide import", "format to write-key admin-key currency batch lanes"),
+            (
+                "foretide import",
+                "format to write-key admin-key currency batch lanes",
+            ),
             ("foretide digest", "data-dir log pseudonym-key-file"),
             ("foretide topics stats", "data-dir log"),
             ("foretide demo", "seconds rate"),
         ];
         for (path, names) in expected {
             let found = flags(path);
-            assert!(names.split(' ').all(|name| found.contains(name)), "{path}: {found:?}");
+            assert!(
+                names.split(' ').all(|name| found.contains(name)),
+                "{path}: {found:?}"
+            );
         }
     }
 }

@@ -24,16 +24,27 @@ pub(crate) struct DigestArgs {
 
 /// Runs the command.
 pub(crate) async fn run(args: DigestArgs, output: Output) -> anyhow::Result<()> {
-    let log = args.store.open_existing_log(&format!("digest-{}", Uuid::new_v4())).await?;
-    let bar = ProgressBar::no_length()
-        .with_style(ProgressStyle::with_template("{pos} records  {elapsed_precise}")?);
-    let report =
-        foretide_processor::digest(log, args.store.partitions, FoldRules::default(), |records| {
-            bar.set_position(records);
-        })
+    let log = args
+        .store
+        .open_existing_log(&format!("digest-{}", Uuid::new_v4()))
         .await?;
+    let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(
+        "{pos} records  {elapsed_precise}",
+    )?);
+    let report = foretide_processor::digest(
+        log,
+        args.store.partitions,
+        FoldRules::default(),
+        |records| {
+            bar.set_position(records);
+        },
+    )
+    .await?;
     bar.finish_and_clear();
     Ok(output.answer(&report, || {
-        format!("{}  {} shoppers, {} events folded", report.digest, report.shoppers, report.events)
+        format!(
+            "{}  {} shoppers, {} events folded",
+            report.digest, report.shoppers, report.events
+        )
     })?)
 }

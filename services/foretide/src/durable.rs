@@ -24,8 +24,12 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     };
     // A half-written file under the final name could be taken for the whole one after a crash.
     let draft = path.with_extension("new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
     file.write_all(content)?;
     file.sync_all()?;
     // Unlike a rename, a link never replaces what another process made in the meantime.
@@ -49,6 +53,10 @@ mod tests {
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert!(create(&path, b"two").is_err());
         assert_eq!(fs::read(&path).unwrap(), b"one");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft stays behind");
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            1,
+            "no draft stays behind"
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! The name of this instance, the same over all its restarts.
 //!
-//! Kafka knows the processor's transactions by it: a restart with the same name ends at once what the former run left open,
-//! with another name it takes the broker's time-out to do so. Two processes with one name would fence each other for ever,
-//! so whoever runs holds a lock on the file, which the system lets go of however the process ends.
+//! Kafka knows the processor's transactions by it: a restart with the same name ends at once what the former run
+//! left open, with another name it takes the broker's time-out to do so. Two processes with one name would fence
+//! each other for ever, so whoever runs holds a lock on the file, which the system lets go of however the process
+//! ends.
 
 use std::{
     fs::{File, TryLockError},
@@ -23,8 +24,8 @@ pub(crate) struct Instance {
     _locked: File,
 }
 
-/// Takes the data directory `data_dir` for this process and reads the instance's name from its file `instance`, made on the
-/// first start.
+/// Takes the data directory `data_dir` for this process and reads the instance's name from its file `instance`,
+/// made on the first start.
 pub(crate) fn take(data_dir: &Path) -> anyhow::Result<Instance> {
     let path = data_dir.join("instance");
     let mut file = match File::open(&path) {
@@ -38,18 +39,28 @@ pub(crate) fn take(data_dir: &Path) -> anyhow::Result<Instance> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            bail!("another process runs on {} (--data-dir)", data_dir.display())
+            bail!(
+                "another process runs on {} (--data-dir)",
+                data_dir.display()
+            )
         }
         Err(TryLockError::Error(error)) => {
             return Err(error).with_context(|| format!("locking {}", path.display()));
         }
     }
     let mut text = String::new();
-    file.read_to_string(&mut text).with_context(|| format!("reading {}", path.display()))?;
+    file.read_to_string(&mut text)
+        .with_context(|| format!("reading {}", path.display()))?;
     let id = Uuid::try_parse(text.trim()).with_context(|| {
-        format!("{} should hold a UUID; delete it to get a new one", path.display())
+        format!(
+            "{} should hold a UUID; delete it to get a new one",
+            path.display()
+        )
     })?;
-    Ok(Instance { id: id.to_string(), _locked: file })
+    Ok(Instance {
+        id: id.to_string(),
+        _locked: file,
+    })
 }
 
 #[cfg(test)]
@@ -78,6 +89,11 @@ mod tests {
     fn a_spoilt_file_is_named() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("instance"), "what?").unwrap();
-        assert!(take(dir.path()).unwrap_err().to_string().contains("instance"));
+        assert!(
+            take(dir.path())
+                .unwrap_err()
+                .to_string()
+                .contains("instance")
+        );
     }
 }

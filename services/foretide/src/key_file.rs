@@ -1,7 +1,8 @@
 //! The key of the pseudonyms: read from its file, made when it safely can be, and checked against the log.
 //!
-//! Two keys on one log would split every shopper in two, and a lost key cannot be made again. So the key is made only for a
-//! log that is this instance's own and empty, and its fingerprint stands on the log itself for every start to compare.
+//! Two keys on one log would split every shopper in two, and a lost key cannot be made again. So the key is made
+//! only for a log that is this instance's own and empty, and its fingerprint stands on the log itself for every
+//! start to compare.
 
 use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
@@ -17,7 +18,10 @@ use crate::store::StoreArgs;
 
 /// The key of the fingerprint's record on the topic of artefacts.
 const RECORD_KEY: &[u8] = b"pseudonym-key";
-const AT: TopicPartition = TopicPartition { topic: ARTEFACTS, partition: 0 };
+const AT: TopicPartition = TopicPartition {
+    topic: ARTEFACTS,
+    partition: 0,
+};
 const READ_WAIT: Duration = Duration::from_secs(5);
 
 /// What the log says of itself, in a record of the topic of artefacts.
@@ -48,7 +52,10 @@ pub(crate) fn check_given(store: &StoreArgs) -> anyhow::Result<()> {
     match &store.pseudonym_key_file {
         None => bail!("with Kafka, --pseudonym-key-file must be given. {how}"),
         Some(file) if !file.exists() => {
-            bail!("there is no {} (--pseudonym-key-file). {how}", file.display())
+            bail!(
+                "there is no {} (--pseudonym-key-file). {how}",
+                file.display()
+            )
         }
         Some(_) => Ok(()),
     }
@@ -56,8 +63,10 @@ pub(crate) fn check_given(store: &StoreArgs) -> anyhow::Result<()> {
 
 /// Reads the key, or makes it where that is right; then compares it with the log, whose topics exist already.
 pub(crate) async fn open(store: &StoreArgs, log: &dyn Log) -> anyhow::Result<Checked> {
-    let file =
-        store.pseudonym_key_file.clone().unwrap_or_else(|| store.data_dir.join("pseudonym.key"));
+    let file = store
+        .pseudonym_key_file
+        .clone()
+        .unwrap_or_else(|| store.data_dir.join("pseudonym.key"));
     let key = match read(&file)? {
         Some(key) => key,
         None if store.is_shared() => bail!("there is no {} (--pseudonym-key-file)", file.display()),
@@ -65,7 +74,10 @@ pub(crate) async fn open(store: &StoreArgs, log: &dyn Log) -> anyhow::Result<Che
     };
     let pseudonymiser = Pseudonymiser::new(&key);
     let log_id = compare(&pseudonymiser.fingerprint(), &file, log).await?;
-    Ok(Checked { pseudonymiser, log_id })
+    Ok(Checked {
+        pseudonymiser,
+        log_id,
+    })
 }
 
 fn read(file: &Path) -> anyhow::Result<Option<PseudonymKey>> {
@@ -76,7 +88,10 @@ fn read(file: &Path) -> anyhow::Result<Option<PseudonymKey>> {
     };
     let key = PseudonymKey::from_text(&text)
         .with_context(|| format!("{} (--pseudonym-key-file)", file.display()))?;
-    if file.metadata().is_ok_and(|found| found.permissions().mode() & 0o077 != 0) {
+    if file
+        .metadata()
+        .is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
+    {
         tracing::warn!(file = %file.display(), "others than the owner may read the pseudonym key: chmod 600 it");
     }
     Ok(Some(key))
@@ -91,22 +106,33 @@ async fn make(file: &Path, log: &dyn Log) -> anyhow::Result<PseudonymKey> {
         );
     }
     let mut bytes = [0; 32];
-    rand::rngs::OsRng.try_fill_bytes(&mut bytes).context("drawing a random key")?;
+    rand::rngs::OsRng
+        .try_fill_bytes(&mut bytes)
+        .context("drawing a random key")?;
     let key = PseudonymKey::from_bytes(bytes);
     crate::durable::create(file, key.to_text().as_bytes())?;
     tracing::info!(file = %file.display(), "made the pseudonym key: keep a copy in a safe place");
     Ok(key)
 }
 
-/// Compares with every fingerprint on the log; writes ours where there is none, and compares once more in case another
-/// host did the same at this moment. Returns the log's name.
+/// Compares with every fingerprint on the log; writes ours where there is none, and compares once more in case
+/// another host did the same at this moment. Returns the log's name.
 async fn compare(fingerprint: &str, file: &Path, log: &dyn Log) -> anyhow::Result<Uuid> {
     let mut found = on_the_log(log).await?;
     if found.is_empty() {
-        let seal = Seal { fingerprint: fingerprint.to_owned(), log_id: Uuid::new_v4() };
+        let seal = Seal {
+            fingerprint: fingerprint.to_owned(),
+            log_id: Uuid::new_v4(),
+        };
         let value = Some(serde_json::to_vec(&seal)?.into());
-        let record = NewRecord { at: AT, key: Bytes::from_static(RECORD_KEY), value };
-        log.append(vec![record]).await.context("writing the pseudonym key's fingerprint")?;
+        let record = NewRecord {
+            at: AT,
+            key: Bytes::from_static(RECORD_KEY),
+            value,
+        };
+        log.append(vec![record])
+            .await
+            .context("writing the pseudonym key's fingerprint")?;
         found = on_the_log(log).await?;
     }
     if let Some(theirs) = found.iter().find(|seal| seal.fingerprint != fingerprint) {
@@ -172,8 +198,17 @@ mod tests {
     }
 
     async fn with_an_event(log: &MemoryLog) {
-        let at = TopicPartition { topic: ACTIONS, partition: 1 };
-        log.append(vec![NewRecord { at, key: Bytes::new(), value: None }]).await.unwrap();
+        let at = TopicPartition {
+            topic: ACTIONS,
+            partition: 1,
+        };
+        log.append(vec![NewRecord {
+            at,
+            key: Bytes::new(),
+            value: None,
+        }])
+        .await
+        .unwrap();
     }
 
     #[tokio::test]
@@ -184,7 +219,10 @@ mod tests {
         let first = open(&store, &log).await.unwrap();
         with_an_event(&log).await;
         let second = open(&store, &log).await.unwrap();
-        assert_eq!(first.pseudonymiser.fingerprint(), second.pseudonymiser.fingerprint());
+        assert_eq!(
+            first.pseudonymiser.fingerprint(),
+            second.pseudonymiser.fingerprint()
+        );
         assert_eq!(first.log_id, second.log_id);
         assert_eq!(on_the_log(&log).await.unwrap().len(), 1);
     }
@@ -204,9 +242,15 @@ mod tests {
     async fn another_key_than_the_logs_is_refused() {
         let log = empty_log().await;
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        open(&store(&["--data-dir", one.path().to_str().unwrap()]), &log).await.unwrap();
-        let refusal =
-            open(&store(&["--data-dir", other.path().to_str().unwrap()]), &log).await.unwrap_err();
+        open(&store(&["--data-dir", one.path().to_str().unwrap()]), &log)
+            .await
+            .unwrap();
+        let refusal = open(
+            &store(&["--data-dir", other.path().to_str().unwrap()]),
+            &log,
+        )
+        .await
+        .unwrap_err();
         assert!(refusal.to_string().contains("fingerprint"), "{refusal}");
     }
 
@@ -216,7 +260,12 @@ mod tests {
         let refusal = check_given(&store(&kafka)).unwrap_err().to_string();
         assert!(refusal.contains("--pseudonym-key-file"), "{refusal}");
         let missing = [&kafka[..], &["--pseudonym-key-file", "/nowhere/key"]].concat();
-        assert!(check_given(&store(&missing)).unwrap_err().to_string().contains("/nowhere/key"));
+        assert!(
+            check_given(&store(&missing))
+                .unwrap_err()
+                .to_string()
+                .contains("/nowhere/key")
+        );
         assert!(check_given(&store(&["--data-dir", "/nowhere"])).is_ok());
     }
 }

@@ -1,8 +1,8 @@
 //! `foretide`: every service in one process, and the command line around it.
 //!
-//! `serve` runs ingest, processor and scoring over one log; `import` sends history to a server; `digest` and `topics` look
-//! at a log; `demo` shows it all at work with pretend shoppers. Each command is a module; [`store`] and [`key_file`] are
-//! what they share. The wiring of the services is in [`serve`] and nowhere else.
+//! `serve` runs ingest, processor and scoring over one log; `import` sends history to a server; `digest` and
+//! `topics` look at a log; `demo` shows it all at work with pretend shoppers. Each command is a module; [`store`]
+//! and [`key_file`] are what they share. The wiring of the services is in [`serve`] and nowhere else.
 
 mod cli;
 mod demo;
@@ -49,7 +49,9 @@ fn run(command: Command, output: Output) -> anyhow::Result<()> {
 
 /// Runs a command that ends by itself.
 fn one_shot(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(command);
     // A reader that waits for a lane that failed is not waited for.
     runtime.shutdown_background();

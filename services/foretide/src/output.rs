@@ -26,7 +26,11 @@ impl Output {
         machine: &impl Serialize,
         text: impl FnOnce() -> String,
     ) -> io::Result<()> {
-        let line = if self.json { serde_json::to_string(machine)? } else { text() };
+        let line = if self.json {
+            serde_json::to_string(machine)?
+        } else {
+            text()
+        };
         write_line(&mut io::stdout().lock(), &line)
     }
 }
@@ -39,7 +43,10 @@ pub(crate) fn note(text: &str) {
 
 /// Writes a line. A reader that has gone away (`foretide … | head`) is no error.
 fn write_line(to: &mut impl Write, line: &str) -> io::Result<()> {
-    match to.write_all(line.as_bytes()).and_then(|()| to.write_all(b"\n")).and_then(|()| to.flush())
+    match to
+        .write_all(line.as_bytes())
+        .and_then(|()| to.write_all(b"\n"))
+        .and_then(|()| to.flush())
     {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,

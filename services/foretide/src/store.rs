@@ -25,7 +25,12 @@ pub(crate) struct StoreArgs {
     pub(crate) data_dir: PathBuf,
 
     /// The log: `embedded`, `embedded:DIR`, or `kafka:HOST:PORT[,HOST:PORT…]`; embedded means `DATA_DIR/log`
-    #[arg(long, env = "FORETIDE_LOG", value_name = "LOG", default_value = "embedded")]
+    #[arg(
+        long,
+        env = "FORETIDE_LOG",
+        value_name = "LOG",
+        default_value = "embedded"
+    )]
     pub(crate) log: LogChoice,
 
     /// Partitions of the topics keyed by shopper; a log keeps the number it was made with
@@ -33,14 +38,14 @@ pub(crate) struct StoreArgs {
         value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) partitions: u32,
 
-    /// A setting of the Kafka clients, such as `security.protocol=ssl` or `replication.factor=3`; several with semicolons
-    /// between
+    /// A setting of the Kafka clients, such as `security.protocol=ssl` or `replication.factor=3`; several with
+    /// semicolons between
     #[arg(long, env = "FORETIDE_KAFKA_SETTING", value_name = "NAME=VALUE", value_delimiter = ';', hide_env_values = true,
         value_parser = setting)]
     pub(crate) kafka_setting: Vec<(String, String)>,
 
-    /// The key of the pseudonyms, base64 of 32 random bytes; made as `DATA_DIR/pseudonym.key` with the embedded log, must be
-    /// given with Kafka
+    /// The key of the pseudonyms, base64 of 32 random bytes; made as `DATA_DIR/pseudonym.key` with the embedded
+    /// log, must be given with Kafka
     #[arg(long, env = "FORETIDE_PSEUDONYM_KEY_FILE", value_name = "FILE")]
     pub(crate) pseudonym_key_file: Option<PathBuf>,
 }
@@ -86,9 +91,16 @@ impl StoreArgs {
 
     /// Makes the data directory, readable by its owner alone.
     pub(crate) fn make_data_dir(&self) -> anyhow::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.data_dir).with_context(|| {
-            format!("making the data directory {} (--data-dir)", self.data_dir.display())
-        })
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.data_dir)
+            .with_context(|| {
+                format!(
+                    "making the data directory {} (--data-dir)",
+                    self.data_dir.display()
+                )
+            })
     }
 
     /// Opens the log. `instance` names this process among those that use it.
@@ -127,7 +139,9 @@ impl StoreArgs {
         let log = self.open_log(instance, &clock)?;
         if self.is_shared() {
             // Declaring would make topics where there are none, which is not for a look to do.
-            log.end_offsets(ACTIONS).await.context("looking for the topics (--log)")?;
+            log.end_offsets(ACTIONS)
+                .await
+                .context("looking for the topics (--log)")?;
         }
         log.declare(&foretide_topics(self.partitions))
             .await
@@ -160,15 +174,27 @@ mod tests {
     fn a_log_is_chosen_by_its_kind_and_place() {
         for (text, choice) in [
             ("embedded", LogChoice::Embedded(None)),
-            ("embedded:/var/log:odd", LogChoice::Embedded(Some("/var/log:odd".into()))),
-            ("kafka:127.0.0.1:9092", LogChoice::Kafka("127.0.0.1:9092".to_owned())),
+            (
+                "embedded:/var/log:odd",
+                LogChoice::Embedded(Some("/var/log:odd".into())),
+            ),
+            (
+                "kafka:127.0.0.1:9092",
+                LogChoice::Kafka("127.0.0.1:9092".to_owned()),
+            ),
             ("kafka:a:1,b:2", LogChoice::Kafka("a:1,b:2".to_owned())),
         ] {
             assert_eq!(text.parse(), Ok(choice), "{text}");
         }
-        for text in
-            ["", "kafka", "kafka:", "kafka:host", "kafka:host:port", "kafka:a:1,", "redis:a:1"]
-        {
+        for text in [
+            "",
+            "kafka",
+            "kafka:",
+            "kafka:host",
+            "kafka:host:port",
+            "kafka:a:1,",
+            "redis:a:1",
+        ] {
             assert!(text.parse::<LogChoice>().is_err(), "{text}");
         }
     }

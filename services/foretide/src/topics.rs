@@ -52,18 +52,39 @@ pub(crate) async fn run(args: TopicsArgs, output: Output) -> anyhow::Result<()> 
 
 impl From<TopicStats> for Line {
     fn from(stats: TopicStats) -> Self {
-        let TopicStats { topic, partitions, records, bytes } = stats;
-        Self { topic, partitions, records, bytes }
+        let TopicStats {
+            topic,
+            partitions,
+            records,
+            bytes,
+        } = stats;
+        Self {
+            topic,
+            partitions,
+            records,
+            bytes,
+        }
     }
 }
 
 fn table(lines: &[Line]) -> String {
-    let mut text =
-        format!("{:<24} {:>10} {:>12} {:>14}", "topic", "partitions", "records", "bytes");
-    for Line { topic, partitions, records, bytes } in lines {
+    let mut text = format!(
+        "{:<24} {:>10} {:>12} {:>14}",
+        "topic", "partitions", "records", "bytes"
+    );
+    for Line {
+        topic,
+        partitions,
+        records,
+        bytes,
+    } in lines
+    {
         let bytes = bytes.map_or_else(|| "unknown".to_owned(), |bytes| bytes.to_string());
         // Writing to a string cannot fail.
-        let _ = write!(text, "\n{topic:<24} {partitions:>10} {records:>12} {bytes:>14}");
+        let _ = write!(
+            text,
+            "\n{topic:<24} {partitions:>10} {records:>12} {bytes:>14}"
+        );
     }
     text
 }
@@ -74,7 +95,12 @@ mod tests {
 
     #[test]
     fn a_table_has_a_line_for_each_topic() {
-        let line = |bytes| Line { topic: "foretide.actions", partitions: 8, records: 12, bytes };
+        let line = |bytes| Line {
+            topic: "foretide.actions",
+            partitions: 8,
+            records: 12,
+            bytes,
+        };
         let table = table(&[line(Some(3456)), line(None)]);
         assert_eq!(table.lines().count(), 3);
         assert!(table.contains("3456") && table.contains("unknown"));

@@ -2,7 +2,13 @@
 //!
 //! `cargo run --release -p foretide-bench -- all` runs them; `README.md` beside this crate has the results.
 
-#![expect(clippy::print_stdout, reason = "results go to standard output")]
+#![expect(
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "results go to standard output; counts are small"
+)]
 
 mod fold;
 mod ingest;

@@ -44,7 +44,11 @@ struct Receipts {
 
 impl Feeder {
     pub(super) fn new(stage: Stage, clock: SharedClock) -> Self {
-        Self { stage, clock, sent: Arc::default() }
+        Self {
+            stage,
+            clock,
+            sent: Arc::default(),
+        }
     }
 
     /// The running counts.
@@ -93,8 +97,12 @@ impl Feeder {
                 Ok(response) if response.status() == StatusCode::OK => {
                     let receipts: Receipts =
                         response.json().await.context("reading the receipts")?;
-                    self.sent.accepted.fetch_add(receipts.accepted, Ordering::Relaxed);
-                    self.sent.rejected.fetch_add(receipts.rejected.len() as u64, Ordering::Relaxed);
+                    self.sent
+                        .accepted
+                        .fetch_add(receipts.accepted, Ordering::Relaxed);
+                    self.sent
+                        .rejected
+                        .fetch_add(receipts.rejected.len() as u64, Ordering::Relaxed);
                     if let Some(first) = receipts.rejected.first() {
                         tracing::warn!(%first, "a pretend shopper's action was refused");
                     }

@@ -43,7 +43,12 @@ pub(crate) struct DemoArgs {
     rate: u32,
 
     /// Decides what the pretend shoppers do
-    #[arg(long, env = "FORETIDE_DEMO_SEED", value_name = "N", default_value_t = 7)]
+    #[arg(
+        long,
+        env = "FORETIDE_DEMO_SEED",
+        value_name = "N",
+        default_value_t = 7
+    )]
     seed: u64,
 }
 
@@ -78,7 +83,9 @@ pub(crate) fn run(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
 
 /// The settings of `serve` for `dir`, with free ports of this machine.
 fn server_settings(dir: &Path, [write_key, admin_key]: &[String; 2]) -> anyhow::Result<ServeArgs> {
-    let dir = dir.to_str().context("the throw-away directory's path is not UTF-8")?;
+    let dir = dir
+        .to_str()
+        .context("the throw-away directory's path is not UTF-8")?;
     let words = [
         "foretide",
         "serve",
@@ -103,8 +110,8 @@ fn server_settings(dir: &Path, [write_key, admin_key]: &[String; 2]) -> anyhow::
     }
 }
 
-/// For how long the shop has been open already, so that there are carts left behind from the start: a quarter of an hour, or
-/// as long as it takes for the most actions that are sent within seconds.
+/// For how long the shop has been open already, so that there are carts left behind from the start: a quarter of an
+/// hour, or as long as it takes for the most actions that are sent within seconds.
 fn open_for_ms(rate: u32) -> i64 {
     const LONGEST_MS: i64 = 15 * 60 * 1000;
     const MOST_ACTIONS: i64 = 25_000;
@@ -129,7 +136,10 @@ fn play(
         base: format!("http://{}", running.address),
         write_key: write_key.clone(),
         admin_key: admin_key.clone(),
-        client: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?,
+        client: reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(10))
+            .build()?,
         simulator: Arc::new(Mutex::new(Simulator::new(settings, opened_ms))),
     };
     let view = View::new(output, &stage, running.admin_address);

@@ -37,7 +37,12 @@ pub(super) struct View {
 impl View {
     /// Says what there is to look at.
     pub(super) fn new(output: Output, stage: &Stage, admin: SocketAddr) -> Self {
-        let Stage { base, write_key, admin_key, .. } = stage;
+        let Stage {
+            base,
+            write_key,
+            admin_key,
+            ..
+        } = stage;
         note(&format!(
             "Foretide is up, with pretend shoppers. Ctrl-C ends it and removes everything.\n\n\
              Look around from another terminal:\n  \
@@ -49,8 +54,11 @@ impl View {
              curl -s http://{admin}/readyz\n  \
              curl -s http://{admin}/metrics\n"
         ));
-        let drawn =
-            if output.json() { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let drawn = if output.json() {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
         let block = ProgressBar::with_draw_target(None, drawn);
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             block.set_style(style);
@@ -103,19 +111,38 @@ pub(super) async fn show(
 }
 
 fn offers(snapshot: &Snapshot) -> String {
-    let parts: Vec<String> =
-        snapshot.offers.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    if parts.is_empty() { "none yet".to_owned() } else { parts.join(", ") }
+    let parts: Vec<String> = snapshot
+        .offers
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    if parts.is_empty() {
+        "none yet".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }
 
 fn fates(snapshot: &Snapshot) -> String {
     let count = |name: &str| snapshot.fates[name].as_u64().unwrap_or(0);
-    format!("{} folded, {} duplicate, {} late", count("folded"), count("duplicate"), count("late"))
+    format!(
+        "{} folded, {} duplicate, {} late",
+        count("folded"),
+        count("duplicate"),
+        count("late")
+    )
 }
 
 /// All on one line.
 fn line(snapshot: &Snapshot) -> String {
-    let Snapshot { seconds, events_per_second, accepted, rejected, shoppers, .. } = snapshot;
+    let Snapshot {
+        seconds,
+        events_per_second,
+        accepted,
+        rejected,
+        shoppers,
+        ..
+    } = snapshot;
     let mut text = format!(
         "{seconds:>4} s  {events_per_second} events/s  {accepted} accepted, {rejected} rejected  {}  {shoppers} shoppers  \
          decisions: {}",
@@ -124,14 +151,26 @@ fn line(snapshot: &Snapshot) -> String {
     );
     if let Some(example) = &snapshot.example {
         // Writing to a string cannot fail.
-        let _ = write!(text, "  {}: {}", name(&example.shopper), offer(&example.decision["offer"]));
+        let _ = write!(
+            text,
+            "  {}: {}",
+            name(&example.shopper),
+            offer(&example.decision["offer"])
+        );
     }
     text
 }
 
 /// The block for a terminal.
 fn block(snapshot: &Snapshot) -> String {
-    let Snapshot { seconds, events_per_second, accepted, rejected, shoppers, .. } = snapshot;
+    let Snapshot {
+        seconds,
+        events_per_second,
+        accepted,
+        rejected,
+        shoppers,
+        ..
+    } = snapshot;
     let mut text = format!(
         "after {seconds} s\n  events     {events_per_second}/s   {accepted} accepted, {rejected} rejected\n  \
          fates      {}\n  shoppers   {shoppers}\n  decisions  {}\n",
@@ -151,7 +190,11 @@ fn block(snapshot: &Snapshot) -> String {
             offer(&decision["offer"])
         );
         for reason in decision["reasons"].as_array().into_iter().flatten().take(3) {
-            let _ = writeln!(text, "    because: {}", reason["text"].as_str().unwrap_or_default());
+            let _ = writeln!(
+                text,
+                "    because: {}",
+                reason["text"].as_str().unwrap_or_default()
+            );
         }
         for (feature, value) in features(&example.profile) {
             let _ = write!(text, "\n    {feature:<24} {value}");
@@ -161,12 +204,17 @@ fn block(snapshot: &Snapshot) -> String {
 }
 
 fn name(shopper: &Value) -> &str {
-    ["user_id", "anonymous_id"].iter().find_map(|kind| shopper[*kind].as_str()).unwrap_or("?")
+    ["user_id", "anonymous_id"]
+        .iter()
+        .find_map(|kind| shopper[*kind].as_str())
+        .unwrap_or("?")
 }
 
 /// What is offered, in a few words.
 fn offer(offer: &Value) -> String {
-    let Some(kind) = offer["kind"].as_str() else { return "nothing".to_owned() };
+    let Some(kind) = offer["kind"].as_str() else {
+        return "nothing".to_owned();
+    };
     let mut text = offer["id"].as_str().unwrap_or(kind).to_owned();
     let products: Vec<&str> = offer["products"]
         .as_array()
@@ -233,7 +281,10 @@ mod tests {
         ] {
             assert!(text.contains(part), "no {part} in:\n{text}");
         }
-        assert!(!text.contains("sessions_total"), "a feature without a value is left out");
+        assert!(
+            !text.contains("sessions_total"),
+            "a feature without a value is left out"
+        );
     }
 
     #[test]

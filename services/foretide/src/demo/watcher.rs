@@ -1,4 +1,5 @@
-//! Looks at the server through its API, as a shop and its staff would: decisions for live shoppers, a profile, the fates.
+//! Looks at the server through its API, as a shop and its staff would: decisions for live shoppers, a profile, the
+//! fates.
 
 use std::{
     collections::BTreeMap,
@@ -79,8 +80,13 @@ impl Watcher {
     /// Decides for a few shoppers and tells how things stand. A question that fails leaves its part as it was.
     pub(super) async fn look(&mut self) -> Snapshot {
         for (shopper, question) in self.questions() {
-            let Some(decision) = self.post("/v1/decisions", &question).await else { continue };
-            let kind = decision["offer"]["kind"].as_str().unwrap_or("none").to_owned();
+            let Some(decision) = self.post("/v1/decisions", &question).await else {
+                continue;
+            };
+            let kind = decision["offer"]["kind"]
+                .as_str()
+                .unwrap_or("none")
+                .to_owned();
             *self.offers.entry(kind.clone()).or_default() += 1;
             if self.is_next_example(&kind) {
                 self.show(shopper, decision).await;
@@ -94,7 +100,10 @@ impl Watcher {
             accepted,
             rejected: self.sent.rejected.load(Ordering::Relaxed),
             shoppers: self.running.table.len(),
-            fates: self.get(&format!("/v1/sources/{}", self.source)).await.unwrap_or(Value::Null),
+            fates: self
+                .get(&format!("/v1/sources/{}", self.source))
+                .await
+                .unwrap_or(Value::Null),
             offers: self.offers.clone(),
             example: self.example.clone(),
         }
@@ -107,7 +116,12 @@ impl Watcher {
             let question = json!({ "shopper": sighting.shopper, "session": sighting.session, "cart": sighting.cart });
             (sighting.shopper, question)
         });
-        let drifting = simulator.drifting().into_iter().cycle().skip(self.turn).take(1);
+        let drifting = simulator
+            .drifting()
+            .into_iter()
+            .cycle()
+            .skip(self.turn)
+            .take(1);
         carts
             .chain(drifting.map(|shopper| (shopper.clone(), json!({ "shopper": shopper }))))
             .collect()
@@ -116,8 +130,11 @@ impl Watcher {
     /// Whether a decision for an offer of `kind` becomes the example. Each stays a few seconds; every third one shows
     /// recommendations.
     fn is_next_example(&self, kind: &str) -> bool {
-        let wanted =
-            if (self.turn / EXAMPLE_STAYS) % 3 == 2 { "recommendations" } else { "discount" };
+        let wanted = if (self.turn / EXAMPLE_STAYS) % 3 == 2 {
+            "recommendations"
+        } else {
+            "discount"
+        };
         match self.example {
             None => kind != "none",
             Some(_) => kind == wanted && self.turn.is_multiple_of(EXAMPLE_STAYS),
@@ -125,28 +142,47 @@ impl Watcher {
     }
 
     async fn show(&mut self, shopper: Value, decision: Value) {
-        let Some(id) = decision["shopper_id"].as_str() else { return };
+        let Some(id) = decision["shopper_id"].as_str() else {
+            return;
+        };
         if let Some(profile) = self.get(&format!("/v1/shoppers/{id}")).await {
-            self.example = Some(Example { shopper, decision, profile });
+            self.example = Some(Example {
+                shopper,
+                decision,
+                profile,
+            });
         }
     }
 
     fn rate(&mut self, accepted: u64) -> u64 {
         let (then, before) = std::mem::replace(&mut self.last, (Instant::now(), accepted));
-        let elapsed_ms = u64::try_from(then.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        let elapsed_ms = u64::try_from(then.elapsed().as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1);
         (accepted - before).saturating_mul(1000) / elapsed_ms
     }
 
     async fn get(&self, path: &str) -> Option<Value> {
-        self.ask(self.stage.client.get(format!("{}{path}", self.stage.base))).await
+        self.ask(self.stage.client.get(format!("{}{path}", self.stage.base)))
+            .await
     }
 
     async fn post(&self, path: &str, body: &Value) -> Option<Value> {
-        self.ask(self.stage.client.post(format!("{}{path}", self.stage.base)).json(body)).await
+        self.ask(
+            self.stage
+                .client
+                .post(format!("{}{path}", self.stage.base))
+                .json(body),
+        )
+        .await
     }
 
     async fn ask(&self, request: reqwest::RequestBuilder) -> Option<Value> {
-        let response = request.basic_auth(&self.stage.admin_key, Some("")).send().await.ok()?;
+        let response = request
+            .basic_auth(&self.stage.admin_key, Some(""))
+            .send()
+            .await
+            .ok()?;
         response.error_for_status().ok()?.json().await.ok()
     }
 }

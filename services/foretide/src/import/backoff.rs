@@ -40,7 +40,10 @@ mod tests {
         let waits: Vec<_> = (0..7).map(|_| backoff.next(None)).collect();
         assert!(waits.is_sorted());
         assert_eq!(waits.last(), Some(&LONGEST));
-        assert_eq!(backoff.next(Some(Duration::from_secs(7))), Duration::from_secs(7));
+        assert_eq!(
+            backoff.next(Some(Duration::from_secs(7))),
+            Duration::from_secs(7)
+        );
         assert_eq!(backoff.next(Some(Duration::from_secs(9999))), LONGEST_ASKED);
     }
 }

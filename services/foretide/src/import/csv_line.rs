@@ -32,7 +32,10 @@ impl<const N: usize> Columns<N> {
                 shortened(heading)
             );
         }
-        Ok(Self { places, count: found.len() })
+        Ok(Self {
+            places,
+            count: found.len(),
+        })
     }
 
     /// The wanted fields of `line`, in the order of the names.
@@ -54,10 +57,15 @@ fn split(line: &str) -> Result<Vec<Cow<'_, str>>, csv::Error> {
     if !line.contains('"') {
         return Ok(line.split(',').map(Cow::Borrowed).collect());
     }
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(line.as_bytes());
     let mut record = csv::StringRecord::new();
     reader.read_record(&mut record)?;
-    Ok(record.iter().map(|field| Cow::Owned(field.to_owned())).collect())
+    Ok(record
+        .iter()
+        .map(|field| Cow::Owned(field.to_owned()))
+        .collect())
 }
 
 fn shortened(text: &str) -> Cow<'_, str> {
@@ -75,20 +83,29 @@ mod tests {
     fn columns_are_found_by_name_in_any_order() {
         let columns = Columns::find("b,x,a", ["a", "b"]).unwrap();
         assert_eq!(columns.fields("1,2,3").unwrap(), ["3", "1"]);
-        assert_eq!(columns.fields(r#""one, ""two""",2,3"#).unwrap(), ["3", "one, \"two\""]);
+        assert_eq!(
+            columns.fields(r#""one, ""two""",2,3"#).unwrap(),
+            ["3", "one, \"two\""]
+        );
     }
 
     #[test]
     fn a_row_with_too_few_or_too_many_fields_is_unreadable() {
         let columns = Columns::find("a,b", ["a", "b"]).unwrap();
         for line in ["1", "1,2,3", ""] {
-            assert_eq!(columns.fields(line).unwrap_err().reason, "unreadable_row", "{line}");
+            assert_eq!(
+                columns.fields(line).unwrap_err().reason,
+                "unreadable_row",
+                "{line}"
+            );
         }
     }
 
     #[test]
     fn a_heading_without_a_wanted_column_is_refused_by_name() {
-        let error = Columns::find("a,b", ["a", "price", "time"]).unwrap_err().to_string();
+        let error = Columns::find("a,b", ["a", "price", "time"])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("price, time"), "{error}");
     }
 }

@@ -44,12 +44,18 @@ pub(crate) struct FatesClient {
 
 impl FatesClient {
     pub(crate) fn new(base: &Url, source: &str, admin_key: &str) -> anyhow::Result<Self> {
-        let url =
-            base.join(&format!("v1/sources/{source}")).with_context(|| format!("--to {base}"))?;
-        Ok(Self { client: client()?, url, admin_key: admin_key.to_owned() })
+        let url = base
+            .join(&format!("v1/sources/{source}"))
+            .with_context(|| format!("--to {base}"))?;
+        Ok(Self {
+            client: client()?,
+            url,
+            admin_key: admin_key.to_owned(),
+        })
     }
 
-    /// Asks once without waiting, so that a wrong key is told before anything is sent. A server that is away is no error.
+    /// Asks once without waiting, so that a wrong key is told before anything is sent. A server that is away is no
+    /// error.
     pub(crate) async fn check_key(&self) -> anyhow::Result<()> {
         self.ask(0).await.map(|_| ())
     }
@@ -71,7 +77,10 @@ impl FatesClient {
 
     /// One question; `None` when the server is away.
     async fn ask(&self, wait_ms: u32) -> anyhow::Result<Option<Reply>> {
-        let question = self.client.get(self.url.clone()).query(&[("wait_ms", wait_ms)]);
+        let question = self
+            .client
+            .get(self.url.clone())
+            .query(&[("wait_ms", wait_ms)]);
         let asked = question.basic_auth(&self.admin_key, Some("")).send().await;
         let response = match asked {
             Ok(response) => response,
@@ -81,12 +90,15 @@ impl FatesClient {
             }
         };
         let status = response.status();
-        let Ok(text) = response.text().await else { return Ok(None) };
+        let Ok(text) = response.text().await else {
+            return Ok(None);
+        };
         match status {
-            StatusCode::OK => Ok(Some(
-                serde_json::from_str(&text)
-                    .with_context(|| format!("{} answered: {text}", self.url))?,
-            )),
+            StatusCode::OK => {
+                Ok(Some(serde_json::from_str(&text).with_context(|| {
+                    format!("{} answered: {text}", self.url)
+                })?))
+            }
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 Ok(None)
             }

@@ -6,8 +6,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// Makes the ids of the rows of one file.
 ///
-/// Real files hold equal rows that are different events, so the id also covers how many equal rows came before. Counting
-/// them takes about ten bytes a row.
+/// Real files hold equal rows that are different events, so the id also covers how many equal rows came before.
+/// Counting them takes about ten bytes a row.
 #[derive(Debug)]
 pub(crate) struct RowIds {
     format: &'static str,
@@ -18,7 +18,11 @@ pub(crate) struct RowIds {
 impl RowIds {
     /// Ids for rows of `format`.
     pub(crate) fn new(format: &'static str) -> Self {
-        Self { format, seen: HashSet::new(), repeated: HashMap::new() }
+        Self {
+            format,
+            seen: HashSet::new(),
+            repeated: HashMap::new(),
+        }
     }
 
     /// The id of the next row of the file: 32 hexadecimal digits of XXH3-128 over format, row and occurrence.
@@ -52,7 +56,9 @@ mod tests {
     fn importing_again_makes_the_same_ids() {
         let ids = |rows: &[&str]| {
             let mut ids = RowIds::new("rees46");
-            rows.iter().map(|row| ids.next(row.as_bytes())).collect::<Vec<_>>()
+            rows.iter()
+                .map(|row| ids.next(row.as_bytes()))
+                .collect::<Vec<_>>()
         };
         let rows = ["a", "b", "a", "a"];
         assert_eq!(ids(&rows), ids(&rows));
@@ -69,8 +75,17 @@ mod tests {
     fn ids_never_change_between_versions() {
         // Whoever imports a file again with a newer version must get the ids of the first time.
         let mut ids = RowIds::new("rees46");
-        assert_eq!(ids.next(b"2019-10-01 00:00:00 UTC,view"), "0a940bca65bbecc4b5c378fb5c43e244");
-        assert_eq!(ids.next(b"2019-10-01 00:00:00 UTC,view"), "8810b91227298a38561c08ad1b0b07af");
-        assert_ne!(RowIds::new("ndjson").next(b"row"), RowIds::new("rees46").next(b"row"));
+        assert_eq!(
+            ids.next(b"2019-10-01 00:00:00 UTC,view"),
+            "0a940bca65bbecc4b5c378fb5c43e244"
+        );
+        assert_eq!(
+            ids.next(b"2019-10-01 00:00:00 UTC,view"),
+            "8810b91227298a38561c08ad1b0b07af"
+        );
+        assert_ne!(
+            RowIds::new("ndjson").next(b"row"),
+            RowIds::new("rees46").next(b"row")
+        );
     }
 }

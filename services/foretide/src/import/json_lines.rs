@@ -51,7 +51,10 @@ impl JsonLines {
     }
 
     fn new(shape: Shape) -> Self {
-        Self { ids: RowIds::new(shape.format), shape }
+        Self {
+            ids: RowIds::new(shape.format),
+            shape,
+        }
     }
 }
 
@@ -77,13 +80,22 @@ impl Reader for JsonLines {
             });
         };
         // Without a time of its own it would get a new one each time it is sent.
-        if !self.shape.times.iter().any(|name| object.get(*name).is_some_and(Value::is_string)) {
+        if !self
+            .shape
+            .times
+            .iter()
+            .any(|name| object.get(*name).is_some_and(Value::is_string))
+        {
             return Err(Unusable::missing(self.shape.times[0]));
         }
         object.remove(self.shape.sent_at);
-        // The occurrence is counted for rows with an id as well, so that a row's id never depends on its neighbours' fields.
+        // The occurrence is counted for rows with an id as well, so that a row's id never depends on its
+        // neighbours' fields.
         let id = self.ids.next(line.trim().as_bytes());
-        if object.get(self.shape.id).is_none_or(|id| id.is_null() || id.as_str() == Some("")) {
+        if object
+            .get(self.shape.id)
+            .is_none_or(|id| id.is_null() || id.as_str() == Some(""))
+        {
             object.insert(self.shape.id.to_owned(), Value::String(id));
         }
         let shopper = (self.shape.shopper)(object).unwrap_or_default();
@@ -93,7 +105,9 @@ impl Reader for JsonLines {
 
 fn native_shopper(action: &Map<String, Value>) -> Option<String> {
     let shopper = action.get("shopper")?.as_object()?;
-    ["user_id", "shopper_id", "anonymous_id"].iter().find_map(|name| text(shopper.get(*name)))
+    ["user_id", "shopper_id", "anonymous_id"]
+        .iter()
+        .find_map(|name| text(shopper.get(*name)))
 }
 
 fn segment_shopper(item: &Map<String, Value>) -> Option<String> {
@@ -112,7 +126,10 @@ fn is_shallow(value: &Value, levels: usize) -> bool {
     match value {
         Value::Array(items) => levels > 0 && items.iter().all(|item| is_shallow(item, levels - 1)),
         Value::Object(members) => {
-            levels > 0 && members.values().all(|member| is_shallow(member, levels - 1))
+            levels > 0
+                && members
+                    .values()
+                    .all(|member| is_shallow(member, levels - 1))
         }
         _ => true,
     }

@@ -1,8 +1,8 @@
 //! Lanes: the order of each shopper's events is kept by sending them one batch after another.
 //!
-//! A shopper's rows all go into one lane. A lane has at most one batch under way and sends the next only when that one is
-//! answered, however often it has to be tried again: no batch is ever overtaken by a later one of the same shopper, so the
-//! log holds each shopper's events in the order of the file.
+//! A shopper's rows all go into one lane. A lane has at most one batch under way and sends the next only when that
+//! one is answered, however often it has to be tried again: no batch is ever overtaken by a later one of the same
+//! shopper, so the log holds each shopper's events in the order of the file.
 
 use std::sync::Arc;
 
@@ -90,7 +90,10 @@ mod tests {
     use super::*;
 
     fn row(bytes: usize) -> Row {
-        Row { shopper: 1, item: "x".repeat(bytes) }
+        Row {
+            shopper: 1,
+            item: "x".repeat(bytes),
+        }
     }
 
     #[tokio::test]
@@ -107,7 +110,12 @@ mod tests {
         }
         assert_eq!(
             sizes,
-            [vec![1, 2, 3], vec![MAX_BATCH_BYTES], vec![5, MAX_BATCH_BYTES - 6], vec![7]]
+            [
+                vec![1, 2, 3],
+                vec![MAX_BATCH_BYTES],
+                vec![5, MAX_BATCH_BYTES - 6],
+                vec![7]
+            ]
         );
     }
 }

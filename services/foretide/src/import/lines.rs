@@ -36,7 +36,9 @@ impl Lines {
     pub(crate) fn open(path: &Path, read_bytes: Arc<AtomicU64>) -> anyhow::Result<Self> {
         let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
         let mut file = BufReader::with_capacity(256 * 1024, Counted { file, read_bytes });
-        let head = file.fill_buf().with_context(|| format!("reading {}", path.display()))?;
+        let head = file
+            .fill_buf()
+            .with_context(|| format!("reading {}", path.display()))?;
         let packed = head.starts_with(&[0x1f, 0x8b]);
         Ok(if packed {
             Self::new(BufReader::new(MultiGzDecoder::new(file)))
@@ -47,7 +49,10 @@ impl Lines {
 
     /// Reads lines from `from`.
     pub(crate) fn new(from: impl BufRead + Send + 'static) -> Self {
-        Self { from: Box::new(from), number: 0 }
+        Self {
+            from: Box::new(from),
+            number: 0,
+        }
     }
 
     /// Number of the line last read, from 1.
@@ -74,7 +79,11 @@ impl Lines {
         if self.number == 1 {
             line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         }
-        Ok(Some(if line.len() > MAX_LINE_BYTES { Line::TooLong } else { Line::Whole(line) }))
+        Ok(Some(if line.len() > MAX_LINE_BYTES {
+            Line::TooLong
+        } else {
+            Line::Whole(line)
+        }))
     }
 }
 
@@ -137,7 +146,13 @@ mod tests {
             packer.finish().unwrap();
         }
         let read_bytes = Arc::new(AtomicU64::new(0));
-        assert_eq!(all(Lines::open(&path, read_bytes.clone()).unwrap()), ["one", "two", "three"]);
-        assert_eq!(read_bytes.load(Ordering::Relaxed), path.metadata().unwrap().len());
+        assert_eq!(
+            all(Lines::open(&path, read_bytes.clone()).unwrap()),
+            ["one", "two", "three"]
+        );
+        assert_eq!(
+            read_bytes.load(Ordering::Relaxed),
+            path.metadata().unwrap().len()
+        );
     }
 }

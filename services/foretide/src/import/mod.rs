@@ -78,11 +78,21 @@ pub(crate) struct ImportArgs {
     to: Url,
 
     /// The server's write key
-    #[arg(long, env = "FORETIDE_WRITE_KEY", value_name = "KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "FORETIDE_WRITE_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
     write_key: Secret,
 
     /// The server's admin key; without it the fates of the events stay unknown
-    #[arg(long, env = "FORETIDE_ADMIN_KEY", value_name = "KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "FORETIDE_ADMIN_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
     admin_key: Option<Secret>,
 
     /// The currency of prices that come without one (rees46)
@@ -193,9 +203,13 @@ async fn import(
         move || read::into_lanes(file, reader, &lanes, &tally)
     });
     all_answered(sending).await?;
-    reading.await?.with_context(|| format!("reading {}", args.file.display()))?;
+    reading
+        .await?
+        .with_context(|| format!("reading {}", args.file.display()))?;
 
-    let Some(asking) = asking else { return Ok(None) };
+    let Some(asking) = asking else {
+        return Ok(None);
+    };
     progress.waiting(tally);
     asking.settled().await.map(Some)
 }
@@ -209,13 +223,15 @@ async fn all_answered(mut sending: JoinSet<anyhow::Result<()>>) -> anyhow::Resul
 }
 
 fn currency(text: &str) -> Result<Currency, String> {
-    text.parse().map_err(|error: foretide_events::MoneyError| error.to_string())
+    text.parse()
+        .map_err(|error: foretide_events::MoneyError| error.to_string())
 }
 
 /// Takes the address of a server, with or without a path, so that joining a route to it keeps the path.
 fn server_url(text: &str) -> Result<Url, String> {
-    let url: Url =
-        format!("{}/", text.trim_end_matches('/')).parse().map_err(|error| format!("{error}"))?;
+    let url: Url = format!("{}/", text.trim_end_matches('/'))
+        .parse()
+        .map_err(|error| format!("{error}"))?;
     match url.scheme() {
         "http" => Ok(url),
         other => Err(format!(

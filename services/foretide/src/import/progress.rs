@@ -32,7 +32,10 @@ impl Progress {
         bar.set_style(ProgressStyle::with_template(
             "{bar:30} {bytes}/{total_bytes} of the file  {msg}  {elapsed_precise}",
         )?);
-        Ok(Self { bar, read_bytes: Arc::default() })
+        Ok(Self {
+            bar,
+            read_bytes: Arc::default(),
+        })
     }
 
     /// Says something above the bar.
@@ -65,7 +68,8 @@ impl Progress {
 
     fn show(&self, tally: &Tally) {
         let totals = tally.totals();
-        self.bar.set_position(self.read_bytes.load(Ordering::Relaxed));
+        self.bar
+            .set_position(self.read_bytes.load(Ordering::Relaxed));
         self.bar.set_message(format!(
             "{} accepted, {} rejected, {} tries repeated",
             totals.accepted,

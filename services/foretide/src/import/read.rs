@@ -24,7 +24,9 @@ pub(crate) fn into_lanes(
     let mut begun = false;
     loop {
         let before = lines.number();
-        let Some(line) = lines.next(&mut buffer).with_context(|| format!("after line {before}"))?
+        let Some(line) = lines
+            .next(&mut buffer)
+            .with_context(|| format!("after line {before}"))?
         else {
             break;
         };
@@ -46,7 +48,9 @@ pub(crate) fn into_lanes(
                 }
             }
             Err(unusable) => {
-                tally.refused(unusable.reason, || format!("line {}: {unusable}", before + 1))
+                tally.refused(unusable.reason, || {
+                    format!("line {}: {unusable}", before + 1)
+                });
             }
         }
     }
@@ -138,8 +142,9 @@ mod tests {
 
     /// The public files that lie beside the project, where they do.
     fn shared(file: &str) -> Option<PathBuf> {
-        let path =
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(file);
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("../../../shared/data")
+            .join(file);
         if !path.exists() {
             println!("skipped: {} is not there", path.display());
             return None;
@@ -152,12 +157,21 @@ mod tests {
         // The head of the REES46 file is cut off in the middle of its last row.
         for (file, format, readable, unreadable) in [
             ("rees46/2019-Oct-head.csv", Format::Rees46, 17_434, 1),
-            ("retentioneering/ecom.csv.gz", Format::Retentioneering, 31_106, 0),
+            (
+                "retentioneering/ecom.csv.gz",
+                Format::Retentioneering,
+                31_106,
+                0,
+            ),
         ] {
             let Some(path) = shared(file) else { continue };
             let lines = Lines::open(&path, Arc::default()).unwrap();
             let (found, rejected) = read(lines, format);
-            assert_eq!((found, rejected.values().sum()), (readable, unreadable), "{file}");
+            assert_eq!(
+                (found, rejected.values().sum()),
+                (readable, unreadable),
+                "{file}"
+            );
         }
     }
 }

@@ -32,7 +32,11 @@ pub(crate) struct Rees46 {
 impl Rees46 {
     /// The file does not say which currency its prices are in.
     pub(crate) fn new(currency: Currency) -> Self {
-        Self { columns: None, currency, ids: RowIds::new("rees46") }
+        Self {
+            columns: None,
+            currency,
+            ids: RowIds::new("rees46"),
+        }
     }
 }
 
@@ -43,10 +47,21 @@ impl Reader for Rees46 {
     }
 
     fn row(&mut self, line: &str) -> Result<Row, Unusable> {
-        let columns =
-            self.columns.as_ref().ok_or_else(|| Unusable::unreadable("there is no heading"))?;
-        let [time, kind, product_id, category_id, category_code, brand, price, user, session] =
-            columns.fields(line)?;
+        let columns = self
+            .columns
+            .as_ref()
+            .ok_or_else(|| Unusable::unreadable("there is no heading"))?;
+        let [
+            time,
+            kind,
+            product_id,
+            category_id,
+            category_code,
+            brand,
+            price,
+            user,
+            session,
+        ] = columns.fields(line)?;
         let at = instant(&time).ok_or_else(|| {
             Unusable::unreadable(format!("event_time {time:?} is no time in UTC"))
         })?;
@@ -57,7 +72,11 @@ impl Reader for Rees46 {
             .then(|| Money::parse(&price, self.currency))
             .transpose()
             .map_err(|error| Unusable::unreadable(format!("price {price:?} {error}")))?;
-        let category = if category_code.is_empty() { &category_id } else { &category_code };
+        let category = if category_code.is_empty() {
+            &category_id
+        } else {
+            &category_code
+        };
 
         let mut product = json!({ "product_id": product_id });
         for (name, text) in [("category", category), ("brand", &brand)] {
@@ -86,8 +105,8 @@ fn instant(text: &str) -> Option<EpochMs> {
     EpochMs::parse(&format!("{day}T{time}Z"))
 }
 
-/// What a row of `kind` says was done. A purchase row is one product of an order the file does not name: each becomes an
-/// order of its own, named by the row's id.
+/// What a row of `kind` says was done. A purchase row is one product of an order the file does not name: each
+/// becomes an order of its own, named by the row's id.
 fn action(kind: &str, product: &Value, price: Option<Money>, id: &str) -> Result<Value, Unusable> {
     Ok(match kind {
         "view" => json!({ "type": "product_view", "product": product }),
@@ -100,7 +119,11 @@ fn action(kind: &str, product: &Value, price: Option<Money>, id: &str) -> Result
             }
             order
         }
-        other => return Err(Unusable::unreadable(format!("event_type {other:?} is not known"))),
+        other => {
+            return Err(Unusable::unreadable(format!(
+                "event_type {other:?} is not known"
+            )));
+        }
     })
 }
 
@@ -130,7 +153,10 @@ mod tests {
         assert_eq!(action["shopper"], json!({ "user_id": "541312140" }));
         assert_eq!(action["session"], "72d76fde");
         assert_eq!(action["product"]["category"], "2103807459595387724");
-        assert_eq!(action["product"]["price"], json!({ "minor_units": 3579, "currency": "EUR" }));
+        assert_eq!(
+            action["product"]["price"],
+            json!({ "minor_units": 3579, "currency": "EUR" })
+        );
         assert!(action.get("sent_at").is_none());
     }
 
@@ -148,7 +174,10 @@ mod tests {
 
     #[test]
     fn cart_rows_put_in_and_take_out() {
-        assert_eq!(read("2019-10-01 00:00:01 UTC,cart,1,2,,,1.00,3,")["type"], "cart_add");
+        assert_eq!(
+            read("2019-10-01 00:00:01 UTC,cart,1,2,,,1.00,3,")["type"],
+            "cart_add"
+        );
         let removed = read("2019-10-01 00:00:01 UTC,remove_from_cart,1,2,,,1.00,3,");
         assert_eq!(removed["type"], "cart_remove");
         assert!(removed.get("session").is_none());

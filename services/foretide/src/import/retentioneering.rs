@@ -9,8 +9,8 @@ use super::{
     row::{Reader, Row, Unusable},
 };
 
-/// The log does not say which product was seen or put into the cart, so all are taken for one. It has no category, price or
-/// name, so nothing is learnt of it beyond how often and how many.
+/// The log does not say which product was seen or put into the cart, so all are taken for one. It has no category,
+/// price or name, so nothing is learnt of it beyond how often and how many.
 const UNNAMED: &str = "unnamed-product";
 
 /// Reads rows such as `user_0000,sess_000001,home,2024-03-13 10:21:14,desktop,email,2024-01,returning`.
@@ -22,19 +22,27 @@ pub(crate) struct Retentioneering {
 
 impl Retentioneering {
     pub(crate) fn new() -> Self {
-        Self { columns: None, ids: RowIds::new("retentioneering") }
+        Self {
+            columns: None,
+            ids: RowIds::new("retentioneering"),
+        }
     }
 }
 
 impl Reader for Retentioneering {
     fn begin(&mut self, first: &str) -> anyhow::Result<bool> {
-        self.columns = Some(Columns::find(first, ["user_id", "session_id", "event", "timestamp"])?);
+        self.columns = Some(Columns::find(
+            first,
+            ["user_id", "session_id", "event", "timestamp"],
+        )?);
         Ok(true)
     }
 
     fn row(&mut self, line: &str) -> Result<Row, Unusable> {
-        let columns =
-            self.columns.as_ref().ok_or_else(|| Unusable::unreadable("there is no heading"))?;
+        let columns = self
+            .columns
+            .as_ref()
+            .ok_or_else(|| Unusable::unreadable("there is no heading"))?;
         let [user, session, event, time] = columns.fields(line)?;
         let at = instant(&time)
             .ok_or_else(|| Unusable::unreadable(format!("timestamp {time:?} is no time")))?;
@@ -96,7 +104,9 @@ mod tests {
         reader
             .begin("user_id,session_id,event,timestamp,platform,acquisition_channel,user_cohort,user_lifecycle")
             .unwrap();
-        reader.row(line).map(|row| serde_json::from_str(&row.item).unwrap())
+        reader
+            .row(line)
+            .map(|row| serde_json::from_str(&row.item).unwrap())
     }
 
     #[test]
@@ -129,6 +139,9 @@ mod tests {
 
     #[test]
     fn a_row_without_a_time_is_unreadable() {
-        assert_eq!(read("u,s,home,,d,e,c,l").unwrap_err().reason, "unreadable_row");
+        assert_eq!(
+            read("u,s,home,,d,e,c,l").unwrap_err().reason,
+            "unreadable_row"
+        );
     }
 }

@@ -15,7 +15,10 @@ pub(crate) struct Row {
 impl Row {
     /// `item` of the shopper that the file names `shopper`.
     pub(crate) fn new(shopper: &str, item: &Value) -> Self {
-        Self { shopper: xxh3_64(shopper.as_bytes()), item: item.to_string() }
+        Self {
+            shopper: xxh3_64(shopper.as_bytes()),
+            item: item.to_string(),
+        }
     }
 }
 
@@ -32,17 +35,26 @@ pub(crate) struct Unusable {
 impl Unusable {
     /// The row is not of the file's format.
     pub(crate) fn unreadable(cause: impl Into<String>) -> Self {
-        Self { reason: "unreadable_row", cause: cause.into() }
+        Self {
+            reason: "unreadable_row",
+            cause: cause.into(),
+        }
     }
 
     /// The row lacks `field`.
     pub(crate) fn missing(field: &str) -> Self {
-        Self { reason: "missing_field", cause: format!("{field} is missing") }
+        Self {
+            reason: "missing_field",
+            cause: format!("{field} is missing"),
+        }
     }
 
     /// The row is over a limit.
     pub(crate) fn too_large(cause: impl Into<String>) -> Self {
-        Self { reason: "too_large", cause: cause.into() }
+        Self {
+            reason: "too_large",
+            cause: cause.into(),
+        }
     }
 }
 

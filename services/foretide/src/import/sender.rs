@@ -71,7 +71,13 @@ impl Sender {
     ) -> anyhow::Result<Self> {
         let client = client()?;
         let url = base.join(path).with_context(|| format!("--to {base}"))?;
-        Ok(Self { client, url, member, write_key: write_key.to_owned(), run: run.to_owned() })
+        Ok(Self {
+            client,
+            url,
+            member,
+            write_key: write_key.to_owned(),
+            run: run.to_owned(),
+        })
     }
 
     /// Sends `items` until they are answered, saying to `on_retry` why a try failed.
@@ -91,7 +97,11 @@ impl Sender {
                 Try::Answered(receipts) => {
                     let answered = receipts.accepted + receipts.rejected.len() as u64;
                     if answered != items.len() as u64 {
-                        bail!("{} answered for {answered} of {} events", self.url, items.len());
+                        bail!(
+                            "{} answered for {answered} of {} events",
+                            self.url,
+                            items.len()
+                        );
                     }
                     return Ok(Answered { receipts, retries });
                 }
@@ -120,8 +130,10 @@ impl Sender {
             Err(error) => return Ok(Try::Again(cause_of(&error), None)),
         };
         let status = response.status();
-        let not_before =
-            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let not_before = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
         let text = match response.text().await {
             Ok(text) => text,
             Err(error) => return Ok(Try::Again(cause_of(&error), None)),
@@ -139,7 +151,11 @@ impl Sender {
                 not_before.map(Duration::from_secs),
             ));
         }
-        bail!("{} refused a batch with {status}: {}", self.url, text.trim());
+        bail!(
+            "{} refused a batch with {status}: {}",
+            self.url,
+            text.trim()
+        );
     }
 }
 
@@ -200,16 +216,22 @@ mod tests {
             answers(turn.fetch_add(1, Ordering::SeqCst))
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap())
+            .parse()
+            .unwrap();
         let turn = Arc::new(AtomicUsize::new(0));
-        let router = Router::new().route("/v1/actions", post(answer)).with_state((turn, answers));
+        let router = Router::new()
+            .route("/v1/actions", post(answer))
+            .with_state((turn, answers));
         tokio::spawn(async move { axum::serve(listener, router).await });
         url
     }
 
     async fn send(to: &Url) -> anyhow::Result<Answered> {
         let sender = Sender::new(to, "v1/actions", "actions", "w", "run-1").unwrap();
-        sender.send(&[r#"{"n":1}"#.to_owned(), r#"{"n":2}"#.to_owned()], |_| {}).await
+        sender
+            .send(&[r#"{"n":1}"#.to_owned(), r#"{"n":2}"#.to_owned()], |_| {})
+            .await
     }
 
     fn accepted(count: u64) -> Response {
@@ -230,7 +252,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_is_not_there_yet_is_waited_for() {
-        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let url = format!("http://{port}/").parse().unwrap();
         let (answered, ()) = tokio::join!(send(&url), async {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -247,7 +273,10 @@ mod tests {
             server(|_| (StatusCode::UNAUTHORIZED, "the key is not known here").into_response())
                 .await;
         let refusal = send(&url).await.unwrap_err().to_string();
-        assert!(refusal.contains("401") && refusal.contains("not known here"), "{refusal}");
+        assert!(
+            refusal.contains("401") && refusal.contains("not known here"),
+            "{refusal}"
+        );
     }
 
     #[tokio::test]
@@ -260,8 +289,14 @@ mod tests {
     fn both_routes_answers_are_understood() {
         let native = r#"{"accepted":1,"rejected":[{"index":1,"id":"x","code":"invalid_field","field":"at","message":"no"}]}"#;
         let receipts: Receipts = serde_json::from_str(native).unwrap();
-        assert_eq!((receipts.accepted, receipts.rejected[0].code.as_str()), (1, "invalid_field"));
+        assert_eq!(
+            (receipts.accepted, receipts.rejected[0].code.as_str()),
+            (1, "invalid_field")
+        );
         let segment = r#"{"success":true,"accepted":2}"#;
-        assert_eq!(serde_json::from_str::<Receipts>(segment).unwrap().accepted, 2);
+        assert_eq!(
+            serde_json::from_str::<Receipts>(segment).unwrap().accepted,
+            2
+        );
     }
 }

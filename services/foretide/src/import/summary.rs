@@ -31,7 +31,11 @@ pub(crate) struct Summary {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("{sent} rows were read, but {accepted} accepted and {rejected} rejected")]
-    Receipts { sent: u64, accepted: u64, rejected: u64 },
+    Receipts {
+        sent: u64,
+        accepted: u64,
+        rejected: u64,
+    },
     #[error("{accepted} events were accepted, but only {on_the_log} are on the log")]
     Lost { accepted: u64, on_the_log: u64 },
     #[error(
@@ -60,12 +64,17 @@ impl Summary {
     pub(crate) fn check(&self, retries: u64) -> Result<(), Fault> {
         let (sent, accepted, rejected) = (self.sent, self.accepted, self.rejected.values().sum());
         if sent != accepted + rejected {
-            return Err(Fault::Receipts { sent, accepted, rejected });
+            return Err(Fault::Receipts {
+                sent,
+                accepted,
+                rejected,
+            });
         }
         match self.resent {
-            Some(resent) if resent < 0 => {
-                Err(Fault::Lost { accepted, on_the_log: accepted.saturating_add_signed(resent) })
-            }
+            Some(resent) if resent < 0 => Err(Fault::Lost {
+                accepted,
+                on_the_log: accepted.saturating_add_signed(resent),
+            }),
             Some(resent) if resent > 0 && retries == 0 => Err(Fault::Unexplained { resent }),
             _ => Ok(()),
         }
@@ -74,7 +83,11 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} rows, {} accepted", self.source, self.sent, self.accepted)?;
+        write!(
+            f,
+            "{}: {} rows, {} accepted",
+            self.source, self.sent, self.accepted
+        )?;
         for (reason, count) in &self.rejected {
             write!(f, ", {count} rejected ({reason})")?;
         }
@@ -96,11 +109,24 @@ mod tests {
 
     fn totals(rows: u64, accepted: u64, rejected: u64) -> Totals {
         let rejected = BTreeMap::from([("unreadable_row".to_owned(), rejected)]);
-        Totals { rows, accepted, rejected, retries: 0 }
+        Totals {
+            rows,
+            accepted,
+            rejected,
+            retries: 0,
+        }
     }
 
     fn summary(totals: &Totals, folded: u64, duplicate: u64) -> Summary {
-        Summary::new("import:x".to_owned(), totals, Some(Fates { folded, duplicate, late: 0 }))
+        Summary::new(
+            "import:x".to_owned(),
+            totals,
+            Some(Fates {
+                folded,
+                duplicate,
+                late: 0,
+            }),
+        )
     }
 
     #[test]
@@ -121,12 +147,21 @@ mod tests {
     #[test]
     fn accepted_events_that_are_not_on_the_log_are_an_error() {
         let fault = summary(&totals(8, 8, 0), 7, 0).check(5).unwrap_err();
-        assert_eq!(fault, Fault::Lost { accepted: 8, on_the_log: 7 });
+        assert_eq!(
+            fault,
+            Fault::Lost {
+                accepted: 8,
+                on_the_log: 7
+            }
+        );
     }
 
     #[test]
     fn a_row_without_a_receipt_is_an_error() {
-        assert!(matches!(summary(&totals(10, 8, 1), 8, 0).check(9), Err(Fault::Receipts { .. })));
+        assert!(matches!(
+            summary(&totals(10, 8, 1), 8, 0).check(9),
+            Err(Fault::Receipts { .. })
+        ));
     }
 
     #[test]

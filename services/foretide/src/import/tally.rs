@@ -37,7 +37,10 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn new(tell: impl Fn(String) + Send + Sync + 'static) -> Self {
-        Self { totals: Mutex::default(), tell: Box::new(tell) }
+        Self {
+            totals: Mutex::default(),
+            tell: Box::new(tell),
+        }
     }
 
     pub(crate) fn totals(&self) -> Totals {
@@ -80,7 +83,9 @@ impl Tally {
         self.totals.lock().accepted += answered.receipts.accepted;
         for refused in &answered.receipts.rejected {
             self.refused(&refused.code, || {
-                let item = usize::try_from(refused.index).ok().and_then(|at| items.get(at));
+                let item = usize::try_from(refused.index)
+                    .ok()
+                    .and_then(|at| items.get(at));
                 let shown: String = item.map_or("", String::as_str).chars().take(200).collect();
                 format!("{}: {shown}", refused.message)
             });
@@ -107,9 +112,21 @@ mod tests {
             index,
             message: "at: no".to_owned(),
         };
-        let receipts = Receipts { accepted: 3, rejected: (0..20).map(refused).collect() };
-        tally.answered(&Answered { receipts, retries: 0 }, &["{}".to_owned()]);
-        assert_eq!(tally.totals().rejected, BTreeMap::from([("invalid_field".to_owned(), 20)]));
+        let receipts = Receipts {
+            accepted: 3,
+            rejected: (0..20).map(refused).collect(),
+        };
+        tally.answered(
+            &Answered {
+                receipts,
+                retries: 0,
+            },
+            &["{}".to_owned()],
+        );
+        assert_eq!(
+            tally.totals().rejected,
+            BTreeMap::from([("invalid_field".to_owned(), 20)])
+        );
         assert_eq!(tally.totals().accepted, 3);
         assert_eq!(told.lock().len(), NAMED + 1);
     }

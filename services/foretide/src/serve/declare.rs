@@ -7,8 +7,8 @@ use foretide_runtime::{CancellationToken, Component};
 
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Declares `topics`, waiting for a log that is away: brokers and servers are often started together. `false` when the
-/// process is to end before it came.
+/// Declares `topics`, waiting for a log that is away: brokers and servers are often started together. `false` when
+/// the process is to end before it came.
 ///
 /// # Errors
 /// The log is there, but not as it should be.
@@ -56,7 +56,11 @@ mod tests {
         let waiting = declare(&log, &topics, &component, &soft);
         let comes_back = async {
             tokio::time::sleep(Duration::from_secs(10)).await;
-            assert!(component.cause().is_some_and(|cause| cause.contains("away")));
+            assert!(
+                component
+                    .cause()
+                    .is_some_and(|cause| cause.contains("away"))
+            );
             log.faults().set_away(false);
         };
         let (declared, ()) = tokio::join!(waiting, comes_back);
@@ -70,6 +74,9 @@ mod tests {
         let component = Readiness::new().component("log");
         let soft = CancellationToken::new();
         soft.cancel();
-        assert_eq!(declare(&log, &foretide_topics(2), &component, &soft).await, Ok(false));
+        assert_eq!(
+            declare(&log, &foretide_topics(2), &component, &soft).await,
+            Ok(false)
+        );
     }
 }

@@ -34,11 +34,19 @@ pub(super) fn start(commons: &Commons<'_>) -> anyhow::Result<Folded> {
 
 fn tables(commons: &Commons<'_>) -> Folded {
     let partitions = commons.args.store.partitions;
-    Folded { table: ProfileTable::new(partitions), counts: SourceCounts::new(partitions) }
+    Folded {
+        table: ProfileTable::new(partitions),
+        counts: SourceCounts::new(partitions),
+    }
 }
 
 fn start_processor(commons: &Commons<'_>, owned: &Folded) -> anyhow::Result<()> {
-    let folder = commons.args.store.data_dir.join("checkpoints").join(commons.log_id.to_string());
+    let folder = commons
+        .args
+        .store
+        .data_dir
+        .join("checkpoints")
+        .join(commons.log_id.to_string());
     let checkpoints =
         Checkpoints::open(&folder).with_context(|| format!("opening {}", folder.display()))?;
     let parts = ProcessorParts {
@@ -53,8 +61,14 @@ fn start_processor(commons: &Commons<'_>, owned: &Folded) -> anyhow::Result<()> 
         checkpoints: Some(checkpoints),
     };
     let processor = Processor::new(parts, commons.args.processor);
-    let (soft, hard) = (commons.lifecycle.soft().clone(), commons.lifecycle.hard().clone());
-    commons.lifecycle.spawn("processor", async move { Ok(processor.run(soft, hard).await?) });
+    let (soft, hard) = (
+        commons.lifecycle.soft().clone(),
+        commons.lifecycle.hard().clone(),
+    );
+    commons.lifecycle.spawn(
+        "processor",
+        async move { Ok(processor.run(soft, hard).await?) },
+    );
     Ok(())
 }
 
@@ -68,5 +82,8 @@ fn start_follower(commons: &Commons<'_>, kept: &Folded) {
         readiness: commons.readiness.component("scoring"),
     });
     let soft = commons.lifecycle.soft().clone();
-    commons.lifecycle.spawn("profile follower", async move { Ok(follower.run(soft).await?) });
+    commons.lifecycle.spawn(
+        "profile follower",
+        async move { Ok(follower.run(soft).await?) },
+    );
 }

@@ -83,11 +83,19 @@ impl ServeArgs {
         if keys[0].1 == keys[1].1 {
             faults.push("--write-key and --admin-key are the same: every page of the shop would hold the admin key".to_owned());
         }
-        faults.extend(key_file::check_given(&self.store).err().map(|fault| fault.to_string()));
+        faults.extend(
+            key_file::check_given(&self.store)
+                .err()
+                .map(|fault| fault.to_string()),
+        );
         match faults.as_slice() {
             [] => Ok(()),
             [one] => bail!("{one}"),
-            many => bail!("{} settings are wrong:\n- {}", many.len(), many.join("\n- ")),
+            many => bail!(
+                "{} settings are wrong:\n- {}",
+                many.len(),
+                many.join("\n- ")
+            ),
         }
     }
 }
@@ -120,8 +128,9 @@ pub(crate) fn run(args: &ServeArgs, output: Output) -> anyhow::Result<()> {
     foretide_runtime::run(&lifecycle, async |lifecycle| {
         let ports = Ports::bind(&args.http).await?;
         let running = start(args, ports, &lifecycle, Arc::new(SystemClock)).await?;
-        output
-            .answer(&Serving::of(&running), || format!("serving on http://{}", running.address))?;
+        output.answer(&Serving::of(&running), || {
+            format!("serving on http://{}", running.address)
+        })?;
         held = Some(running.instance);
         Ok(())
     })
@@ -135,7 +144,10 @@ mod tests {
 
     fn check(args: &str) -> Result<(), String> {
         let words = ["foretide", "serve"].into_iter().chain(args.split(' '));
-        match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
+        match Cli::try_parse_from(words)
+            .map_err(|error| error.to_string())?
+            .command
+        {
             Command::Serve(args) => args.check().map_err(|error| error.to_string()),
             other => Err(format!("{other:?}")),
         }
@@ -144,14 +156,22 @@ mod tests {
     #[test]
     fn both_keys_must_be_given() {
         let refusal = check("--data-dir d").unwrap_err();
-        assert!(refusal.contains("--write-key") && refusal.contains("--admin-key"), "{refusal}");
+        assert!(
+            refusal.contains("--write-key") && refusal.contains("--admin-key"),
+            "{refusal}"
+        );
     }
 
     #[test]
     fn all_faults_are_told_at_once() {
         let refusal =
             check("--data-dir d --write-key a:b --admin-key a:b --log kafka:h:1").unwrap_err();
-        for part in ["--write-key", "--admin-key", "the same", "--pseudonym-key-file"] {
+        for part in [
+            "--write-key",
+            "--admin-key",
+            "the same",
+            "--pseudonym-key-file",
+        ] {
             assert!(refusal.contains(part), "{refusal}");
         }
         assert_eq!(check("--data-dir d --write-key w --admin-key a"), Ok(()));

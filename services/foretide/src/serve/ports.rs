@@ -36,7 +36,12 @@ mod tests {
     #[tokio::test]
     async fn a_port_in_use_is_told_with_its_flag() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let refusal = bind(taken.local_addr().unwrap(), "--admin-listen").await.unwrap_err();
-        assert!(refusal.to_string().contains("--admin-listen"), "{refusal:#}");
+        let refusal = bind(taken.local_addr().unwrap(), "--admin-listen")
+            .await
+            .unwrap_err();
+        assert!(
+            refusal.to_string().contains("--admin-listen"),
+            "{refusal:#}"
+        );
     }
 }

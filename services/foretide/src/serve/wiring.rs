@@ -65,12 +65,18 @@ pub(crate) async fn start(
     }
     let (address, admin_address) = (ports.public.local_addr()?, ports.admin.local_addr()?);
     let admin = admin_router(registry.clone(), readiness.clone());
-    lifecycle.spawn("admin port", foretide_http::serve(ports.admin, admin, lifecycle.clone()));
+    lifecycle.spawn(
+        "admin port",
+        foretide_http::serve(ports.admin, admin, lifecycle.clone()),
+    );
 
     args.store.make_data_dir()?;
     let instance = instance::take(&args.store.data_dir)?;
     let log = open_log(args, &instance.id, &clock, &readiness, lifecycle).await?;
-    let key_file::Checked { pseudonymiser, log_id } = key_file::open(&args.store, &*log).await?;
+    let key_file::Checked {
+        pseudonymiser,
+        log_id,
+    } = key_file::open(&args.store, &*log).await?;
     let budget = args.http.budget();
     let commons = Commons {
         args,
@@ -88,11 +94,24 @@ pub(crate) async fn start(
     let (ingest, rejected) = start_ingest(&commons)?;
     let folded = folding::start(&commons)?;
     let scoring = start_scoring(&commons, folded.table.clone(), folded.counts, rejected)?;
-    let public = observe(ingest.merge(scoring), HttpMetrics::register(&commons.registry)?);
-    lifecycle.spawn("public port", foretide_http::serve(ports.public, public, lifecycle.clone()));
+    let public = observe(
+        ingest.merge(scoring),
+        HttpMetrics::register(&commons.registry)?,
+    );
+    lifecycle.spawn(
+        "public port",
+        foretide_http::serve(ports.public, public, lifecycle.clone()),
+    );
 
     let write_fingerprint = args.keys.keys().write_fingerprint();
-    Ok(Running { address, admin_address, instance, table: folded.table, write_fingerprint, clock })
+    Ok(Running {
+        address,
+        admin_address,
+        instance,
+        table: folded.table,
+        write_fingerprint,
+        clock,
+    })
 }
 
 async fn open_log(
@@ -116,7 +135,10 @@ async fn open_log(
     {
         bail!("asked to end before the log was there");
     }
-    lifecycle.spawn("log watcher", watch_log(log.clone(), component, lifecycle.soft().clone()));
+    lifecycle.spawn(
+        "log watcher",
+        watch_log(log.clone(), component, lifecycle.soft().clone()),
+    );
     Ok(log)
 }
 
@@ -134,7 +156,10 @@ fn start_ingest(commons: &Commons<'_>) -> anyhow::Result<(Router, RejectedCounts
         metrics: IngestMetrics::register(&commons.registry)?,
         rejected: rejected.clone(),
     };
-    Ok((foretide_ingest::router(state, commons.args.http.protection()), rejected))
+    Ok((
+        foretide_ingest::router(state, commons.args.http.protection()),
+        rejected,
+    ))
 }
 
 fn start_scoring(
