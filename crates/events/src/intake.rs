@@ -27,6 +27,7 @@ pub(crate) struct Parts<'p, 'a> {
     pub(crate) session: Option<&'p RawText<'a>>,
     pub(crate) at: EpochMs,
     pub(crate) identity: Identity,
+    pub(crate) shopper: ShopperId,
     pub(crate) action: Action,
 }
 
@@ -35,6 +36,16 @@ pub(crate) struct Names {
     pub(crate) id: &'static str,
     pub(crate) session: &'static str,
     pub(crate) identity: &'static str,
+}
+
+impl Names {
+    /// The shopper that `identity` names. Asked before an action is read: an event of nobody is told first.
+    pub(crate) fn shopper(&self, identity: &Identity) -> Result<ShopperId, Fault> {
+        identity.shopper().ok_or_else(|| {
+            let message = "names no shopper: an id is needed";
+            Fault::new(RejectionReason::MissingIdentity, self.identity, message)
+        })
+    }
 }
 
 impl Intake<'_> {
@@ -88,10 +99,6 @@ impl Intake<'_> {
 
     /// The event that `parts` make.
     pub(crate) fn event(&mut self, parts: Parts<'_, '_>, names: &Names) -> Result<Event, Fault> {
-        let shopper = parts.identity.shopper().ok_or_else(|| {
-            let message = "names no shopper: an id is needed";
-            Fault::new(RejectionReason::MissingIdentity, names.identity, message)
-        })?;
         let session = parts
             .session
             .filter(|session| !session.is_empty())
@@ -108,7 +115,7 @@ impl Intake<'_> {
             id,
             at: parts.at,
             received_at: self.received_at,
-            shopper,
+            shopper: parts.shopper,
             identity: parts.identity,
             session,
             source: self.source.clone(),

@@ -137,11 +137,13 @@ fn receipt(sent: Sent<'_>, index: usize, intake: &mut Intake<'_>) -> Receipt {
 
 fn event(sent: Sent<'_>, intake: &mut Intake<'_>) -> Result<Event, Fault> {
     let Flat { head, fields } = sent;
+    let identity = head.identity(intake)?;
     let parts = Parts {
         id: head.id.as_ref(),
         session: head.session.as_ref(),
         at: intake.happened_at(head.at, head.sent_at),
-        identity: head.identity(intake)?,
+        identity,
+        shopper: NAMES.shopper(&identity)?,
         action: fields.action(intake)?,
     };
     intake.event(parts, &NAMES)

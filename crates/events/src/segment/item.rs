@@ -78,11 +78,13 @@ impl<'a> Item<'a> {
     pub(super) fn event(&self, outer: &Outer<'a>, intake: &mut Intake<'_>) -> Result<Event, Fault> {
         let context = Context::of(self.context, outer.context);
         let session = context.session();
+        let identity = self.identity(intake)?;
         let parts = Parts {
             id: self.message_id.as_ref(),
             session: session.as_ref(),
             at: self.happened_at(outer, intake),
-            identity: self.identity(intake)?,
+            identity,
+            shopper: NAMES.shopper(&identity)?,
             action: self.action(&context, intake)?,
         };
         intake.event(parts, &NAMES)
