@@ -59,13 +59,18 @@ impl JsonLines {
 }
 
 impl Reader for JsonLines {
-    fn begin(&mut self, _: &str) -> anyhow::Result<bool> {
-        Ok(false)
+    fn has_heading(&self) -> bool {
+        false
+    }
+
+    fn heading(&mut self, _: &str) -> anyhow::Result<()> {
+        Ok(())
     }
 
     fn row(&mut self, line: &str) -> Result<Row, Unusable> {
-        let mut value: Value =
-            serde_json::from_str(line).map_err(|error| Unusable::unreadable(error.to_string()))?;
+        let mut value: Value = serde_json::from_str(line).map_err(|error| {
+            Unusable::unreadable(format!("is not JSON from column {}", error.column()))
+        })?;
         // Two levels are for the batch around it.
         if !is_shallow(&value, MAX_DEPTH - 2) {
             return Err(Unusable::unreadable(format!(

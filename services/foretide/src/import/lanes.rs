@@ -63,24 +63,22 @@ async fn run(
 async fn next_batch(
     rows: &mut mpsc::Receiver<Row>,
     most: usize,
-    carried: &mut Option<String>,
-) -> Option<Vec<String>> {
+    carried: &mut Option<Row>,
+) -> Option<Vec<Row>> {
     let mut bytes = 0;
     let mut batch = Vec::with_capacity(most);
     while batch.len() < most {
-        let item = match carried.take() {
-            Some(item) => item,
-            None => match rows.recv().await {
-                Some(row) => row.item,
-                None => break,
-            },
+        let next = match carried.take() {
+            Some(row) => Some(row),
+            None => rows.recv().await,
         };
-        if bytes + item.len() > MAX_BATCH_BYTES && !batch.is_empty() {
-            *carried = Some(item);
+        let Some(row) = next else { break };
+        if bytes + row.item.len() > MAX_BATCH_BYTES && !batch.is_empty() {
+            *carried = Some(row);
             break;
         }
-        bytes += item.len() + 1;
-        batch.push(item);
+        bytes += row.item.len() + 1;
+        batch.push(row);
     }
     (!batch.is_empty()).then_some(batch)
 }
@@ -93,6 +91,7 @@ mod tests {
         Row {
             shopper: 1,
             item: "x".repeat(bytes),
+            line: 1,
         }
     }
 
@@ -106,7 +105,7 @@ mod tests {
         let mut carried = None;
         let mut sizes = Vec::new();
         while let Some(batch) = next_batch(&mut rows, 3, &mut carried).await {
-            sizes.push(batch.iter().map(String::len).collect::<Vec<_>>());
+            sizes.push(batch.iter().map(|row| row.item.len()).collect::<Vec<_>>());
         }
         assert_eq!(
             sizes,

@@ -21,45 +21,42 @@ pub(crate) fn into_lanes(
     tally: &Tally,
 ) -> anyhow::Result<()> {
     let mut buffer = Vec::new();
-    let mut begun = false;
+    let mut heading_expected = reader.has_heading();
     loop {
         let before = lines.number();
-        let Some(line) = lines
+        let read = lines
             .next(&mut buffer)
-            .with_context(|| format!("after line {before}"))?
-        else {
-            break;
-        };
+            .with_context(|| format!("after line {before}"))?;
+        let Some(line) = read else { return Ok(()) };
         if matches!(line, Line::Whole(bytes) if bytes.trim_ascii().is_empty()) {
             continue;
         }
-        if !begun {
-            begun = true;
-            if begin(&line, reader.as_mut())? {
-                continue;
-            }
+        if std::mem::take(&mut heading_expected) {
+            heading(&line, reader.as_mut())?;
+            continue;
         }
         tally.row();
+        let number = lines.number();
         match usable(&line, reader.as_mut()) {
             Ok(row) => {
-                if !into.put(row) {
+                if !into.put(Row {
+                    line: number,
+                    ..row
+                }) {
                     // The lane has ended because the server refused a batch, which is told elsewhere.
                     return Ok(());
                 }
             }
             Err(unusable) => {
-                tally.refused(unusable.reason, || {
-                    format!("line {}: {unusable}", before + 1)
-                });
+                tally.refused(unusable.reason, || format!("line {number}: {unusable}"));
             }
         }
     }
-    Ok(())
 }
 
-fn begin(line: &Line<'_>, reader: &mut dyn Reader) -> anyhow::Result<bool> {
+fn heading(line: &Line<'_>, reader: &mut dyn Reader) -> anyhow::Result<()> {
     match text(line) {
-        Ok(first) => reader.begin(first),
+        Ok(line) => reader.heading(line),
         Err(unusable) => anyhow::bail!("the first line {unusable}"),
     }
 }
@@ -101,9 +98,10 @@ mod tests {
         let mut lines = lines;
         let mut buffer = Vec::new();
         let mut usable_rows = 0;
-        let mut begun = false;
+        let mut heading_expected = reader.has_heading();
         while let Some(line) = lines.next(&mut buffer).unwrap() {
-            if !std::mem::replace(&mut begun, true) && begin(&line, reader.as_mut()).unwrap() {
+            if std::mem::take(&mut heading_expected) {
+                heading(&line, reader.as_mut()).unwrap();
                 continue;
             }
             match usable(&line, reader.as_mut()) {

@@ -41,9 +41,13 @@ impl Rees46 {
 }
 
 impl Reader for Rees46 {
-    fn begin(&mut self, first: &str) -> anyhow::Result<bool> {
-        self.columns = Some(Columns::find(first, COLUMNS)?);
-        Ok(true)
+    fn has_heading(&self) -> bool {
+        true
+    }
+
+    fn heading(&mut self, line: &str) -> anyhow::Result<()> {
+        self.columns = Some(Columns::find(line, COLUMNS)?);
+        Ok(())
     }
 
     fn row(&mut self, line: &str) -> Result<Row, Unusable> {
@@ -135,7 +139,7 @@ mod tests {
 
     fn reader() -> Rees46 {
         let mut reader = Rees46::new(Currency::EUR);
-        assert!(reader.begin(HEADING).unwrap());
+        reader.heading(HEADING).unwrap();
         reader
     }
 

@@ -30,12 +30,16 @@ impl Retentioneering {
 }
 
 impl Reader for Retentioneering {
-    fn begin(&mut self, first: &str) -> anyhow::Result<bool> {
+    fn has_heading(&self) -> bool {
+        true
+    }
+
+    fn heading(&mut self, line: &str) -> anyhow::Result<()> {
         self.columns = Some(Columns::find(
-            first,
+            line,
             ["user_id", "session_id", "event", "timestamp"],
         )?);
-        Ok(true)
+        Ok(())
     }
 
     fn row(&mut self, line: &str) -> Result<Row, Unusable> {
@@ -102,7 +106,7 @@ mod tests {
     fn read(line: &str) -> Result<Value, Unusable> {
         let mut reader = Retentioneering::new();
         reader
-            .begin("user_id,session_id,event,timestamp,platform,acquisition_channel,user_cohort,user_lifecycle")
+            .heading("user_id,session_id,event,timestamp,platform,acquisition_channel,user_cohort,user_lifecycle")
             .unwrap();
         reader
             .row(line)

@@ -10,14 +10,17 @@ pub(crate) struct Row {
     pub(crate) shopper: u64,
     /// The item, JSON.
     pub(crate) item: String,
+    /// Number of its line in the file.
+    pub(crate) line: u64,
 }
 
 impl Row {
-    /// `item` of the shopper that the file names `shopper`.
+    /// `item` of the shopper that the file names `shopper`; whoever counts the lines fills in the line.
     pub(crate) fn new(shopper: &str, item: &Value) -> Self {
         Self {
             shopper: xxh3_64(shopper.as_bytes()),
             item: item.to_string(),
+            line: 0,
         }
     }
 }
@@ -60,11 +63,14 @@ impl Unusable {
 
 /// Turns the lines of a file into rows.
 pub(crate) trait Reader: Send {
-    /// Takes the first line of the file. `true` if it was a heading, `false` if it is a row like the others.
+    /// Whether the first line names the columns.
+    fn has_heading(&self) -> bool;
+
+    /// Takes the heading.
     ///
     /// # Errors
-    /// The line is not how a file of this format begins.
-    fn begin(&mut self, first: &str) -> anyhow::Result<bool>;
+    /// It is not one of this format.
+    fn heading(&mut self, line: &str) -> anyhow::Result<()>;
 
     /// Reads a line.
     fn row(&mut self, line: &str) -> Result<Row, Unusable>;

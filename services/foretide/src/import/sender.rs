@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use reqwest::{Client, StatusCode, Url, header::RETRY_AFTER};
 use serde::Deserialize;
 
-use super::backoff::Backoff;
+use super::{backoff::Backoff, row::Row};
 
 /// How long one try may take. A server that stores a batch durably answers within milliseconds.
 const TRY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,6 +40,9 @@ pub(crate) struct Refused {
     /// Its place in the batch, from 0.
     #[serde(default)]
     pub(crate) index: u64,
+    /// The field at fault, where it is one.
+    #[serde(default)]
+    pub(crate) field: Option<String>,
     /// Why, for people.
     #[serde(default)]
     pub(crate) message: String,
@@ -80,15 +83,16 @@ impl Sender {
         })
     }
 
-    /// Sends `items` until they are answered, saying to `on_retry` why a try failed.
+    /// Sends `rows` until they are answered, saying to `on_retry` why a try failed.
     ///
     /// # Errors
     /// The server refuses the batch as a whole: trying again would not help.
     pub(crate) async fn send(
         &self,
-        items: &[String],
+        rows: &[Row],
         on_retry: impl Fn(&str),
     ) -> anyhow::Result<Answered> {
+        let items: Vec<&str> = rows.iter().map(|row| row.item.as_str()).collect();
         let body = format!("{{\"{}\":[{}]}}", self.member, items.join(","));
         let mut backoff = Backoff::new();
         let mut retries = 0;
@@ -96,11 +100,11 @@ impl Sender {
             match self.try_once(body.clone()).await? {
                 Try::Answered(receipts) => {
                     let answered = receipts.accepted + receipts.rejected.len() as u64;
-                    if answered != items.len() as u64 {
+                    if answered != rows.len() as u64 {
                         bail!(
                             "{} answered for {answered} of {} events",
                             self.url,
-                            items.len()
+                            rows.len()
                         );
                     }
                     return Ok(Answered { receipts, retries });
@@ -229,9 +233,12 @@ mod tests {
 
     async fn send(to: &Url) -> anyhow::Result<Answered> {
         let sender = Sender::new(to, "v1/actions", "actions", "w", "run-1").unwrap();
-        sender
-            .send(&[r#"{"n":1}"#.to_owned(), r#"{"n":2}"#.to_owned()], |_| {})
-            .await
+        let row = |line: u64| Row {
+            shopper: 1,
+            item: json!({ "n": line }).to_string(),
+            line,
+        };
+        sender.send(&[row(1), row(2)], |_| {}).await
     }
 
     fn accepted(count: u64) -> Response {

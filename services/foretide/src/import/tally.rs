@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
-use super::sender::Answered;
+use super::{row::Row, sender::Answered};
 
 /// The most causes that are named one by one; beyond that only their number is told.
 const NAMED: usize = 5;
@@ -79,15 +79,17 @@ impl Tally {
     }
 
     /// A batch was answered.
-    pub(crate) fn answered(&self, answered: &Answered, items: &[String]) {
+    pub(crate) fn answered(&self, answered: &Answered, rows: &[Row]) {
         self.totals.lock().accepted += answered.receipts.accepted;
         for refused in &answered.receipts.rejected {
+            // The row itself is not shown: what is told may end in a log, and rows hold ids of people.
             self.refused(&refused.code, || {
-                let item = usize::try_from(refused.index)
+                let row = usize::try_from(refused.index)
                     .ok()
-                    .and_then(|at| items.get(at));
-                let shown: String = item.map_or("", String::as_str).chars().take(200).collect();
-                format!("{}: {shown}", refused.message)
+                    .and_then(|at| rows.get(at));
+                let line = row.map_or(0, |row| row.line);
+                let field = refused.field.as_deref().unwrap_or_default();
+                format!("line {line}: {field} {}", refused.message)
             });
         }
     }
@@ -110,7 +112,8 @@ mod tests {
         let refused = |index| Refused {
             code: "invalid_field".to_owned(),
             index,
-            message: "at: no".to_owned(),
+            field: Some("at".to_owned()),
+            message: "is no time".to_owned(),
         };
         let receipts = Receipts {
             accepted: 3,
@@ -121,7 +124,15 @@ mod tests {
                 receipts,
                 retries: 0,
             },
-            &["{}".to_owned()],
+            &[Row {
+                shopper: 1,
+                item: "{}".to_owned(),
+                line: 17,
+            }],
+        );
+        assert_eq!(
+            told.lock()[0],
+            "refused (invalid_field): line 17: at is no time"
         );
         assert_eq!(
             tally.totals().rejected,
