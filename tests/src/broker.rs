@@ -1,6 +1,7 @@
 //! A real Apache Kafka broker for a test: started, killed and started again through `deploy/kafka/broker`.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
     net::TcpStream,
     path::{Path, PathBuf},
@@ -84,6 +85,10 @@ impl Broker {
     /// Freezes it: its connections stay open, but nothing answers.
     pub fn freeze(&self) {
         self.signal("STOP");
+        let status = format!("/proc/{}/stat", self.id());
+        while !fs::read_to_string(&status).unwrap().contains(") T ") {
+            sleep(Duration::from_millis(1));
+        }
     }
 
     /// Lets a frozen broker go on.
@@ -91,10 +96,16 @@ impl Broker {
         self.signal("CONT");
     }
 
+    /// Its process.
+    fn id(&self) -> String {
+        let id = fs::read_to_string(self.dir.path().join("broker.pid")).unwrap();
+        id.trim().to_owned()
+    }
+
     fn signal(&self, name: &str) {
-        let id = std::fs::read_to_string(self.dir.path().join("broker.pid")).unwrap();
+        let id = self.id();
         let sent = Command::new("kill")
-            .args(["-s", name, id.trim()])
+            .args(["-s", name, &id])
             .status()
             .unwrap();
         assert!(sent.success(), "the broker's process {id} is not there");

@@ -9,7 +9,7 @@ use crate::{
     batch::{Batch, Builder, Totals},
     shared::Shared,
     store::Store,
-    topic::{Topic, record_bytes},
+    topic::Topic,
     writer::Job,
 };
 
@@ -136,8 +136,7 @@ impl Group {
                 self.topics.push(TopicGroup { topic, partitions });
             }
             if let Some(partition) = self.partition(record.at) {
-                partition.expected +=
-                    record_bytes(&record.key, record.value.as_ref()) + RECORD_OVERHEAD;
+                partition.expected += record.bytes() + RECORD_OVERHEAD;
             }
         }
         Ok(())
@@ -170,7 +169,7 @@ impl PartitionGroup {
             .open
             .get_or_insert_with(|| Builder::new(offset, self.at, capacity));
         batch.push(offset, self.at, &record.key, record.value.as_deref());
-        self.expected -= record_bytes(&record.key, record.value.as_ref()) + RECORD_OVERHEAD;
+        self.expected -= record.bytes() + RECORD_OVERHEAD;
         if batch.len() >= BATCH_BYTES {
             self.close();
         }

@@ -9,11 +9,10 @@ use std::{
 
 use async_trait::async_trait;
 use foretide_ports::{
-    Chunk, GroupMember, Log, LogError, MAX_RECORD_BYTES, NewRecord, Reader, TopicName,
-    TopicPartition, TopicSpec, TopicStats,
+    Chunk, GroupMember, Log, LogError, NewRecord, Now, Reader, TopicName, TopicPartition,
+    TopicSpec, TopicStats,
     groups::Permit,
     member::{Commits, Member},
-    memory::Now,
     tail::{Source, Tail},
 };
 use tokio::{
@@ -29,7 +28,7 @@ use crate::{
     shared::Shared,
     space::{self, FreeSpace},
     store::damaged,
-    topic::{CHUNK_BYTES, record_bytes},
+    topic::CHUNK_BYTES,
     writer::{self, Job, QUEUE, Reply},
 };
 
@@ -64,7 +63,8 @@ impl Default for EmbeddedOptions {
 }
 
 /// The log in a directory. Its clones are the same log; the last one to go, with the last reader and group member, closes
-/// it.
+/// it. Closing waits until what was queued is written, for as long as the disk takes: where that may not hold up a thread
+/// of the async runtime, let go of the last one on a thread that may block.
 #[derive(Clone)]
 pub struct EmbeddedLog(pub(crate) Arc<Handle>);
 
@@ -167,13 +167,7 @@ impl Handle {
     fn check(&self, records: &[NewRecord]) -> Result<(), LogError> {
         let mut topic = None;
         for record in records {
-            let bytes = record_bytes(&record.key, record.value.as_ref());
-            if bytes > MAX_RECORD_BYTES {
-                return Err(LogError::TooLarge {
-                    bytes,
-                    limit: MAX_RECORD_BYTES,
-                });
-            }
+            record.check_size()?;
             let known = match topic.take() {
                 Some((name, known)) if name == record.at.topic => known,
                 _ => self.shared.topic(record.at.topic)?,

@@ -7,11 +7,7 @@ use std::{
 };
 
 use foretide_events::EpochMs;
-use foretide_ports::{
-    LogError, TopicName, TopicPartition, TopicSpec,
-    groups::Groups,
-    memory::{Now, other_partition_count},
-};
+use foretide_ports::{LogError, Now, TopicName, TopicPartition, TopicSpec, groups::Groups};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
@@ -121,7 +117,7 @@ impl Shared {
         let store = self.store()?;
         match store.partition_count(spec.name)? {
             Some(present) if present != spec.partitions => {
-                return Err(other_partition_count(spec, present));
+                return Err(LogError::other_partition_count(spec, present));
             }
             Some(_) if self.topic(spec.name).is_ok() => return Ok(()),
             Some(_) => store.attach(spec.name, spec.partitions)?,
@@ -140,10 +136,7 @@ impl Shared {
             .read()
             .get(name)
             .cloned()
-            .ok_or_else(|| LogError::Topic {
-                topic: name.to_owned(),
-                problem: "is not declared".to_owned(),
-            })
+            .ok_or_else(|| LogError::undeclared(name))
     }
 
     /// Every declared topic.

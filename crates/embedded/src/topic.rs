@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
 use foretide_events::EpochMs;
 use foretide_ports::{Cleanup, LogError, Record, TopicName, TopicSpec};
 use parking_lot::Mutex;
@@ -195,9 +194,4 @@ impl Partition {
         }
         batches
     }
-}
-
-/// The bytes of a record that count towards the limit.
-pub(crate) fn record_bytes(key: &Bytes, value: Option<&Bytes>) -> usize {
-    key.len() + value.map_or(0, Bytes::len)
 }

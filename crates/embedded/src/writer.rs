@@ -15,7 +15,7 @@ use std::{
 use foretide_ports::{LogError, NewRecord, TopicName, TopicPartition, groups::Permit};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{batch::Batch, group::Group, shared::Shared, store::Removed, topic::record_bytes};
+use crate::{batch::Batch, group::Group, shared::Shared, store::Removed};
 
 /// Jobs of one change together have about this many bytes at most.
 const GROUP_BYTES: usize = 8 << 20;
@@ -62,9 +62,7 @@ impl Job {
     /// About how many bytes it has to write.
     fn bytes(&self) -> usize {
         let appended = self.records().iter();
-        let appended = appended
-            .map(|new| record_bytes(&new.key, new.value.as_ref()))
-            .sum();
+        let appended = appended.map(NewRecord::bytes).sum();
         match self {
             Self::Rewrite { rewrite, .. } => {
                 rewrite.put.iter().map(|batch| batch.value.len()).sum()

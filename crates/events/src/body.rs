@@ -2,29 +2,44 @@
 
 use serde_json::value::RawValue;
 
-use crate::{BatchRefusal, limits::MAX_DEPTH};
+use crate::{
+    BatchRefusal,
+    limits::{MAX_DEPTH, MAX_EVENT_BYTES},
+};
 
 /// A body, or a line of one, that was looked over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Body<'a> {
     /// All of it, without white space around it.
     pub(crate) text: &'a str,
-    /// The bytes of the longest item of a list in the outermost object.
-    pub(crate) longest_item: usize,
+    /// Whether every item of a list in the outermost object is within the limits of size and depth.
+    pub(crate) items_fit: bool,
 }
 
-/// The body as text, unless it is not UTF-8 or nests too deep.
+/// The body as text, unless it is not UTF-8 or nests too deep. Items of a list in the outermost object may be too deep: they
+/// are refused alone.
 pub(crate) fn open(body: &[u8]) -> Result<Body<'_>, BatchRefusal> {
     let text = std::str::from_utf8(body)
         .map_err(|error| BatchRefusal::NotUtf8 {
             at: error.valid_up_to(),
         })?
         .trim_ascii();
-    let longest_item = longest_item(text.as_bytes(), MAX_DEPTH);
-    let too_deep = BatchRefusal::TooDeep { limit: MAX_DEPTH };
-    longest_item
-        .map(|longest_item| Body { text, longest_item })
-        .ok_or(too_deep)
+    let extent = Extent::of(text.as_bytes());
+    let deepest = if text.starts_with('{') {
+        extent.beside_items
+    } else {
+        extent.depth
+    };
+    if deepest > MAX_DEPTH {
+        return Err(BatchRefusal::TooDeep { limit: MAX_DEPTH });
+    }
+    let items_fit = extent.depth < MAX_DEPTH + ITEM_DEPTH && extent.longest_item <= MAX_EVENT_BYTES;
+    Ok(Body { text, items_fit })
+}
+
+/// Whether an item of a batch, which is JSON, nests within the limit.
+pub(crate) fn item_nests_within_limit(item: &str) -> bool {
+    Extent::of(item.as_bytes()).depth <= MAX_DEPTH
 }
 
 /// The refusal that says what serde says of a body of which `member` is the list of events.
@@ -62,35 +77,51 @@ impl<'a> Body<'a> {
 /// The levels of objects and arrays that are open within an item of a list in the outermost object.
 const ITEM_DEPTH: usize = 3;
 
-/// The bytes of the longest object or array at the depth of items, or `None` where `json` nests deeper than `limit`. A
-/// linear scan: no stack is spent on deep input. What it says of text that is not JSON does not matter, as the parser
-/// refuses that.
-fn longest_item(json: &[u8], limit: usize) -> Option<usize> {
-    let (mut depth, mut start, mut longest) = (0_usize, 0, 0);
-    let mut at = 0;
-    while let Some(&byte) = json.get(at) {
-        at += 1;
-        match byte {
-            b'"' => at = after_string(json, at),
-            b'{' | b'[' => {
-                depth += 1;
-                if depth > limit {
-                    return None;
+/// How far a text of JSON extends. What is said of text that is not JSON does not matter, as the parser refuses that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Extent {
+    /// The most levels of objects and arrays that are open at once.
+    depth: usize,
+    /// The same, without the items of arrays in the outermost object or array.
+    beside_items: usize,
+    /// The bytes of the longest object or array at the depth of items.
+    longest_item: usize,
+}
+
+impl Extent {
+    /// A linear scan: no stack is spent on deep input.
+    fn of(json: &[u8]) -> Self {
+        let mut extent = Self::default();
+        let (mut depth, mut start, mut is_list) = (0_usize, 0, false);
+        let mut at = 0;
+        while let Some(&byte) = json.get(at) {
+            at += 1;
+            match byte {
+                b'"' => at = after_string(json, at),
+                b'{' | b'[' => {
+                    depth += 1;
+                    extent.depth = extent.depth.max(depth);
+                    if depth < ITEM_DEPTH {
+                        is_list = byte == b'[';
+                    }
+                    if depth < ITEM_DEPTH || !is_list {
+                        extent.beside_items = extent.beside_items.max(depth);
+                    }
+                    if depth == ITEM_DEPTH {
+                        start = at;
+                    }
                 }
-                if depth == ITEM_DEPTH {
-                    start = at;
+                b'}' | b']' => {
+                    if depth == ITEM_DEPTH {
+                        extent.longest_item = extent.longest_item.max(at + 1 - start);
+                    }
+                    depth = depth.saturating_sub(1);
                 }
+                _ => {}
             }
-            b'}' | b']' => {
-                if depth == ITEM_DEPTH {
-                    longest = longest.max(at + 1 - start);
-                }
-                depth = depth.saturating_sub(1);
-            }
-            _ => {}
         }
+        extent
     }
-    Some(longest)
 }
 
 /// The place after the closing quote of the string whose contents begin at `at`. Eight bytes are looked at together, as
@@ -130,7 +161,7 @@ mod tests {
     use super::*;
 
     fn nests_within(json: &str, limit: usize) -> bool {
-        longest_item(json.as_bytes(), limit).is_some()
+        Extent::of(json.as_bytes()).depth <= limit
     }
 
     #[test]
@@ -154,12 +185,18 @@ mod tests {
 
     #[test]
     fn the_longest_item_is_measured() {
-        let longest = |json: &str| longest_item(json.as_bytes(), 9);
+        let longest = |json: &str| Extent::of(json.as_bytes()).longest_item;
         assert_eq!(
             longest(r#"{"actions":[{"a":1}, {"b":[1,2]} ]}"#),
-            Some(r#"{"b":[1,2]}"#.len())
+            r#"{"b":[1,2]}"#.len()
         );
-        assert_eq!(longest(r#"{"actions":[],"x":{}}"#), Some(0));
+        assert_eq!(longest(r#"{"actions":[],"x":{}}"#), 0);
+    }
+
+    #[test]
+    fn the_depth_beside_items_is_told_from_theirs() {
+        let extent = Extent::of(br#"{"context":{"a":{"b":1}},"batch":[{"c":[[[]]]}]}"#);
+        assert_eq!((extent.beside_items, extent.depth), (3, 6));
     }
 
     #[test]

@@ -67,6 +67,12 @@ impl Fault {
         Self::new(RejectionReason::BatchFull, "", message)
     }
 
+    /// The event nests deeper than an event may.
+    pub(crate) fn too_deep(limit: usize) -> Self {
+        let message = format!("nests deeper than {limit} levels");
+        Self::new(RejectionReason::TooLarge, "", message)
+    }
+
     /// A line of the body cannot be read at all.
     pub(crate) fn of_line(refusal: &BatchRefusal) -> Self {
         let code = match refusal {

@@ -162,6 +162,15 @@ text_id! {
     /// What makes an event itself: the client's message id, or one made at ingest. Two events with one id are one.
     EventId, 100, Box<str>
 }
+impl EventId {
+    /// The id that is a UUID's text.
+    pub fn from_uuid(uuid: u128) -> Self {
+        let digits = format!("{uuid:032x}");
+        let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &digits[part]);
+        Self(parts.join("-").into())
+    }
+}
+
 text_id! {
     /// The shop's id of a visit.
     SessionId, 128, Box<str>
@@ -170,7 +179,37 @@ text_id! {
     /// Whom receipts and fates are counted for: a write key's short hash, or `import:<run>`.
     SourceId, 80, Arc<str>
 }
+impl SourceId {
+    /// The source of requests with a write key: `key:` and the key's `fingerprint`, cut off where it would be too long.
+    pub fn of_key(fingerprint: &str) -> Self {
+        let name = "key:".chars().chain(fingerprint.chars());
+        Self(name.take(Self::MAX_CHARS).collect::<String>().into())
+    }
+}
+
 text_id! {
     /// A product category as the shop names it. Cloning is cheap: a shop has few, and every profile mentions some.
     Category, 128, Arc<str>
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_made_of_a_uuid_is_its_usual_text() {
+        let id = EventId::from_uuid(0x0192_3b5c_7d8e_7f00_8123_4567_89ab_cdef);
+        assert_eq!(id.as_str(), "01923b5c-7d8e-7f00-8123-456789abcdef");
+        let smallest = EventId::from_uuid(0);
+        assert_eq!(smallest.as_str(), "00000000-0000-0000-0000-000000000000");
+    }
+
+    #[test]
+    fn a_source_of_a_key_is_always_valid() {
+        for (fingerprint, length) in [("", 4), ("50e721e4", 12), (&"x".repeat(100), 80)] {
+            let source = SourceId::of_key(fingerprint);
+            assert_eq!(source.as_str().len(), length);
+            assert_eq!(SourceId::new(source.as_str()), Ok(source));
+        }
+    }
 }

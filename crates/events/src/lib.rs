@@ -10,6 +10,7 @@
 mod action;
 mod body;
 mod bounded;
+mod currency_codes;
 mod decimal;
 mod event;
 mod fault;

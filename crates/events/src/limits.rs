@@ -10,7 +10,7 @@ pub const MAX_BATCH_ITEMS: usize = 4 * MAX_BATCH_EVENTS;
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// The most bytes a compressed request body may unfold to.
 pub const MAX_DECOMPRESSED_BYTES: usize = 4 * 1024 * 1024;
-/// The most levels of objects and arrays a body, or a line of a body, may nest.
+/// The most levels of objects and arrays an event may nest, and a body beside its events.
 pub const MAX_DEPTH: usize = 16;
 /// The most characters a raw id of a shopper or group may have.
 pub const MAX_RAW_ID_CHARS: usize = 256;

@@ -5,13 +5,13 @@ use std::{borrow::Cow, fmt, str::FromStr};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::{Decimal, object::from_objects_alone, text::read_text};
+use crate::{Decimal, currency_codes::CODES, object::from_objects_alone, text::read_text};
 
 /// Why something is not an amount of money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
-    /// The currency is not three letters A–Z.
-    #[error("is not an ISO 4217 currency code (three letters)")]
+    /// The currency is none that ISO 4217 lists.
+    #[error("is not an ISO 4217 currency code such as EUR")]
     Currency,
     /// The amount is not a decimal number.
     #[error("is not a decimal amount such as 129.90")]
@@ -55,10 +55,9 @@ impl FromStr for Currency {
             .try_into()
             .map_err(|_| MoneyError::Currency)?;
         let code = code.map(|letter| letter.to_ascii_uppercase());
-        if code.iter().all(u8::is_ascii_uppercase) {
-            Ok(Self(code))
-        } else {
-            Err(MoneyError::Currency)
+        match CODES.binary_search(&code) {
+            Ok(_) => Ok(Self(code)),
+            Err(_) => Err(MoneyError::Currency),
         }
     }
 }
@@ -85,7 +84,7 @@ impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read_text(
             deserializer,
-            "an ISO 4217 currency code (three letters)",
+            "an ISO 4217 currency code such as EUR",
             str::parse,
         )
     }

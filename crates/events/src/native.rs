@@ -21,7 +21,7 @@ use crate::{
     fault::{self, Fault},
     flat::{self, Flat},
     intake::{Names, Parts},
-    limits::{MAX_BATCH_EVENTS, MAX_BATCH_ITEMS, MAX_EVENT_BYTES},
+    limits::{MAX_BATCH_EVENTS, MAX_BATCH_ITEMS, MAX_DEPTH, MAX_EVENT_BYTES},
 };
 
 use action::Fields;
@@ -58,7 +58,7 @@ pub fn parse_json(body: &[u8], intake: &mut Intake<'_>) -> Result<Vec<Receipt>, 
         return Err(body.not_an_object(r#"is neither an action nor {"actions":[…]}"#));
     }
     // Most batches are well-formed throughout and are read in one pass. One that is not is read action by action.
-    if body.longest_item <= MAX_EVENT_BYTES
+    if body.items_fit
         && let Ok(batch) = serde_json::from_str::<GoodBatch<'_>>(body.text)
     {
         let actions = batch.actions.into_iter().enumerate();
@@ -125,6 +125,9 @@ fn read(action: &str) -> Result<Sent<'_>, Fault> {
     }
     if !action.starts_with('{') {
         return Err(Fault::not_an_object("an action is a JSON object"));
+    }
+    if !body::item_nests_within_limit(action) {
+        return Err(Fault::too_deep(MAX_DEPTH));
     }
     serde_json::from_str(action).or_else(|_| flat::read(action))
 }

@@ -26,7 +26,7 @@ use serde_json::value::RawValue;
 use crate::{
     BatchRefusal, EpochMs, Intake, List, Receipt, body,
     fault::{self, Fault},
-    limits::{MAX_BATCH_EVENTS, MAX_BATCH_ITEMS, MAX_EVENT_BYTES},
+    limits::{MAX_BATCH_EVENTS, MAX_BATCH_ITEMS},
     object::Object,
     text::RawText,
 };
@@ -75,7 +75,7 @@ pub fn open(body: &[u8]) -> Result<Batch<'_>, BatchRefusal> {
         return Err(body.not_an_object(r#"is not {"batch":[…]}"#));
     }
     // Most batches are well-formed throughout and are read in one pass. One that is not is read item by item.
-    if body.longest_item <= MAX_EVENT_BYTES
+    if body.items_fit
         && let Ok(good) = serde_json::from_str::<Body<'_, _>>(body.text)
     {
         return good.opened(Items::Good);

@@ -361,7 +361,7 @@ fn a_batch_of_absurd_length_is_refused_as_a_whole() {
 #[test]
 fn nesting_is_limited_in_members_that_are_ignored_too() {
     let deep = |levels: usize| {
-        let nested = "[".repeat(levels) + &"]".repeat(levels);
+        let nested = r#"{"y":"#.repeat(levels) + "1" + &"}".repeat(levels);
         let action = format!(r#"{{"type":"cart_view","shopper":{{"user_id":1}},"x":{nested}}}"#);
         with_intake(|intake| foretide_events::native::parse_json(action.as_bytes(), intake))
     };
@@ -372,4 +372,25 @@ fn nesting_is_limited_in_members_that_are_ignored_too() {
             limit: limits::MAX_DEPTH
         })
     );
+}
+
+#[test]
+fn an_action_that_nests_too_deep_harms_no_neighbour() {
+    let nested = "[".repeat(200) + &"]".repeat(200);
+    let action =
+        |more: &str| format!(r#"{{"type":"cart_view","shopper":{{"user_id":1}},"x":{more}}}"#);
+    let body = format!(
+        r#"{{"actions":[{},{},{}]}}"#,
+        action("1"),
+        action(&nested),
+        action("[]")
+    );
+    let receipts =
+        with_intake(|intake| foretide_events::native::parse_json(body.as_bytes(), intake))
+            .expect("the batch itself is fine");
+    let codes: Vec<_> = receipts
+        .iter()
+        .map(|receipt| receipt.as_ref().err().map(|rejection| rejection.code))
+        .collect();
+    assert_eq!(codes, [None, Some(RejectionReason::TooLarge), None]);
 }

@@ -455,3 +455,24 @@ fn items_beyond_the_limit_of_a_batch_are_refused_by_name() {
         (RejectionReason::BatchFull, Some("2500"))
     );
 }
+
+#[test]
+fn an_item_that_nests_too_deep_harms_no_neighbour() {
+    let mut deep = json!({});
+    for _ in 0..100 {
+        deep = json!({ "deeper": deep });
+    }
+    let page =
+        |properties: &Value| json!({ "type": "page", "userId": "ann", "properties": properties });
+    let body = json!({ "batch": [page(&json!({})), page(&deep), page(&json!({}))] });
+    let taken: Vec<bool> = receipts(&body).iter().map(Result::is_ok).collect();
+    assert_eq!(taken, [true, false, true]);
+}
+
+#[test]
+fn an_event_of_nobody_is_told_before_what_else_is_wrong_with_it() {
+    let item = json!({ "type": "track", "event": "Product Viewed", "messageId": "m" });
+    let (code, field) = refused(receipts(&batch(&item)).remove(0));
+    assert_eq!(code, RejectionReason::MissingIdentity);
+    assert_eq!(field.as_deref(), Some("userId"));
+}

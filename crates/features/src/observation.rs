@@ -164,7 +164,11 @@ impl Deed {
     pub fn of(action: &Action) -> Self {
         let dwell = |dwell_ms: Option<u32>| dwell_ms.unwrap_or(0);
         let step = |step: Option<u32>| u8::try_from(step.unwrap_or(0)).unwrap_or(u8::MAX);
-        let line = |product: &Product| Line::of(product).map(Box::new);
+        let line = |product: &Product, quantity: Option<u32>| {
+            let line = Line::of(product)?;
+            let quantity = quantity.or(line.quantity);
+            Some(Box::new(Line { quantity, ..line }))
+        };
         match action {
             Action::PageView(page) => Self::PageView {
                 dwell_ms: dwell(page.dwell_ms),
@@ -180,8 +184,8 @@ impl Deed {
             Action::ProductView(view) => Self::ProductView {
                 dwell_ms: dwell(view.dwell_ms),
             },
-            Action::CartAdd(add) => Self::CartAdd(line(&add.product)),
-            Action::CartRemove(remove) => Self::CartRemove(line(&remove.product)),
+            Action::CartAdd(add) => Self::CartAdd(line(&add.product, add.quantity)),
+            Action::CartRemove(remove) => Self::CartRemove(line(&remove.product, remove.quantity)),
             Action::CartView(view) => Self::CartView(lines(&view.products)),
             Action::WishlistAdd(_) => Self::WishlistAdd,
             Action::WishlistRemove(_) => Self::WishlistRemove,

@@ -57,7 +57,7 @@ fn golden_profile() -> Profile {
         Action::PaymentInfo(step),
         Action::CartRemove(CartRemove {
             product: product("tea", None, None, None),
-            cart_id: None,
+            ..CartRemove::default()
         }),
     ];
     let events: Vec<_> = actions

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use foretide_ports::{LogError, NewRecord};
+use foretide_ports::{LogError, MAX_RECORD_BYTES, NewRecord};
 use parking_lot::Mutex;
 use rdkafka::{
     ClientConfig, ClientContext, Message,
@@ -22,7 +22,6 @@ use tokio::sync::oneshot;
 use crate::{
     context::{log_error, log_line},
     errors,
-    log::MAX_RECORD_BYTES,
 };
 
 /// A producer whose delivery reports are counted down per call.
@@ -126,13 +125,14 @@ impl Call {
 pub(crate) struct Sending {
     records: Vec<NewRecord>,
     next: usize,
+    began: Instant,
     call: Arc<Call>,
     done: oneshot::Receiver<()>,
 }
 
 /// What came of handing over as many as possible.
 pub(crate) enum Handed {
-    /// All are on their way.
+    /// All are on their way, or the call has failed.
     All,
     /// The producer's queue is full: try again in a moment.
     QueueFull,
@@ -151,13 +151,14 @@ impl Sending {
         Self {
             records,
             next: 0,
+            began: Instant::now(),
             call: Arc::new(call),
             done: told,
         }
     }
 
-    /// Hands records to `producer` until all are on their way or its queue is full. An error is told by
-    /// [`Self::delivered`], like one met later.
+    /// Hands records to `producer` until all are on their way or its queue is full; one that stays full for too long is an
+    /// error. An error is told by [`Self::delivered`], like one met later.
     pub(crate) fn hand_over(&mut self, producer: &Producer) -> Handed {
         while let Some(record) = self.records.get(self.next) {
             let ticket = Box::new(Ticket {
@@ -166,11 +167,15 @@ impl Sending {
             });
             match enqueue(producer, record, ticket) {
                 Ok(()) => self.next += 1,
-                Err(error) if is_queue_full(&error) => return Handed::QueueFull,
+                Err(error) if is_queue_full(&error) => {
+                    if self.began.elapsed() <= PATIENCE {
+                        return Handed::QueueFull;
+                    }
+                    self.give_up(queue_full());
+                }
                 Err(error) => {
-                    let size =
-                        record.key.len() + record.value.as_ref().map_or(0, bytes::Bytes::len);
-                    self.give_up(undelivered(&error, record.at.topic, size));
+                    let refused = undelivered(&error, record.at.topic, record.bytes());
+                    self.give_up(refused);
                 }
             }
         }
@@ -241,12 +246,7 @@ pub(crate) async fn append(
     records: Vec<NewRecord>,
 ) -> Result<Vec<u64>, LogError> {
     let mut sending = Sending::new(records);
-    let started = Instant::now();
     while let Handed::QueueFull = sending.hand_over(producer) {
-        if started.elapsed() > PATIENCE {
-            sending.give_up(queue_full());
-            break;
-        }
         tokio::time::sleep(RETRY).await;
     }
     sending.delivered().await
@@ -258,12 +258,7 @@ pub(crate) fn append_blocking(
     records: Vec<NewRecord>,
 ) -> Result<Vec<u64>, LogError> {
     let mut sending = Sending::new(records);
-    let started = Instant::now();
     while let Handed::QueueFull = sending.hand_over(producer) {
-        if started.elapsed() > PATIENCE {
-            sending.give_up(queue_full());
-            break;
-        }
         std::thread::sleep(RETRY);
     }
     sending.delivered_blocking()

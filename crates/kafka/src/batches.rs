@@ -33,7 +33,7 @@ impl Batches {
 
     pub(crate) fn push(&mut self, partition: u32, record: Record) {
         self.count += 1;
-        self.bytes += record.key.len() + record.value.as_ref().map_or(0, Bytes::len);
+        self.bytes += record.bytes();
         self.records.entry(partition).or_default().push(record);
     }
 

@@ -1,9 +1,7 @@
 //! How each kind of client is set up.
 
-use foretide_ports::LogError;
+use foretide_ports::{LogError, MAX_RECORD_BYTES};
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
-
-use crate::log::MAX_RECORD_BYTES;
 
 /// How to reach the cluster.
 #[derive(Clone, Debug)]
@@ -135,10 +133,12 @@ impl KafkaOptions {
     }
 
     /// A consumer that is a member of a group. Its name makes it a static member: it keeps its partitions when it is
-    /// started again within the session's time-out, without a rebalance.
+    /// started again within the session's time-out, without a rebalance. An offset that the broker does not have is an error:
+    /// what to do depends on whether it lies below the oldest record or beyond the end.
     pub(crate) fn member(&self, group: &str, member: &str) -> ClientConfig {
         let mut config = self.reader(group);
         config
+            .set("auto.offset.reset", "error")
             .set("group.instance.id", member)
             .set("group.protocol", "classic")
             // Eager: a rebalance takes everything from everyone, so there is one generation to fence by.

@@ -41,4 +41,4 @@ mod reader;
 mod topics;
 
 pub use config::KafkaOptions;
-pub use log::{KafkaLog, MAX_RECORD_BYTES};
+pub use log::KafkaLog;

@@ -8,6 +8,8 @@ use foretide_ports::{
 };
 use parking_lot::RwLock;
 use rdkafka::producer::Producer as _;
+use tokio::sync::Mutex;
+use tracing::warn;
 
 use crate::{
     append::{self, Producer},
@@ -18,9 +20,6 @@ use crate::{
     reader::{KafkaReader, Start},
     topics,
 };
-
-/// The largest record, key and value together, that is taken.
-pub const MAX_RECORD_BYTES: usize = 2 << 20;
 
 /// How long a health check may take; it has to answer within two seconds.
 const HEALTH_PATIENCE: Duration = Duration::from_millis(1_500);
@@ -33,9 +32,13 @@ pub struct KafkaLog {
     inner: Arc<Inner>,
 }
 
+type SharedProducer = Arc<DroppedOutside<Producer>>;
+
 struct Inner {
     options: KafkaOptions,
-    producer: Arc<DroppedOutside<Producer>>,
+    producer: RwLock<SharedProducer>,
+    /// Held while the producer is made anew.
+    renewing: Mutex<()>,
     asker: Arc<DroppedOutside<Asker>>,
     /// The partition counts of the topics met so far.
     counts: RwLock<HashMap<String, u32>>,
@@ -54,23 +57,58 @@ impl Inner {
     }
 }
 
+fn producer(options: &KafkaOptions) -> Result<SharedProducer, LogError> {
+    let producer = append::producer(&options.producer())?;
+    Ok(Arc::new(DroppedOutside::new(producer)))
+}
+
 impl KafkaLog {
     /// Sets up the clients. Connections are made in the background: that the brokers are there shows in the first call.
     /// [`LogError::Unusable`] for settings that librdkafka does not know or that would break a guarantee.
     pub fn connect(options: KafkaOptions) -> Result<Self, LogError> {
         options.check()?;
-        let producer = Arc::new(DroppedOutside::new(append::producer(&options.producer())?));
+        let producer = RwLock::new(producer(&options)?);
         let asker = Arc::new(DroppedOutside::new(Asker::new(&options)?));
         let (counts, declared) = (RwLock::default(), RwLock::default());
         Ok(Self {
             inner: Arc::new(Inner {
                 options,
                 producer,
+                renewing: Mutex::default(),
                 asker,
                 counts,
                 declared,
             }),
         })
+    }
+
+    /// The producer of appends. One that met a fatal error (its sequence of records is broken, or it was fenced) stores
+    /// nothing any more: another takes its place.
+    async fn producer(&self) -> Result<SharedProducer, LogError> {
+        let usable = || {
+            let producer = Arc::clone(&self.inner.producer.read());
+            match producer.client().fatal_error() {
+                None => Ok(producer),
+                Some((_, said)) => Err(said),
+            }
+        };
+        if let Ok(producer) = usable() {
+            return Ok(producer);
+        }
+        let _alone = self.inner.renewing.lock().await;
+        match usable() {
+            Ok(producer) => Ok(producer),
+            Err(said) => {
+                warn!(
+                    said,
+                    "the producer met a fatal error: another takes its place"
+                );
+                let options = self.inner.options.clone();
+                let new = outside("producer", move || producer(&options)).await?;
+                *self.inner.producer.write() = Arc::clone(&new);
+                Ok(new)
+            }
+        }
     }
 
     /// The number of partitions of `topic`, asked once.
@@ -87,29 +125,19 @@ impl KafkaLog {
     /// Refuses records that no retry would store.
     async fn check(&self, records: &[NewRecord]) -> Result<(), LogError> {
         let mut known: Option<(TopicName, u32)> = None;
-        for NewRecord {
-            at: TopicPartition { topic, partition },
-            key,
-            value,
-        } in records
-        {
+        for record in records {
+            record.check_size()?;
+            let TopicPartition { topic, partition } = record.at;
             let count = match known {
-                Some((name, count)) if name == *topic => count,
+                Some((name, count)) if name == topic => count,
                 _ => self.count(topic).await?,
             };
             known = Some((topic, count));
-            if *partition >= count {
+            if partition >= count {
                 let problem = format!("it has no partition {partition}, only {count} from 0");
                 return Err(LogError::Topic {
-                    topic: (*topic).to_owned(),
+                    topic: topic.to_owned(),
                     problem,
-                });
-            }
-            let bytes = key.len() + value.as_ref().map_or(0, bytes::Bytes::len);
-            if bytes > MAX_RECORD_BYTES {
-                return Err(LogError::TooLarge {
-                    bytes,
-                    limit: MAX_RECORD_BYTES,
                 });
             }
         }
@@ -136,7 +164,7 @@ impl Log for KafkaLog {
             return Ok(Vec::new());
         }
         self.check(&records).await?;
-        append::append(&self.inner.producer, records).await
+        append::append(&*self.producer().await?, records).await
     }
 
     async fn end_offsets(&self, topic: TopicName) -> Result<Vec<u64>, LogError> {
@@ -187,7 +215,13 @@ impl Log for KafkaLog {
     }
 
     async fn health(&self) -> Result<(), LogError> {
-        let producer = Arc::clone(&self.inner.producer);
+        let fatal = self.inner.producer.read().client().fatal_error();
+        let producer = self.producer().await?;
+        if let Some((_, said)) = fatal {
+            // Whether the new one fares better shows in the next check.
+            let said = format!("the producer met a fatal error and was made anew: {said}");
+            return Err(LogError::Away(said));
+        }
         let topics = self.inner.declared_topics();
         outside("health", move || {
             queries::health(producer.client(), &topics, HEALTH_PATIENCE)
@@ -219,5 +253,50 @@ impl Log for KafkaLog {
             specs.iter().map(stats).collect()
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use rdkafka::{
+        mocking::MockCluster,
+        types::{RDKafkaApiKey, RDKafkaRespErr},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_producer_that_met_a_fatal_error_is_replaced() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        cluster.request_errors(
+            RDKafkaApiKey::InitProducerId,
+            // The first may be overlooked while the client connects.
+            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED; 20],
+        );
+        let log = KafkaLog::connect(KafkaOptions {
+            brokers: cluster.bootstrap_servers(),
+            instance: "a".into(),
+            settings: Vec::new(),
+        })
+        .unwrap();
+        let new = NewRecord {
+            at: TopicPartition {
+                topic: "t",
+                partition: 0,
+            },
+            key: Bytes::new(),
+            value: None,
+        };
+        let refused = log.append(vec![new.clone()]).await;
+        assert!(refused.is_err(), "{refused:?}");
+        let fatal = log.inner.producer.read().client().fatal_error();
+        assert!(fatal.is_some(), "{refused:?}");
+        cluster.clear_request_errors(RDKafkaApiKey::InitProducerId);
+        let health = log.health().await;
+        assert!(matches!(health, Err(LogError::Away(_))), "{health:?}");
+        assert_eq!(log.health().await, Ok(()));
+        assert_eq!(log.append(vec![new]).await, Ok(vec![0]));
     }
 }

@@ -27,6 +27,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a transaction that is still open is waited for: longer than the brokers let it stay open, 10 s and up to 10 s
 /// until they notice.
 const TRANSACTION_PATIENCE: Duration = Duration::from_secs(30);
+/// Brokers were seen to forget the end of a transaction when all copies of a partition were killed in that moment.
+const STAYS_OPEN: &str =
+    "stays open; if it lasts, look at it with kafka-transactions.sh find-hanging";
 const RETRY: Duration = Duration::from_millis(20);
 
 /// Two clients that only ask, one for each sight.
@@ -78,8 +81,9 @@ impl Asker {
                 return Ok(ends);
             }
             if Instant::now() > deadline {
-                let said = format!("a transaction on {topic} stays open");
-                return Err(LogError::Away(said));
+                return Err(LogError::Away(format!(
+                    "a transaction on {topic} {STAYS_OPEN}"
+                )));
             }
             thread::sleep(RETRY);
         }
@@ -138,7 +142,15 @@ pub(crate) fn committed(
     let answer = patiently(TRANSACTION_PATIENCE, |left| {
         offsets(&consumer.committed_offsets(asked.clone(), left)?)
     });
-    answer.map_err(|error| errors::log_error("asking for committed offsets", &error))
+    answer.map_err(|error| match error.rdkafka_error_code() {
+        // librdkafka itself asks again while the offsets are not stable.
+        Some(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::UnstableOffsetCommit) => {
+            LogError::Away(format!(
+                "a transaction over the offsets of {group} {STAYS_OPEN}"
+            ))
+        }
+        _ => errors::log_error("asking for committed offsets", &error),
+    })
 }
 
 /// Whether a leader or a coordinator is only not ready yet or just moved, or a transaction still open.
@@ -286,6 +298,19 @@ fn offsets(list: &TopicPartitionList) -> Result<Vec<Option<u64>>, KafkaError> {
         })
     };
     list.elements().into_iter().map(offset).collect()
+}
+
+/// The offsets of a partition's oldest record and of its end.
+pub(crate) fn range<C: rdkafka::consumer::ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: u32,
+) -> Result<(u64, u64), LogError> {
+    let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+    let (oldest, end) = consumer
+        .fetch_watermarks(topic, partition, PATIENCE)
+        .map_err(|error| errors::log_error("asking for the range of offsets", &error))?;
+    Ok((oldest.max(0).cast_unsigned(), end.max(0).cast_unsigned()))
 }
 
 /// The offset behind the last message, marker of a transaction included, that was polled of a partition; `None` before

@@ -24,6 +24,6 @@ pub mod tail;
 mod topics;
 
 pub use log::*;
-pub use partition::{murmur2, partition_for, shopper_key};
+pub use partition::{partition_for, shopper_key};
 pub use profile_table::ProfileTable;
 pub use topics::{ACTIONS, ARTEFACTS, DEAD_LETTERS, DECISIONS, PROFILES, foretide_topics};

@@ -1,6 +1,6 @@
 //! The log: topics of partitions of records, read by offset, written at the end.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,6 +11,9 @@ pub type TopicName = &'static str;
 
 /// The most bytes that key and value of a record may have together, for every kind of log.
 pub const MAX_RECORD_BYTES: usize = 1_000_000;
+
+/// Tells what time it is.
+pub type Now = Arc<dyn Fn() -> EpochMs + Send + Sync>;
 
 /// How a topic lets go of old records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +67,26 @@ pub struct NewRecord {
     pub value: Option<Bytes>,
 }
 
+impl NewRecord {
+    /// The bytes of key and value together: what counts towards [`MAX_RECORD_BYTES`].
+    pub fn bytes(&self) -> usize {
+        bytes_of(&self.key, self.value.as_ref())
+    }
+
+    /// Refuses a record over [`MAX_RECORD_BYTES`] with [`LogError::TooLarge`].
+    pub fn check_size(&self) -> Result<(), LogError> {
+        let (bytes, limit) = (self.bytes(), MAX_RECORD_BYTES);
+        if bytes > limit {
+            return Err(LogError::TooLarge { bytes, limit });
+        }
+        Ok(())
+    }
+}
+
+fn bytes_of(key: &Bytes, value: Option<&Bytes>) -> usize {
+    key.len() + value.map_or(0, Bytes::len)
+}
+
 /// A record of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -77,12 +100,19 @@ pub struct Record {
     pub value: Option<Bytes>,
 }
 
+impl Record {
+    /// The bytes of key and value together.
+    pub fn bytes(&self) -> usize {
+        bytes_of(&self.key, self.value.as_ref())
+    }
+}
+
 /// Records of one partition, by rising offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
     /// Where they are from.
     pub from: TopicPartition,
-    /// The records; may be empty where only a gap was passed.
+    /// The records; empty where only the end was met or a gap was passed.
     pub records: Vec<Record>,
     /// Where reading goes on.
     pub next_offset: u64,
@@ -118,7 +148,9 @@ pub enum LogError {
         /// The limit.
         limit: usize,
     },
-    /// Another member of the group owns the partitions now: drop what was folded for them and go on with [`GroupMember::next`].
+    /// Another member of the group owns the partitions now, and nothing was committed. The owner drops what was folded, leaves
+    /// (or drops the member) and joins again. One that keeps calling [`GroupMember::next`] instead learns which partitions are
+    /// lost, or that the member cannot go on.
     #[error("another owner took over: {0}")]
     Fenced(String),
     /// A topic is not as declared.
@@ -135,6 +167,29 @@ pub enum LogError {
     /// It cannot be opened, for a reason that waiting does not cure.
     #[error("the log cannot be opened: {0}")]
     Unusable(String),
+}
+
+impl LogError {
+    /// The refusal of a topic that was not declared.
+    pub fn undeclared(topic: TopicName) -> Self {
+        Self::Topic {
+            topic: topic.to_owned(),
+            problem: "is not declared".to_owned(),
+        }
+    }
+
+    /// The refusal of a declaration that would change the number of partitions of a topic that has `present`.
+    pub fn other_partition_count(spec: TopicSpec, present: u32) -> Self {
+        let problem = format!(
+            "has {present} partitions, {} are declared; the number cannot change: declare {present}, or start a new log \
+             and import the old one's actions",
+            spec.partitions
+        );
+        Self::Topic {
+            topic: spec.name.to_owned(),
+            problem,
+        }
+    }
 }
 
 /// The log of topics. Cheap to share; all methods may be called from many tasks at once.
@@ -199,7 +254,9 @@ pub enum GroupEvent {
     Revoked(Vec<u32>),
     /// These partitions have gone already: nothing of them can be committed any more.
     Lost(Vec<u32>),
-    /// Records to fold; without records, the word that the partition was read to its end, as from [`Reader::next`].
+    /// Records to fold. A chunk without records says that there are none up to its `next_offset`. Other than with
+    /// [`Reader::next`] none is promised at the end of a partition: the member of a Kafka group sends one only when
+    /// reading passed something behind the last record, such as the marker of a transaction.
     Records(Chunk),
     /// Nothing came within the time given.
     Idle,
@@ -213,6 +270,7 @@ pub trait GroupMember: Send {
     async fn next(&mut self, max_wait: Duration) -> Result<GroupEvent, LogError>;
 
     /// Says from which offsets on assigned partitions are to be consumed, one `(partition, offset)` for each.
+    /// An offset below the oldest kept goes on at the oldest.
     async fn start(&mut self, positions: &[(u32, u64)]) -> Result<(), LogError>;
 
     /// Lets go of revoked partitions.

@@ -6,7 +6,6 @@ mod topic;
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use foretide_events::EpochMs;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -14,15 +13,12 @@ pub use faults::Faults;
 use topic::Topic;
 
 use crate::{
-    Chunk, GroupMember, Log, LogError, MAX_RECORD_BYTES, NewRecord, Reader, TopicName,
-    TopicPartition, TopicSpec, TopicStats,
+    Chunk, GroupMember, Log, LogError, NewRecord, Now, Reader, TopicName, TopicPartition,
+    TopicSpec, TopicStats,
     groups::{Groups, Permit},
     member::{Commits, Member},
     tail::{Source, Tail},
 };
-
-/// Tells what time it is.
-pub type Now = Arc<dyn Fn() -> EpochMs + Send + Sync>;
 
 /// A log in memory. Its clones are the same log.
 #[derive(Clone)]
@@ -85,13 +81,7 @@ impl Inner {
     /// Stores `records`, all or nothing, and returns their offsets.
     fn store(&self, state: &mut State, records: &[NewRecord]) -> Result<Vec<u64>, LogError> {
         for record in records {
-            let bytes = record.key.len() + record.value.as_ref().map_or(0, bytes::Bytes::len);
-            if bytes > MAX_RECORD_BYTES {
-                return Err(LogError::TooLarge {
-                    bytes,
-                    limit: MAX_RECORD_BYTES,
-                });
-            }
+            record.check_size()?;
             state
                 .topic(record.at.topic)?
                 .partition(record.at.partition)?;
@@ -111,11 +101,15 @@ impl Inner {
 
 impl State {
     fn topic(&self, name: TopicName) -> Result<&Topic, LogError> {
-        self.topics.get(name).ok_or_else(|| undeclared(name))
+        self.topics
+            .get(name)
+            .ok_or_else(|| LogError::undeclared(name))
     }
 
     fn topic_mut(&mut self, name: TopicName) -> Result<&mut Topic, LogError> {
-        self.topics.get_mut(name).ok_or_else(|| undeclared(name))
+        self.topics
+            .get_mut(name)
+            .ok_or_else(|| LogError::undeclared(name))
     }
 
     fn declare(&mut self, spec: TopicSpec) -> Result<(), LogError> {
@@ -124,29 +118,9 @@ impl State {
             .entry(spec.name)
             .or_insert_with(|| Topic::new(spec));
         if topic.spec.partitions != spec.partitions {
-            return Err(other_partition_count(spec, topic.spec.partitions));
+            return Err(LogError::other_partition_count(spec, topic.spec.partitions));
         }
         Ok(())
-    }
-}
-
-fn undeclared(topic: TopicName) -> LogError {
-    LogError::Topic {
-        topic: topic.to_owned(),
-        problem: "is not declared".to_owned(),
-    }
-}
-
-/// The refusal of a declaration that would change the number of partitions of a topic that has `present`.
-pub fn other_partition_count(spec: TopicSpec, present: u32) -> LogError {
-    let problem = format!(
-        "has {present} partitions, {} are declared; the number cannot change: declare {present}, or start a new log and \
-         import the old one's actions",
-        spec.partitions
-    );
-    LogError::Topic {
-        topic: spec.name.to_owned(),
-        problem,
     }
 }
 

@@ -3,7 +3,7 @@
 use foretide_events::ShopperId;
 
 /// Kafka's murmur2 (the Java client's `Utils.murmur2`): the 32-bit `MurmurHash2` by Austin Appleby with a fixed seed.
-pub fn murmur2(key: &[u8]) -> u32 {
+fn murmur2(key: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     let length = u32::try_from(key.len() & 0xffff_ffff).unwrap_or(u32::MAX);
     let mut hash = 0x9747_b28c ^ length;

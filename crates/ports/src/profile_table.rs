@@ -122,10 +122,21 @@ impl ProfileTable {
         }
     }
 
-    /// Says that everything that was on the log at `as_of` is in the profiles of `partition`.
+    /// The shoppers of `partition`, in one piece for each of its locks, which is held for as long as it takes to list
+    /// them. Who reads them one by one keeps no one waiting.
+    pub fn shoppers(&self, partition: u32) -> impl Iterator<Item = Vec<ShopperId>> {
+        let shards = self.partition(partition).map(|found| &found.shards);
+        shards
+            .into_iter()
+            .flatten()
+            .map(|shard| shard.read().keys().copied().collect())
+    }
+
+    /// Says that everything that was on the log at `as_of` is in the profiles of `partition`. Where as much is known
+    /// already, nothing changes.
     pub fn set_fresh(&self, partition: u32, as_of: EpochMs) {
         if let Some(partition) = self.partition(partition) {
-            partition.fresh_as_of.store(as_of.0, Ordering::Release);
+            partition.fresh_as_of.fetch_max(as_of.0, Ordering::AcqRel);
         }
     }
 
@@ -194,6 +205,33 @@ mod tests {
         }
         seen.sort();
         assert_eq!(seen, (0..=255).map(shopper).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_shoppers_of_a_partition_are_listed_and_no_lock_is_kept() {
+        let table = ProfileTable::new(2);
+        (0..=255).for_each(|n| table.insert(Profile::new(shopper(n))));
+        let mut seen = Vec::new();
+        for partition in 0..3 {
+            for piece in table.shoppers(partition) {
+                for shopper in &piece {
+                    assert_eq!(table.partition_of(shopper), partition);
+                    assert!(table.remove(shopper).is_some());
+                }
+                seen.extend(piece);
+            }
+        }
+        seen.sort();
+        assert_eq!(seen, (0..=255).map(shopper).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn freshness_never_goes_back() {
+        let table = ProfileTable::new(1);
+        for (said, known) in [(-5, -5), (7, 7), (3, 7), (8, 8)] {
+            table.set_fresh(0, EpochMs(said));
+            assert_eq!(table.fresh_as_of(0), Some(EpochMs(known)));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, time::Duration}
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
-use foretide_ports::{ACTIONS, ARTEFACTS, Log, NewRecord, TopicPartition};
+use foretide_ports::{ACTIONS, ARTEFACTS, Log, LogError, NewRecord, TopicPartition};
 use foretide_privacy::{PseudonymKey, Pseudonymiser};
 use rand::TryRngCore as _;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ const AT: TopicPartition = TopicPartition {
     partition: 0,
 };
 const READ_WAIT: Duration = Duration::from_secs(5);
+const UNREAD: &str = "the topic of artefacts could not be read to its end in time";
 
 /// What the log says of itself, in a record of the topic of artefacts.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -156,7 +157,7 @@ async fn on_the_log(log: &dyn Log) -> anyhow::Result<Vec<Seal>> {
         let chunk = reader
             .next(READ_WAIT)
             .await?
-            .context("the topic of artefacts could not be read to its end in time")?;
+            .ok_or_else(|| LogError::Away(UNREAD.to_owned()))?;
         if chunk.records.is_empty() {
             return Ok(found);
         }

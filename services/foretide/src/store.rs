@@ -48,6 +48,11 @@ pub(crate) struct StoreArgs {
     /// log, must be given with Kafka
     #[arg(long, env = "FORETIDE_PSEUDONYM_KEY_FILE", value_name = "FILE")]
     pub(crate) pseudonym_key_file: Option<PathBuf>,
+
+    /// Free bytes of the disk that an embedded log never uses; below them it is full and takes no events
+    #[arg(long, env = "FORETIDE_DISK_RESERVE_BYTES", value_name = "BYTES",
+        default_value_t = EmbeddedOptions::default().reserve_bytes)]
+    pub(crate) disk_reserve_bytes: u64,
 }
 
 /// Which log.
@@ -112,7 +117,7 @@ impl StoreArgs {
         match &self.log {
             LogChoice::Embedded(dir) => {
                 let dir = dir.clone().unwrap_or_else(|| self.data_dir.join("log"));
-                open_embedded(&dir, clock.clone())
+                open_embedded(&dir, self.disk_reserve_bytes, clock.clone())
             }
             LogChoice::Kafka(brokers) => {
                 let options = KafkaOptions {
@@ -159,9 +164,17 @@ fn setting(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn open_embedded(dir: &Path, clock: SharedClock) -> anyhow::Result<Arc<dyn Log>> {
+fn open_embedded(
+    dir: &Path,
+    reserve_bytes: u64,
+    clock: SharedClock,
+) -> anyhow::Result<Arc<dyn Log>> {
+    let options = EmbeddedOptions {
+        reserve_bytes,
+        ..EmbeddedOptions::default()
+    };
     let now = Arc::new(move || EpochMs(clock.now_ms()));
-    let log = EmbeddedLog::open(dir, EmbeddedOptions::default(), now)
+    let log = EmbeddedLog::open(dir, options, now)
         .with_context(|| format!("opening the log at {}", dir.display()))?;
     Ok(Arc::new(log))
 }

@@ -204,6 +204,5 @@ fn new_id(now_ms: i64) -> EventId {
     let now_ms = u64::try_from(now_ms).unwrap_or(0);
     let nanoseconds = u32::try_from(now_ms % 1000).unwrap_or(0) * 1_000_000;
     let at = Timestamp::from_unix(uuid::NoContext, now_ms / 1000, nanoseconds);
-    let text = Uuid::new_v7(at).hyphenated().to_string();
-    EventId::new(&text).unwrap_or_else(|_| unreachable!("36 characters are a valid id"))
+    EventId::from_uuid(Uuid::new_v7(at).as_u128())
 }

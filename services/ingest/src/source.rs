@@ -11,8 +11,7 @@ const MAX_RUN_CHARS: usize = 64;
 
 /// The source of requests with the write key of `keys`: `key:` and 8 hexadecimal digits of its hash.
 pub(crate) fn of_write_key(keys: &Keys) -> SourceId {
-    let name = format!("key:{}", keys.write_fingerprint());
-    SourceId::new(&name).unwrap_or_else(|_| unreachable!("12 characters are a valid source"))
+    SourceId::of_key(&keys.write_fingerprint())
 }
 
 /// The import run that `headers` name, as a source: `import:<run>`.

@@ -22,10 +22,11 @@ use std::{
 
 use bytes::Bytes;
 use foretide_checkpoint::{CheckpointError, Checkpoints, Draft, Sealed};
+use foretide_features::Profile;
 use foretide_ports::{Log, LogError, PROFILES};
 use foretide_runtime::SharedClock;
 use tokio::{
-    task::{JoinHandle, JoinSet, spawn_blocking},
+    task::{JoinError, JoinHandle, JoinSet, spawn_blocking},
     time::Instant,
 };
 
@@ -103,7 +104,7 @@ impl Checkpointing {
         match mem::replace(&mut self.state.stage, Stage::Resting) {
             Stage::Sealing(partition, task) if task.is_finished() => {
                 let outcome = task.await;
-                if !self.report(partition, outcome.map_err(|_| "it panicked")) {
+                if !self.report(partition, outcome) {
                     self.state.changed.insert(partition);
                 }
             }
@@ -182,13 +183,16 @@ impl Checkpointing {
                 let commit = commit.clone();
                 self.state.changed.remove(&commit.partition);
                 let (at, noted_at_ms) = (scan.profiles_position, scan.noted_at_ms);
-                match (&mut scan.task).await {
-                    Ok(Ok(draft)) => {
+                match flat((&mut scan.task).await) {
+                    Ok(draft) => {
                         let task = spawn_blocking(move || seal(draft, &commit, at, noted_at_ms));
                         self.state.stage = Stage::Sealing(scan.partition, task);
                     }
-                    Ok(Err(error)) => _ = self.report(scan.partition, Ok(Err(error))),
-                    Err(_) => _ = self.report(scan.partition, Err("it panicked")),
+                    Err(problem) => {
+                        self.failed(scan.partition, &problem);
+                        // It still is due.
+                        self.state.changed.insert(scan.partition);
+                    }
                 }
             }
             other => self.state.stage = other,
@@ -215,7 +219,7 @@ impl Checkpointing {
         match mem::replace(&mut self.state.stage, Stage::Resting) {
             Stage::Sealing(partition, task) => {
                 let outcome = task.await;
-                self.report(partition, outcome.map_err(|_| "it panicked"));
+                self.report(partition, outcome);
             }
             Stage::Scanning(scan) => _ = self.state.changed.insert(scan.partition),
             Stage::Resting => {}
@@ -249,30 +253,38 @@ impl Checkpointing {
     }
 
     /// Logs and counts what became of a checkpoint. Says whether it was sealed.
-    fn report(
-        &self,
-        partition: u32,
-        outcome: Result<Result<Sealed, CheckpointError>, &str>,
-    ) -> bool {
-        let problem = match outcome {
-            Ok(Ok(sealed)) => {
-                let Sealed { entries, bytes } = sealed;
+    fn report(&self, partition: u32, outcome: Outcome<Sealed>) -> bool {
+        match flat(outcome) {
+            Ok(Sealed { entries, bytes }) => {
                 tracing::debug!(partition, entries, bytes, "checkpoint written");
-                self.metrics
-                    .checkpoints
-                    .with_label_values(&["written"])
-                    .inc();
-                return true;
+                self.count("written");
+                true
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(problem) => problem.to_owned(),
-        };
+            Err(problem) => {
+                self.failed(partition, &problem);
+                false
+            }
+        }
+    }
+
+    fn failed(&self, partition: u32, problem: &str) {
         tracing::warn!(partition, %problem, "a checkpoint could not be written: a restart will read more of the log");
-        self.metrics
-            .checkpoints
-            .with_label_values(&["failed"])
-            .inc();
-        false
+        self.count("failed");
+    }
+
+    fn count(&self, outcome: &str) {
+        self.metrics.checkpoints.with_label_values(&[outcome]).inc();
+    }
+}
+
+/// What became of a task that writes.
+type Outcome<T> = Result<Result<T, CheckpointError>, JoinError>;
+
+/// Either it worked or there is a problem.
+fn flat<T>(outcome: Outcome<T>) -> Result<T, String> {
+    match outcome {
+        Ok(outcome) => outcome.map_err(|error| error.to_string()),
+        Err(_) => Err("it panicked".to_owned()),
     }
 }
 
@@ -284,17 +296,33 @@ fn scan(
     given_up: &AtomicBool,
 ) -> Result<Draft, CheckpointError> {
     let mut draft = checkpoints.draft(partition, &folder.rules.version().to_string())?;
-    let mut buffer = Vec::new();
-    let mut outcome = Ok(());
-    folder.table.for_each(partition, |profile| {
-        if outcome.is_ok() && !given_up.load(Ordering::Relaxed) {
-            buffer.clear();
-            buffer.push(entry::PROFILE);
-            profile.encode(&folder.rules, &mut buffer);
-            outcome = draft.entry(&buffer);
+    scan_into(folder, partition, |entry| {
+        if !given_up.load(Ordering::Relaxed) {
+            draft.entry(entry)?;
         }
-    });
-    outcome.map(|()| draft)
+        Ok(())
+    })?;
+    Ok(draft)
+}
+
+/// Gives each profile of `partition` to `write`, as an entry. A profile is encoded under its lock but written without: the
+/// disk must not keep those waiting who fold. A profile that is new since the scan began may be missed, as it is on the
+/// topic after the noted end.
+fn scan_into(
+    folder: &Folder,
+    partition: u32,
+    mut write: impl FnMut(&[u8]) -> Result<(), CheckpointError>,
+) -> Result<(), CheckpointError> {
+    let mut buffer = Vec::new();
+    for shopper in folder.table.shoppers(partition).flatten() {
+        buffer.clear();
+        buffer.push(entry::PROFILE);
+        let encode = |profile: &Profile| profile.encode(&folder.rules, &mut buffer);
+        if folder.table.read(&shopper, encode).is_some() {
+            write(&buffer)?;
+        }
+    }
+    Ok(())
 }
 
 /// Completes a draft whose profiles are all committed.
@@ -310,4 +338,108 @@ fn seal(
         (position::PROFILES, profiles_position),
         (position::NOTED_AT, u64::try_from(noted_at_ms).unwrap_or(0)),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use foretide_events::{
+        Action, EpochMs, Event, EventId, Identity, Search, ShopperId, SourceId, wire,
+    };
+    use foretide_features::{FoldRules, ProfileDigest};
+    use foretide_ports::{ACTIONS, Chunk, NewRecord, ProfileTable, Record, TopicPartition};
+    use foretide_runtime::ManualClock;
+
+    use super::*;
+    use crate::{SourceCounts, fold::Pending, take_over::take_over};
+
+    fn folder() -> Folder {
+        Folder {
+            table: ProfileTable::new(1),
+            counts: SourceCounts::new(1),
+            rules: FoldRules::default(),
+            clock: Arc::new(ManualClock::at(0)),
+        }
+    }
+
+    fn chunk_of(topic: &'static str, begin: u64, values: Vec<NewRecord>) -> Chunk {
+        let record = |(offset, new): (u64, NewRecord)| Record {
+            offset,
+            appended_at: EpochMs(1),
+            key: new.key,
+            value: new.value,
+        };
+        let next_offset = begin + values.len() as u64;
+        Chunk {
+            from: TopicPartition {
+                topic,
+                partition: 0,
+            },
+            records: (begin..).zip(values).map(record).collect(),
+            next_offset,
+        }
+    }
+
+    /// One event of one of 30 shoppers, the first 20 of whom have the first 20 offsets.
+    fn action(offset: u64) -> Chunk {
+        let shopper = ShopperId([u8::try_from(offset % 30 * 7).unwrap(); 16]);
+        let event = Event {
+            id: EventId::new(&offset.to_string()).unwrap(),
+            at: EpochMs(1_763_000_000_000 + offset.cast_signed()),
+            received_at: EpochMs(1_763_000_000_000),
+            shopper,
+            identity: Identity {
+                user: Some(shopper),
+                anonymous: None,
+            },
+            session: None,
+            source: SourceId::new("import:a").unwrap(),
+            action: Action::Search(Search::default()),
+        };
+        let mut value = Vec::new();
+        wire::encode(&event, &mut value);
+        let record = NewRecord {
+            at: TopicPartition {
+                topic: ACTIONS,
+                partition: 0,
+            },
+            key: Bytes::new(),
+            value: Some(value.into()),
+        };
+        chunk_of(ACTIONS, offset, vec![record])
+    }
+
+    fn digest_of(folder: &Folder) -> String {
+        let mut digest = ProfileDigest::new();
+        folder.table.for_each(0, |profile| digest.add(profile));
+        digest.finish()
+    }
+
+    #[test]
+    fn a_scan_with_folding_between_any_two_entries_and_what_is_published_after_it_are_exact() {
+        let live = folder();
+        let mut pending = Pending::default();
+        for offset in 0..20 {
+            let _ = live.fold(&mut pending, &action(offset));
+        }
+        // Committed before the end of the profiles is noted.
+        assert!(live.publish(0, &mut pending).is_some());
+
+        let restored = folder();
+        let mut offset = 20;
+        // No lock is held while an entry is written, or this would wait for ever.
+        scan_into(&live, 0, |entry| {
+            let _ = live.fold(&mut pending, &action(offset));
+            offset += 1;
+            let profile = Profile::decode(&entry[1..], &live.rules).unwrap();
+            restored.table.insert(profile);
+            Ok(())
+        })
+        .unwrap();
+        assert!(offset >= 40, "every profile of before is written");
+        let commit = live.publish(0, &mut pending).unwrap();
+        let records = commit.profiles.into_iter().chain([commit.counts]);
+        take_over(&restored, &chunk_of(PROFILES, 0, records.collect())).unwrap();
+        assert_eq!(digest_of(&restored), digest_of(&live));
+        assert_eq!(restored.counts.applied(0), offset);
+    }
 }

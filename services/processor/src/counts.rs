@@ -57,7 +57,7 @@ pub struct SourceCount {
 pub struct PartitionCounts {
     /// The offset on `foretide.actions` after the last record counted.
     pub next_offset: u64,
-    /// When that record was appended.
+    /// When the newest of the records counted was appended.
     pub as_of: EpochMs,
     /// Records that were no events.
     pub dead_letters: u64,

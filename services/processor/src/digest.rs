@@ -1,11 +1,12 @@
 //! One number for all profiles of a log, as it is now, without disturbing whoever works on it.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use foretide_features::{FoldRules, ProfileDigest};
 use foretide_ports::{ACTIONS, Log, PROFILES, ProfileTable};
-use foretide_runtime::CancellationToken;
+use foretide_runtime::{CancellationToken, SystemClock};
 use serde::Serialize;
+use tokio::time::sleep;
 
 use crate::{
     GROUP, ProcessorError, SourceCounts,
@@ -13,6 +14,10 @@ use crate::{
     pool::FoldPool,
     reading::{Reading, Until},
 };
+
+/// How often to read on where the profiles were ahead of their counts, and how long to wait before.
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What `foretide digest` tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,27 +45,40 @@ pub async fn digest(
         table: Arc::clone(&table),
         counts: Arc::clone(&counts),
         rules,
+        clock: Arc::new(SystemClock),
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let pool = FoldPool::start(&folder, threads, &(Arc::new(|_: &_| {}) as _))?;
 
     // Waits for transactions on their way: what they commit is then before the ends.
     log.committed(GROUP, ACTIONS).await?;
-    let (profile_ends, action_ends) = (
-        log.end_offsets(PROFILES).await?,
-        log.end_offsets(ACTIONS).await?,
-    );
+    let action_ends = log.end_offsets(ACTIONS).await?;
     let never = CancellationToken::new();
-    let begins: Vec<_> = (0..partitions).map(|partition| (partition, 0)).collect();
+    let mut positions: BTreeMap<u32, u64> = (0..partitions).map(|p| (p, 0)).collect();
     let mut records = 0;
-    let mut reading =
-        Reading::begin(&*log, PROFILES, &begins, &profile_ends, Until::End, &never).await?;
-    while let Some(chunk) = reading.next().await? {
-        records += chunk.records.len() as u64;
-        progress(records);
-        pool.restore(chunk).await?;
+    for attempt in 1.. {
+        let ends = log.end_offsets(PROFILES).await?;
+        let begins: Vec<_> = positions.iter().map(|(p, begin)| (*p, *begin)).collect();
+        let mut reading =
+            Reading::begin(&*log, PROFILES, &begins, &ends, Until::End, &never).await?;
+        while let Some(chunk) = reading.next().await? {
+            records += chunk.records.len() as u64;
+            progress(records);
+            positions.insert(chunk.from.partition, chunk.next_offset);
+            pool.restore(chunk).await?;
+        }
+        pool.settled().await?;
+        if !is_torn(&table, &counts) {
+            break;
+        }
+        if attempt == ATTEMPTS {
+            tracing::warn!(
+                "the published counts stay behind their profiles: events are counted short"
+            );
+            break;
+        }
+        sleep(PAUSE).await;
     }
-    pool.settled().await?;
 
     let begins: Vec<_> = (0..partitions)
         .map(|partition| (partition, counts.applied(partition)))
@@ -74,6 +92,18 @@ pub async fn digest(
     }
     pool.settled().await?;
     Ok(sum_up(&table, &counts))
+}
+
+/// Whether a profile has applied more than the counts beside it, so that what it applied could not be counted any more: the
+/// reading of a live log ended within a commit.
+fn is_torn(table: &ProfileTable, counts: &SourceCounts) -> bool {
+    (0..table.partitions()).any(|partition| {
+        let mut applied = 0;
+        table.for_each(partition, |profile| {
+            applied = applied.max(profile.next_offset());
+        });
+        applied > counts.applied(partition)
+    })
 }
 
 fn sum_up(table: &ProfileTable, counts: &SourceCounts) -> DigestReport {

@@ -4,6 +4,9 @@ use foretide_ports::{LogError, TopicName};
 
 use crate::published::PublishedError;
 
+/// How to get out of it when the log of actions is not the one that the profiles were folded from.
+const WHAT_TO_DO: &str = "bring back foretide.actions as it was, or empty foretide.profiles to fold what is left of it anew";
+
 /// Why folding cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProcessorError {
@@ -22,16 +25,29 @@ pub enum ProcessorError {
         /// What is wrong with it.
         cause: PublishedError,
     },
-    /// The log ends before what its profiles have applied: records that were acknowledged are gone, or not back yet.
+    /// The log ends before what its profiles have applied: records that were acknowledged are gone.
     #[error(
         "foretide.actions/{partition} ends at {end}, but its profiles have applied everything up to {applied}: acknowledged \
-         records are missing from the log"
+         records are missing from the log; {WHAT_TO_DO}"
     )]
     LogTooShort {
         /// The partition.
         partition: u32,
         /// Where it ends.
         end: u64,
+        /// What the profiles have applied.
+        applied: u64,
+    },
+    /// What the profiles have applied is not what the log holds: it was cut short or made anew, and has grown since.
+    #[error(
+        "record {offset} of foretide.actions/{partition} is newer than its profiles, which have applied everything up to \
+         {applied}: acknowledged records are missing from the log; {WHAT_TO_DO}"
+    )]
+    OtherLog {
+        /// The partition.
+        partition: u32,
+        /// The offset of the record that gave it away.
+        offset: u64,
         /// What the profiles have applied.
         applied: u64,
     },
@@ -49,16 +65,9 @@ pub enum ProcessorError {
 impl ProcessorError {
     /// Whether joining the group again and restoring may help.
     pub(crate) fn is_passing(&self) -> bool {
-        match self {
-            // A broker that has just taken over may not show its last records at once.
-            Self::LogTooShort { .. } => true,
-            Self::Log(error) => {
-                matches!(
-                    error,
-                    LogError::Away(_) | LogError::Full(_) | LogError::Fenced(_)
-                )
-            }
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::Log(LogError::Away(_) | LogError::Full(_) | LogError::Fenced(_))
+        )
     }
 }

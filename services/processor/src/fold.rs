@@ -9,6 +9,7 @@ use foretide_features::FoldRules;
 use foretide_ports::{
     Chunk, NewRecord, PROFILES, ProfileTable, Record, TopicPartition, shopper_key,
 };
+use foretide_runtime::SharedClock;
 
 use crate::{
     Fates, SourceCounts,
@@ -21,6 +22,7 @@ pub(crate) struct Folder {
     pub(crate) table: Arc<ProfileTable>,
     pub(crate) counts: Arc<SourceCounts>,
     pub(crate) rules: FoldRules,
+    pub(crate) clock: SharedClock,
 }
 
 /// What one partition has to publish since its last commit.
@@ -30,7 +32,7 @@ pub(crate) struct Pending {
     changed: HashSet<ShopperId, FixedState>,
     dead_letters: Vec<NewRecord>,
     dead_letter_bytes: usize,
-    /// Whether any record was consumed.
+    /// Whether the position moved, be it over a gap.
     consumed: bool,
 }
 
@@ -55,6 +57,8 @@ pub(crate) struct Outcome {
     pub(crate) settled_early: u64,
     /// Events whose profile had applied them already, though the counts had not: nothing was done.
     pub(crate) applied_before: u64,
+    /// Offsets passed over because the log holds no record there.
+    pub(crate) skipped: u64,
 }
 
 impl Pending {
@@ -76,9 +80,10 @@ impl Folder {
         let begin = self.counts.applied(partition);
         let mut outcome = Outcome::default();
         let mut runs = Runs::default();
-        let mut as_of = None;
+        let (mut as_of, mut records) = (None, 0);
         for record in chunk.records.iter().filter(|record| record.offset >= begin) {
-            as_of = Some(record.appended_at);
+            as_of = as_of.max(Some(record.appended_at));
+            records += 1;
             match self.event_of(record, partition) {
                 Ok(event) => {
                     self.fold_event(&event, record.offset, pending, &mut runs, &mut outcome);
@@ -91,7 +96,12 @@ impl Folder {
                 }
             }
         }
-        pending.consumed |= as_of.is_some();
+        // A gap at the end is consumed as well, or it would be passed again after every start.
+        pending.consumed |= chunk.next_offset > begin;
+        outcome.skipped = chunk
+            .next_offset
+            .saturating_sub(begin)
+            .saturating_sub(records);
         self.advance(chunk, as_of, runs, outcome.dead_letters.len() as u64);
         outcome
     }
@@ -147,8 +157,15 @@ impl Folder {
             counts.as_of = counts.as_of.max(as_of.unwrap_or(counts.as_of));
         });
         if let Some(as_of) = as_of {
-            set_fresh(&self.table, partition, as_of);
+            self.set_fresh(partition, as_of);
         }
+    }
+
+    /// Says that the profiles of `partition` hold everything that was on the log at `as_of`, by the log's clock: where that
+    /// is ahead of the one here, profiles would be fresher than now.
+    pub(crate) fn set_fresh(&self, partition: u32, as_of: EpochMs) {
+        let now = EpochMs(self.clock.now_ms());
+        self.table.set_fresh(partition, as_of.min(now));
     }
 
     /// Takes what `partition` has to publish. Its profiles are encoded one after the other into one piece of memory.
@@ -193,16 +210,6 @@ impl Folder {
     pub(crate) fn forget(&self, partition: u32) {
         self.table.clear_partition(partition);
         self.counts.clear(partition);
-    }
-}
-
-/// Says that the profiles of `partition` hold everything that was on the log at `as_of`, unless more is known.
-pub(crate) fn set_fresh(table: &ProfileTable, partition: u32, as_of: EpochMs) {
-    if table
-        .fresh_as_of(partition)
-        .is_none_or(|known| known < as_of)
-    {
-        table.set_fresh(partition, as_of);
     }
 }
 

@@ -59,6 +59,7 @@ impl Follower {
             table: Arc::clone(&parts.table),
             counts: Arc::clone(&parts.counts),
             rules: parts.rules,
+            clock: Arc::clone(&parts.clock),
         };
         let positions = vec![0; parts.table.partitions() as usize];
         Self {
@@ -106,13 +107,21 @@ impl Follower {
         let mut freshness = Freshness::new(parts.table.partitions());
         loop {
             if let Some(chunk) = reader.next(MAX_WAIT).await? {
+                let partition = chunk.from.partition;
                 self.take_over(chunk).await?;
                 self.mind_catching_up(began);
+                let as_of = parts.counts.as_of(partition);
+                if let (true, Some(as_of)) = (self.to_reach.is_empty(), as_of) {
+                    self.folder.set_fresh(partition, as_of);
+                }
             }
             if let Some(news) = ends.news() {
                 freshness.note(&news);
             }
-            freshness.settle(0..parts.table.partitions(), &parts.counts, &parts.table);
+            // Before, what the counts say may be missing from the profiles: compaction moves a profile behind its counts.
+            if self.to_reach.is_empty() {
+                freshness.settle(0..parts.table.partitions(), &parts.counts, &parts.table);
+            }
         }
     }
 

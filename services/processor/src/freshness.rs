@@ -7,7 +7,7 @@ use foretide_ports::{ACTIONS, Log, ProfileTable};
 use foretide_runtime::SharedClock;
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
-use crate::{SourceCounts, fold::set_fresh};
+use crate::SourceCounts;
 
 /// How often the ends of `foretide.actions` are asked for.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -95,7 +95,7 @@ impl Freshness {
                 continue;
             };
             if let Some((_, at)) = mark.take_if(|(end, _)| counts.applied(partition) >= *end) {
-                set_fresh(table, partition, at);
+                table.set_fresh(partition, at);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use foretide_events::EpochMs;
-use foretide_ports::{GroupEvent, GroupMember, NewRecord};
+use foretide_ports::{Chunk, GroupEvent, GroupMember, NewRecord};
 use foretide_runtime::CancellationToken;
 use tokio::time::Instant;
 
@@ -13,11 +13,13 @@ use crate::{
     fold::Publication,
     freshness::{EndsWatch, Freshness},
     pool::FoldPool,
-    restore::Restorer,
+    restore::{Restored, Restorer},
 };
 
 /// How long to wait for records at most before looking around.
 const MAX_WAIT: Duration = Duration::from_millis(100);
+/// The same while partitions are restored: at the end of that, it may have to be waited for.
+const WAIT_WHILE_RESTORING: Duration = Duration::from_millis(10);
 /// A commit does not wait for its time when it would get larger than this, in bytes.
 const MAX_COMMIT_BYTES: usize = 32 * 1024 * 1024;
 /// A member that is given no partition for so long will do without.
@@ -31,7 +33,12 @@ pub(crate) struct Membership<'a> {
     owned: BTreeSet<u32>,
     /// Whether the table holds nothing from before this membership.
     cleared: bool,
-    joined_at: Instant,
+    /// Partitions that were assigned and are not restored yet.
+    to_restore: BTreeSet<u32>,
+    /// Partitions owned of which nothing came since they were restored.
+    unread: BTreeSet<u32>,
+    /// Since when it owns nothing, if it does not.
+    nothing_since: Instant,
     /// When the last commit, or the looking for one, began.
     committed_at: Instant,
     /// Whether there may be something to commit.
@@ -63,7 +70,9 @@ impl<'a> Membership<'a> {
             member,
             owned: BTreeSet::new(),
             cleared: false,
-            joined_at: Instant::now(),
+            to_restore: BTreeSet::new(),
+            unread: BTreeSet::new(),
+            nothing_since: Instant::now(),
             committed_at: Instant::now(),
             unsettled: false,
             checkpointing,
@@ -79,27 +88,57 @@ impl<'a> Membership<'a> {
         progress: &mut bool,
     ) -> Result<(), ProcessorError> {
         while !soft.is_cancelled() {
-            match self.member.next(self.wait()).await? {
-                GroupEvent::Assigned(partitions) => {
-                    self.assigned(&partitions, soft).await?;
-                    *progress = true;
-                }
-                GroupEvent::Revoked(partitions) => self.revoked(&partitions).await?,
-                GroupEvent::Lost(partitions) => self.forget(&partitions).await?,
-                GroupEvent::Records(chunk) if self.owned.contains(&chunk.from.partition) => {
-                    self.unsettled |= !chunk.records.is_empty();
-                    self.pool.fold(chunk).await?;
-                }
-                GroupEvent::Records(_) | GroupEvent::Idle => {}
+            let event = self.member.next(self.wait()).await?;
+            self.handle(event).await?;
+            if !self.to_restore.is_empty() {
+                *progress |= self.restore_all(soft).await?;
             }
             if self.is_commit_due() {
                 self.commit().await?;
             }
             self.checkpointing.step(self.owned.len()).await;
             self.look_around();
-            self.mind_having_nothing().await?;
+            self.mind_having_nothing();
         }
         self.finish().await
+    }
+
+    async fn handle(&mut self, event: GroupEvent) -> Result<(), ProcessorError> {
+        match event {
+            GroupEvent::Assigned(partitions) => self.to_restore.extend(partitions),
+            GroupEvent::Revoked(partitions) => self.revoked(&partitions).await?,
+            GroupEvent::Lost(partitions) => self.lost(&partitions).await?,
+            GroupEvent::Records(chunk) if self.owned.contains(&chunk.from.partition) => {
+                self.mind_gap(&chunk);
+                let applied = self.processor.parts.counts.applied(chunk.from.partition);
+                self.unsettled |= chunk.next_offset > applied;
+                self.pool.fold(chunk).await?;
+            }
+            GroupEvent::Records(_) | GroupEvent::Idle => {}
+        }
+        Ok(())
+    }
+
+    /// Says so if records expired before anyone folded them. Folding goes on with what there is.
+    fn mind_gap(&mut self, chunk: &Chunk) {
+        let partition = chunk.from.partition;
+        if !self.unread.remove(&partition) {
+            return;
+        }
+        // Nothing is folded since the assignment: the position is as it was restored.
+        let applied = self.processor.parts.counts.applied(partition);
+        let next = chunk
+            .records
+            .first()
+            .map_or(chunk.next_offset, |record| record.offset);
+        if next > applied {
+            tracing::warn!(
+                partition,
+                applied,
+                next,
+                "foretide.actions goes on behind a gap: records between expired before they were folded, or there were none"
+            );
+        }
     }
 
     /// How long to wait for the log.
@@ -123,18 +162,28 @@ impl<'a> Membership<'a> {
         anything && (self.until_commit().is_zero() || self.pool.pending_bytes() >= MAX_COMMIT_BYTES)
     }
 
-    async fn assigned(
-        &mut self,
-        partitions: &[u32],
-        soft: &CancellationToken,
-    ) -> Result<(), ProcessorError> {
+    /// Restores all partitions that were assigned and have not gone again. Says whether there were any left.
+    async fn restore_all(&mut self, soft: &CancellationToken) -> Result<bool, ProcessorError> {
+        self.processor.parts.readiness.not_ready("restoring");
         // What other partitions have folded should not wait for the restoring of these.
         self.commit().await?;
-        self.clear(partitions).await?;
-        self.restore(partitions, soft).await?;
-        self.owned.extend(partitions);
-        self.processor.parts.readiness.ready();
-        Ok(())
+        let mut progress = false;
+        while !self.to_restore.is_empty() {
+            let partitions: Vec<u32> = self.to_restore.iter().copied().collect();
+            self.clear(&partitions).await?;
+            if let Some(restored) = self.restore(&partitions, soft).await? {
+                self.member.start(&restored.positions).await?;
+                self.to_restore.retain(|p| !partitions.contains(p));
+                self.unread.extend(&partitions);
+                self.owned.extend(&partitions);
+                progress = true;
+            }
+        }
+        self.nothing_since = Instant::now();
+        if !self.owned.is_empty() {
+            self.processor.parts.readiness.ready();
+        }
+        Ok(progress)
     }
 
     /// Makes room for `partitions`; the first time, drops whatever an earlier membership left for readers.
@@ -147,14 +196,16 @@ impl<'a> Membership<'a> {
         self.forget(&all).await
     }
 
+    /// Restores `partitions`, heeding the group meanwhile: who does not answer a revocation is expelled. `None` if partitions
+    /// went, be they others: then the restoring was given up.
     async fn restore(
         &mut self,
         partitions: &[u32],
         soft: &CancellationToken,
-    ) -> Result<(), ProcessorError> {
+    ) -> Result<Option<Restored>, ProcessorError> {
         let began = Instant::now();
         let parts = &self.processor.parts;
-        let restorer = Restorer {
+        let task = Restorer {
             log: &*parts.log,
             folder: &self.processor.folder,
             pool: self.pool,
@@ -162,33 +213,75 @@ impl<'a> Membership<'a> {
             now: EpochMs(parts.clock.now_ms()),
             stop: soft,
         };
-        let outcome = restorer.restore(partitions).await?;
-        self.member.start(&outcome.positions).await?;
+        let mut restoring = Box::pin(task.restore(partitions));
+        loop {
+            let (event, outcome) = self.next_while(&mut restoring).await?;
+            if matches!(event, GroupEvent::Revoked(_) | GroupEvent::Lost(_)) {
+                drop(restoring);
+                tracing::info!(?partitions, "restoring given up: partitions go");
+                self.forget(partitions).await?;
+                self.handle(event).await?;
+                return Ok(None);
+            }
+            self.handle(event).await?;
+            if let Some(restored) = outcome {
+                self.report_restored(partitions.len(), &restored, began);
+                return Ok(Some(restored));
+            }
+        }
+    }
+
+    /// The next event of the group; and what was restored, if that ended first. The event is waited for to its end in any
+    /// case, as one might be lost with a call that is given up.
+    async fn next_while(
+        &mut self,
+        restoring: &mut (impl Future<Output = Result<Restored, ProcessorError>> + Unpin),
+    ) -> Result<(GroupEvent, Option<Restored>), ProcessorError> {
+        let mut next = self.member.next(WAIT_WHILE_RESTORING);
+        tokio::select! {
+            event = &mut next => Ok((event?, None)),
+            restored = restoring => {
+                let restored = restored?;
+                Ok((next.await?, Some(restored)))
+            }
+        }
+    }
+
+    fn report_restored(&self, partitions: usize, restored: &Restored, began: Instant) {
+        let parts = &self.processor.parts;
         parts.metrics.restore.observe(began.elapsed().as_secs_f64());
         let used = parts.metrics.checkpoints.with_label_values(&["used"]);
-        used.inc_by(outcome.from_checkpoint as u64);
+        used.inc_by(restored.from_checkpoint as u64);
         tracing::info!(
-            restore.partitions = partitions.len(),
-            restore.from_checkpoint = outcome.from_checkpoint,
-            restore.records = outcome.records,
+            restore.partitions = partitions,
+            restore.from_checkpoint = restored.from_checkpoint,
+            restore.records = restored.records,
             restore.profiles = parts.table.len(),
             restore.duration_ms = began.elapsed().as_millis(),
             "partitions restored"
         );
-        Ok(())
     }
 
     async fn revoked(&mut self, partitions: &[u32]) -> Result<(), ProcessorError> {
         self.commit().await?;
-        self.forget(partitions).await?;
+        self.lost(partitions).await?;
         tracing::info!(?partitions, "partitions handed over");
         Ok(self.member.release(partitions).await?)
     }
 
+    async fn lost(&mut self, partitions: &[u32]) -> Result<(), ProcessorError> {
+        self.nothing_since = Instant::now();
+        self.to_restore
+            .retain(|partition| !partitions.contains(partition));
+        self.forget(partitions).await
+    }
+
     /// Drops everything about partitions that are no longer owned, or not yet.
     async fn forget(&mut self, partitions: &[u32]) -> Result<(), ProcessorError> {
-        self.owned
-            .retain(|partition| !partitions.contains(partition));
+        for partition in partitions {
+            self.owned.remove(partition);
+            self.unread.remove(partition);
+        }
         self.checkpointing.forget(partitions);
         self.pool.forget(partitions).await
     }
@@ -253,13 +346,11 @@ impl<'a> Membership<'a> {
         }
     }
 
-    /// A member that others leave no partition is ready as it is.
-    async fn mind_having_nothing(&mut self) -> Result<(), ProcessorError> {
-        if !self.cleared && self.joined_at.elapsed() >= NOTHING_TO_DO_AFTER {
-            self.clear(&[]).await?;
+    /// A member that others leave no partition is ready as it is. What it held before stays for readers, getting stale.
+    fn mind_having_nothing(&self) {
+        if self.owned.is_empty() && self.nothing_since.elapsed() >= NOTHING_TO_DO_AFTER {
             self.processor.parts.readiness.ready();
         }
-        Ok(())
     }
 
     /// The end in peace: what has been folded is committed, and checkpoints make the next start quick.

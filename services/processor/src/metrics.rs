@@ -7,10 +7,12 @@ foretide_runtime::metrics! {
         pub events: IntCounterVec = "foretide_processor_events_total" by ["fate"],
         /// Records of foretide.actions that are no events and went to foretide.dead-letters, by cause.
         pub dead_letters: IntCounterVec = "foretide_processor_dead_letters_total" by ["cause"],
-        /// Observations that settled early because their shopper had more than 256 recent ones.
+        /// Observations that settled early because their shopper had more than 256 recent ones, or more than 512 KiB of them.
         pub settled_early: IntCounter = "foretide_processor_settled_early_total",
         /// Events passed over because their profile had applied them already.
         pub applied_before: IntCounter = "foretide_processor_applied_before_total",
+        /// Offsets of foretide.actions without a record, passed over: gaps of the log, from retention or transaction markers.
+        pub offsets_skipped: IntCounter = "foretide_processor_offsets_skipped_total",
         /// Events on the log that are not folded yet, over the partitions owned.
         pub lag: IntGauge = "foretide_processor_lag_events",
         /// Profiles held in memory.
@@ -21,7 +23,8 @@ foretide_runtime::metrics! {
         pub commit: Histogram = "foretide_processor_commit_seconds" in foretide_runtime::metrics::SECONDS,
         /// Profiles published in one commit.
         pub published: Histogram = "foretide_processor_commit_profiles" in foretide_runtime::metrics::COUNTS,
-        /// Times that all state was dropped to join the group again, by cause.
+        /// Times that the group was joined again, by cause: fenced (another owner took over, all state was dropped at once)
+        /// or log (something is wrong with it, profiles stayed for readers until they were restored).
         pub rejoins: IntCounterVec = "foretide_processor_rejoins_total" by ["cause"],
         /// Time to restore the partitions of one assignment, in seconds.
         pub restore: Histogram = "foretide_processor_restore_seconds" in foretide_runtime::metrics::SECONDS,

@@ -142,6 +142,8 @@ impl FoldPool {
                 Job::Fold(chunk, _) | Job::Restore(chunk, _) => {
                     !partitions.contains(&chunk.from.partition)
                 }
+                // Left by a restore that was given up.
+                Job::Load(_, limits, _) => !partitions.contains(&limits.partition),
                 _ => true,
             });
             let (sender, answer) = oneshot::channel();

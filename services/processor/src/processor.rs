@@ -57,6 +57,7 @@ impl Processor {
             table: Arc::clone(&parts.table),
             counts: Arc::clone(&parts.counts),
             rules: parts.rules,
+            clock: Arc::clone(&parts.clock),
         };
         Self {
             parts,
@@ -165,6 +166,7 @@ impl Processor {
             late.inc_by(outcome.fates.late);
             metrics.settled_early.inc_by(outcome.settled_early);
             metrics.applied_before.inc_by(outcome.applied_before);
+            metrics.offsets_skipped.inc_by(outcome.skipped);
             for cause in &outcome.dead_letters {
                 metrics.dead_letters.with_label_values(&[cause]).inc();
             }

@@ -1,9 +1,15 @@
 //! Getting back the state of partitions: from a checkpoint where one is good, and from `foretide.profiles`.
 
+use std::time::Duration;
+
 use foretide_checkpoint::Checkpoints;
 use foretide_events::EpochMs;
 use foretide_ports::{ACTIONS, Cleanup, Log, PROFILES, foretide_topics};
 use foretide_runtime::CancellationToken;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
 
 use crate::{
     GROUP, ProcessorError,
@@ -12,6 +18,11 @@ use crate::{
     pool::FoldPool,
     reading::{Reading, Until, at},
 };
+
+/// How long `foretide.actions` may be shorter than what was applied of it.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How soon to look whether it still is.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// What is needed to restore partitions.
 pub(crate) struct Restorer<'a> {
@@ -58,6 +69,11 @@ impl Restorer<'_> {
             records,
         };
         self.check_actions(&restored.positions).await?;
+        for (partition, _) in &restored.positions {
+            if let Some(as_of) = self.folder.counts.as_of(*partition) {
+                self.folder.set_fresh(*partition, as_of);
+            }
+        }
         Ok(restored)
     }
 
@@ -82,28 +98,80 @@ impl Restorer<'_> {
         tracing::warn!(partitions = ?unfit, "checkpoints do not fit the log: reading all its profiles");
         self.pool.forget(unfit).await?;
         if let Some(checkpoints) = self.checkpoints {
-            for partition in unfit {
-                load::remove(checkpoints, *partition);
-            }
+            let (checkpoints, unfit) = (checkpoints.clone(), unfit.to_vec());
+            let removing = move || unfit.iter().for_each(|p| load::remove(&checkpoints, *p));
+            spawn_blocking(removing)
+                .await
+                .map_err(|_| ProcessorError::ThreadDied)?;
         }
         let begins: Vec<_> = unfit.iter().map(|partition| (*partition, 0)).collect();
         self.take_over(&begins, ends).await
     }
 
-    /// Refuses a log of actions that ends before `positions`: what came now would be taken for what was applied.
+    /// Refuses a log of actions that is not the one that `positions` were applied from: what came now would be taken for what
+    /// was applied, and never be folded.
     async fn check_actions(&self, positions: &[(u32, u64)]) -> Result<(), ProcessorError> {
+        // A broker that has just taken over may not show its last records at once.
+        let mut until = None;
+        while let Err(too_short) = self.check_ends(positions).await? {
+            let until = *until.get_or_insert_with(|| {
+                tracing::warn!(problem = %too_short, "waiting for the missing records to come back");
+                Instant::now() + PATIENCE
+            });
+            if Instant::now() >= until {
+                return Err(too_short);
+            }
+            tokio::select! {
+                () = sleep(LOOK_AGAIN_AFTER) => {}
+                () = self.stop.cancelled() => return Err(ProcessorError::Stopped),
+            }
+        }
+        self.check_last_applied(positions).await
+    }
+
+    /// Whether `foretide.actions` reaches all `positions` now.
+    async fn check_ends(
+        &self,
+        positions: &[(u32, u64)],
+    ) -> Result<Result<(), ProcessorError>, ProcessorError> {
         let ends = self.log.end_offsets(ACTIONS).await?;
         let too_short = positions
             .iter()
             .find(|(partition, applied)| *applied > at(&ends, *partition));
-        too_short.map_or(Ok(()), |(partition, applied)| {
-            let (partition, applied, end) = (*partition, *applied, at(&ends, *partition));
+        Ok(too_short.map_or(Ok(()), |(partition, applied)| {
             Err(ProcessorError::LogTooShort {
-                partition,
-                end,
-                applied,
+                partition: *partition,
+                end: at(&ends, *partition),
+                applied: *applied,
             })
-        })
+        }))
+    }
+
+    /// Refuses a log that was too short at first and has grown since: the last record that is said to be applied was appended
+    /// later than all that were.
+    async fn check_last_applied(&self, positions: &[(u32, u64)]) -> Result<(), ProcessorError> {
+        let some = positions.iter().filter(|(_, applied)| *applied > 0);
+        let lasts: Vec<_> = some.map(|(p, applied)| (*p, applied - 1)).collect();
+        let ends = (0..self.folder.table.partitions()).map(|partition| self.applied(partition));
+        let ends: Vec<u64> = ends.collect();
+        let mut reading =
+            Reading::begin(self.log, ACTIONS, &lasts, &ends, Until::Noted, self.stop).await?;
+        while let Some(chunk) = reading.next().await? {
+            let partition = chunk.from.partition;
+            let applied = at(&ends, partition);
+            let as_of = self.folder.counts.as_of(partition);
+            let newer = chunk.records.iter().find(|record| {
+                record.offset < applied && as_of.is_some_and(|as_of| record.appended_at > as_of)
+            });
+            if let Some(record) = newer {
+                return Err(ProcessorError::OtherLog {
+                    partition,
+                    offset: record.offset,
+                    applied,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Where folding goes on. The counts' position belongs to the profiles beside them, whatever became of the transaction

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use foretide_events::SourceId;
+use foretide_events::{EpochMs, SourceId};
 use foretide_ports::NewRecord;
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -88,6 +88,12 @@ impl SourceCounts {
         self.applied
             .get(partition as usize)
             .map_or(0, |applied| applied.load(Ordering::Acquire))
+    }
+
+    /// When the newest record that `partition` has applied was appended, by the log's clock; `None` where there is none.
+    pub(crate) fn as_of(&self, partition: u32) -> Option<EpochMs> {
+        let as_of = self.partitions.get(partition as usize)?.lock().as_of;
+        (as_of != EpochMs::default()).then_some(as_of)
     }
 
     /// Waits until every partition has been applied up to its offset in `ends` (as from `Log::end_offsets`), for at most

@@ -5,11 +5,12 @@ use foretide_ports::{Chunk, Record};
 
 use crate::{
     ProcessorError,
-    fold::{Folder, set_fresh},
+    fold::Folder,
     published::{self, Key, PublishedError},
 };
 
-/// Takes over the profiles and counts of a chunk of `foretide.profiles`. What is there already and newer stays.
+/// Takes over the profiles and counts of a chunk of `foretide.profiles`. What is there already and newer stays. How fresh
+/// that is can be told only when all of the topic was taken over: what follows may be older, where it was compacted.
 pub(crate) fn take_over(folder: &Folder, chunk: &Chunk) -> Result<(), ProcessorError> {
     let partition = chunk.from.partition;
     for record in &chunk.records {
@@ -41,11 +42,9 @@ fn take_over_record(
             folder.table.remove(&shopper);
         }
         (Some(Key::Counts(of)), Some(value)) if of == partition => {
-            let counts = published::decode_counts(value)?;
-            let as_of = counts.as_of;
-            if folder.counts.replace_older(partition, counts) {
-                set_fresh(&folder.table, partition, as_of);
-            }
+            folder
+                .counts
+                .replace_older(partition, published::decode_counts(value)?);
         }
         _ => tracing::warn!(
             partition,

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use foretide_ports::{Log, LogError, NewRecord};
 use foretide_runtime::CancellationToken;
 use tokio::{
-    sync::mpsc,
+    sync::mpsc::{self, error::TrySendError},
     time::{sleep, timeout},
 };
 
@@ -23,9 +23,36 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// After the soft signal the queue is taken for done when nothing came for this long.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// The queue is full; nobody will learn from this decision.
+/// Why a decision will never be on the log: nobody will learn from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct QueueFull;
+pub(crate) enum NotRecorded {
+    /// Too many decisions wait already.
+    QueueFull,
+    /// The process is ending.
+    Closed,
+    /// It cannot be written down.
+    Unwritable,
+}
+
+impl NotRecorded {
+    /// The cause under which it is counted.
+    fn cause(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::Closed => "shutdown",
+            Self::Unwritable => "unwritable",
+        }
+    }
+
+    /// What the answer says of it.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::QueueFull => "too many decisions wait for the log: this one is not recorded",
+            Self::Closed => "the process is ending: this decision is not recorded",
+            Self::Unwritable => "this decision could not be written down: it is not recorded",
+        }
+    }
+}
 
 /// The end of the queue at which answers put their records.
 #[derive(Clone)]
@@ -64,14 +91,22 @@ pub(crate) fn queue(
 
 impl Recorder {
     /// Queues `record`, at once or not at all.
-    pub(crate) fn record(&self, record: NewRecord) -> Result<(), QueueFull> {
+    pub(crate) fn record(&self, record: NewRecord) -> Result<(), NotRecorded> {
         // Counted before it is queued, so that the drain never takes off what was not put on.
         self.metrics.queue_depth.inc();
-        self.queue.try_send(record).map_err(|_| {
+        self.queue.try_send(record).map_err(|error| {
             self.metrics.queue_depth.dec();
-            self.metrics.lost.with_label_values(&["queue_full"]).inc();
-            QueueFull
+            self.lost(match error {
+                TrySendError::Full(_) => NotRecorded::QueueFull,
+                TrySendError::Closed(_) => NotRecorded::Closed,
+            })
         })
+    }
+
+    /// Counts a decision that is not queued.
+    pub(crate) fn lost(&self, why: NotRecorded) -> NotRecorded {
+        self.metrics.lost.with_label_values(&[why.cause()]).inc();
+        why
     }
 }
 
@@ -137,12 +172,9 @@ impl Drain {
 
     /// Lets go of the records that the log will never take: those over `limit`, or at least the largest.
     fn drop_oversized(&self, batch: &mut Vec<NewRecord>, limit: usize) {
-        let size = |record: &NewRecord| {
-            record.key.len() + record.value.as_ref().map_or(0, bytes::Bytes::len)
-        };
         let before = batch.len();
-        let largest = batch.iter().map(size).max().unwrap_or(0);
-        batch.retain(|record| size(record) <= limit && size(record) < largest);
+        let largest = batch.iter().map(NewRecord::bytes).max().unwrap_or(0);
+        batch.retain(|record| record.bytes() <= limit && record.bytes() < largest);
         let dropped = before - batch.len();
         self.metrics
             .lost

@@ -10,8 +10,11 @@ use crate::List;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CartAdd {
-    /// The product; its `quantity` is what was added.
+    /// The product.
     pub product: Product,
+    /// How many pieces were added; where absent, the product's own `quantity`, or one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u32>,
     /// The cart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cart_id: Option<ShopId>,
@@ -24,8 +27,11 @@ pub struct CartAdd {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CartRemove {
-    /// The product; its `quantity` is what was removed, everything of it when absent.
+    /// The product.
     pub product: Product,
+    /// How many pieces were removed; where absent, the product's own `quantity`, or everything of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u32>,
     /// The cart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cart_id: Option<ShopId>,

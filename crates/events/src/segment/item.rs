@@ -6,10 +6,10 @@ use serde_json::value::RawValue;
 
 use super::{Outer, catalogue, context::Context, page, person};
 use crate::{
-    Action, EpochMs, Event, Identity, Intake, RejectionReason,
+    Action, EpochMs, Event, Identity, Intake, RejectionReason, body,
     fault::{self, Fault},
     intake::{Names, Parts},
-    limits::MAX_EVENT_BYTES,
+    limits::{MAX_DEPTH, MAX_EVENT_BYTES},
     text::RawText,
 };
 
@@ -64,6 +64,9 @@ pub(super) fn read(json: &str) -> Result<Item<'_>, Fault> {
     }
     if !json.starts_with('{') {
         return Err(Fault::not_an_object("an item of a batch is a JSON object"));
+    }
+    if !body::item_nests_within_limit(json) {
+        return Err(Fault::too_deep(MAX_DEPTH));
     }
     fault::read(json, "")
 }

@@ -145,6 +145,7 @@ pub(super) fn cart_add(
     let (product, beside) = about(properties, default)?;
     Ok(CartAdd {
         product,
+        quantity: None,
         cart_id: beside.cart_id,
         from_wishlist,
     })
@@ -154,6 +155,7 @@ pub(super) fn cart_remove(properties: &str, default: Currency) -> Result<CartRem
     let (product, beside) = about(properties, default)?;
     Ok(CartRemove {
         product,
+        quantity: None,
         cart_id: beside.cart_id,
     })
 }

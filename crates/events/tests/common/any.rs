@@ -58,7 +58,7 @@ fn category() -> BoxedStrategy<Category> {
 
 fn money() -> BoxedStrategy<Money> {
     let units = -1_000_000_000_000_000..=1_000_000_000_000_000_i64;
-    (units, "[A-Z]{3}")
+    (units, "EUR|USD|JPY|KWD|CLF")
         .prop_map(|(minor_units, code)| Money {
             minor_units,
             currency: code.parse().unwrap(),
@@ -236,15 +236,29 @@ fn holding() -> BoxedStrategy<Action> {
         })
     };
     prop_oneof![
-        (product(), of(text()), any::<bool>()).prop_map(|(product, cart_id, from_wishlist)| {
-            Action::CartAdd(CartAdd {
-                product,
-                cart_id,
-                from_wishlist,
-            })
-        }),
-        (product(), of(text()))
-            .prop_map(|(product, cart_id)| Action::CartRemove(CartRemove { product, cart_id })),
+        (
+            product(),
+            of(any::<u32>().boxed()),
+            of(text()),
+            any::<bool>()
+        )
+            .prop_map(|(product, quantity, cart_id, from_wishlist)| {
+                Action::CartAdd(CartAdd {
+                    product,
+                    quantity,
+                    cart_id,
+                    from_wishlist,
+                })
+            }),
+        (product(), of(any::<u32>().boxed()), of(text())).prop_map(
+            |(product, quantity, cart_id)| {
+                Action::CartRemove(CartRemove {
+                    product,
+                    quantity,
+                    cart_id,
+                })
+            }
+        ),
         (of(text()), list(product()))
             .prop_map(|(cart_id, products)| Action::CartView(CartView { cart_id, products })),
         wish().prop_map(Action::WishlistAdd),

@@ -92,14 +92,21 @@ impl KafkaMember {
         topic: TopicName,
         member: &str,
     ) -> Result<Self, LogError> {
-        let producer = append::producer(&options.transactional_producer(group, member))?;
-        let producer = Arc::new(DroppedOutside::new(producer));
+        let producing = options.transactional_producer(group, member);
+        let consuming = options.member(group, member);
         let stop = StopWhenDropped(Arc::default());
-        let (own, stopped) = (Arc::clone(&producer), Arc::clone(&stop.0));
-        outside("join", move || transaction::initialise(&own, &stopped)).await?;
+        let stopped = Arc::clone(&stop.0);
         let (tell, told) = mpsc::channel(polling::TOLD_AHEAD);
         let (orders, ordered) = orders::channel();
-        polling::start(&options.member(group, member), topic, tell, ordered)?;
+        let producer = outside("join", move || {
+            let producer = DroppedOutside::new(append::producer(&producing)?);
+            transaction::initialise(&producer, &stopped)?;
+            if !stopped.load(Ordering::Relaxed) {
+                polling::start(&consuming, topic, tell, ordered)?;
+            }
+            Ok::<_, LogError>(Arc::new(producer))
+        });
+        let producer = producer.await?;
         let owned = BTreeMap::new();
         Ok(Self {
             topic,
@@ -207,6 +214,7 @@ impl GroupMember for KafkaMember {
         if outputs.is_empty() && offsets.is_empty() {
             return Ok(());
         }
+        outputs.iter().try_for_each(NewRecord::check_size)?;
         let Some(generation) = generation else {
             return Err(LogError::Fenced("the member owns nothing".into()));
         };

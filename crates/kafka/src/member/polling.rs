@@ -137,6 +137,9 @@ impl Thread {
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     self.end_of(partition.cast_unsigned())?;
                 }
+                Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => {
+                    self.out_of_range()?;
+                }
                 Some(Err(error)) => self.trouble(&error)?,
             }
             wait = Duration::ZERO;
@@ -169,6 +172,41 @@ impl Thread {
             })?;
         }
         Ok(())
+    }
+
+    /// A partition has no record where it is to be read. Below the oldest that is kept, retention was quicker than the
+    /// member: it goes on at the oldest. Beyond the end, records that were consumed are gone: what is written there next
+    /// would be taken for consumed.
+    fn out_of_range(&mut self) -> Result<(), End> {
+        for chunk in self.batches.take_all() {
+            self.records(chunk)?;
+        }
+        for (partition, position) in &mut self.positions {
+            let asked = queries::range(&self.consumer, self.topic, *partition);
+            match asked {
+                Ok((oldest, _)) if *position < oldest => {
+                    warn!(
+                        topic = self.topic,
+                        partition,
+                        position,
+                        oldest,
+                        "records were deleted before they were consumed"
+                    );
+                    *position = oldest;
+                }
+                Ok((_, end)) if *position > end => {
+                    let error = beyond_the_end(self.topic, *partition, *position, end);
+                    return self.fail(error);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    // Fetching there tells again that the offset is out of range.
+                    warn!(topic = self.topic, partition, %error, "consuming goes on after an error");
+                    break;
+                }
+            }
+        }
+        self.consume()
     }
 
     fn records(&mut self, chunk: Chunk) -> Result<(), End> {
@@ -319,6 +357,14 @@ impl Thread {
                 .assignment()
                 .is_ok_and(|partitions| partitions.count() > 0)
     }
+}
+
+/// The error of a partition that ends before what the group has consumed of it.
+fn beyond_the_end(topic: TopicName, partition: u32, position: u64, end: u64) -> LogError {
+    LogError::Damaged(format!(
+        "{topic}/{partition} ends at offset {end} but was consumed up to {position}: the topic was made anew or its brokers \
+         lost records. Restore the topic, or start anew with empty topics and without the group, and import the actions"
+    ))
 }
 
 /// What a fatal error means: nearly always that another process joined under the same name.

@@ -122,30 +122,24 @@ fn retried(mut step: impl FnMut() -> Result<(), KafkaError>) -> Result<(), Kafka
     }
 }
 
-/// Takes the transaction back because of `error`.
+/// Takes the transaction back because of `error`. If that one did not fence the member, its owner joins again, and that
+/// ends the transaction as well: then this is only to free what the transaction holds up a little sooner.
 fn abort(producer: &Producer, error: LogError) -> Refused {
     if let Some(fenced) = fenced_for_good(producer, &error) {
         return fenced;
     }
-    if let Err(trouble) = retried(|| producer.abort_transaction(STEP_PATIENCE)) {
-        warn!(%error, %trouble, "a transaction could not be aborted; the broker will");
-        // Never asked to be committed, it will not be; but this producer cannot go on.
-        return match (fenced_for_good(producer, &error), error) {
-            (Some(fenced), _) => fenced,
-            (None, LogError::Fenced(said)) => Refused::Fenced {
-                error: LogError::Fenced(said),
-                for_good: true,
-            },
-            (None, error) => Refused::Failed(error),
-        };
-    }
-    match error {
-        LogError::Fenced(_) => Refused::Fenced {
-            error,
-            for_good: false,
-        },
-        error => Refused::Failed(error),
-    }
+    let LogError::Fenced(_) = error else {
+        let _ = producer.abort_transaction(SLICE);
+        return fenced_for_good(producer, &error).unwrap_or(Refused::Failed(error));
+    };
+    let for_good = match retried(|| producer.abort_transaction(STEP_PATIENCE)) {
+        Ok(()) => false,
+        Err(trouble) => {
+            warn!(%error, %trouble, "a transaction could not be aborted; the brokers will");
+            true
+        }
+    };
+    Refused::Fenced { error, for_good }
 }
 
 /// An error after which it is not known whether the transaction was committed, unless its id was taken over: the new

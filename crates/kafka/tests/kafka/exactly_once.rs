@@ -1,6 +1,6 @@
 //! What exactly-once rests on, tried against the broker itself.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use foretide_ports::{GroupEvent, Log, LogError, TopicName};
 use foretide_tests::broker;
@@ -51,8 +51,8 @@ fn open_transaction(brokers: &str, topic: TopicName, group: &str) -> BaseProduce
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ends_and_committed_offsets_wait_for_a_transaction_that_is_open() {
     let log = connect(&broker::shared(), "a");
-    let (spec, group) = (spec(1), unique());
-    log.declare(&[spec]).await.unwrap();
+    let (spec, undisturbed, group) = (spec(1), spec(1), unique());
+    log.declare(&[spec, undisturbed]).await.unwrap();
     log.append(vec![record(spec.name, 0, "before")])
         .await
         .unwrap();
@@ -65,13 +65,18 @@ async fn ends_and_committed_offsets_wait_for_a_transaction_that_is_open() {
                 .map(String::as_str),
             Some("before")
         );
-        let asked = {
-            let (log, group) = (Arc::clone(&log), group.clone());
+        let ask = |topic: TopicName, group: &str| {
+            let (log, group) = (Arc::clone(&log), group.to_owned());
             tokio::spawn(async move {
-                tokio::join!(log.end_offsets(spec.name), log.committed(&group, spec.name))
+                tokio::join!(log.end_offsets(topic), log.committed(&group, topic))
             })
         };
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        let asked = ask(spec.name, &group);
+        // Time enough: the same, asked later, over which no transaction is open, is answered again and again.
+        for _ in 0..5 {
+            let (ends, found) = in_time(ask(undisturbed.name, &unique())).await.unwrap();
+            assert_eq!((ends, found), (Ok(vec![0]), Ok(vec![None])));
+        }
         assert!(
             !asked.is_finished(),
             "answered before the transaction was decided"

@@ -8,5 +8,6 @@
 mod common;
 mod conformance;
 mod exactly_once;
+mod ranges;
 mod topics;
 mod trouble;

@@ -9,7 +9,33 @@ use super::{
         counting, in_time, instance, log_with_topic, read_all, read_first, record, spec, texts,
     },
 };
-use crate::{GroupEvent, LogError};
+use crate::{GroupEvent, LogError, TopicSpec};
+
+/// A member on an instance of its own.
+async fn member_of_its_own(
+    harness: &dyn Harness,
+    spec: TopicSpec,
+    group: &str,
+    name: &str,
+) -> Consumer {
+    let log = instance(harness, name, &[spec]).await;
+    Consumer::join(log, group, spec.name, name).await
+}
+
+/// Drives two members until each owns half of `count` partitions.
+async fn share_evenly(first: &mut Consumer, second: &mut Consumer, count: u32) {
+    drive(
+        "both own half of the partitions",
+        &mut [first, second],
+        |consumers| {
+            share_all(consumers, count)
+                && consumers
+                    .iter()
+                    .all(|consumer| consumer.owned().len() * 2 == count as usize)
+        },
+    )
+    .await;
+}
 
 /// Evenly.
 pub async fn two_members_share_the_partitions(harness: &dyn Harness) -> Outcome {
@@ -22,21 +48,8 @@ pub async fn two_members_share_the_partitions(harness: &dyn Harness) -> Outcome 
             consumer.owned().len() == 4
         })
         .await;
-    let mut second = Consumer::join(
-        instance(harness, "second", &[spec]).await,
-        &group,
-        topic,
-        "b",
-    )
-    .await;
-    drive(
-        "both own two partitions",
-        &mut [&mut first, &mut second],
-        |consumers| {
-            share_all(consumers, 4) && consumers.iter().all(|consumer| consumer.owned().len() == 2)
-        },
-    )
-    .await;
+    let mut second = member_of_its_own(harness, spec, &group, "b").await;
+    share_evenly(&mut first, &mut second, 4).await;
     Outcome::Passed
 }
 
@@ -46,20 +59,8 @@ pub async fn more_members_than_partitions_leave_some_idle(harness: &dyn Harness)
     let topic = spec.name;
     let group = harness.unique();
     let mut first = Consumer::join(log, &group, topic, "a").await;
-    let mut second = Consumer::join(
-        instance(harness, "second", &[spec]).await,
-        &group,
-        topic,
-        "b",
-    )
-    .await;
-    let mut third = Consumer::join(
-        instance(harness, "third", &[spec]).await,
-        &group,
-        topic,
-        "c",
-    )
-    .await;
+    let mut second = member_of_its_own(harness, spec, &group, "b").await;
+    let mut third = member_of_its_own(harness, spec, &group, "c").await;
     let mut all = [&mut first, &mut second, &mut third];
     drive("two of three own a partition each", &mut all, |consumers| {
         share_all(consumers, 2) && consumers.iter().all(|consumer| consumer.owned().len() <= 1)
@@ -74,21 +75,8 @@ pub async fn partitions_of_a_member_that_leaves_go_to_the_others(harness: &dyn H
     let topic = spec.name;
     let group = harness.unique();
     let mut first = Consumer::join(log.clone(), &group, topic, "a").await;
-    let mut second = Consumer::join(
-        instance(harness, "second", &[spec]).await,
-        &group,
-        topic,
-        "b",
-    )
-    .await;
-    drive(
-        "both own two partitions",
-        &mut [&mut first, &mut second],
-        |consumers| {
-            share_all(consumers, 4) && consumers.iter().all(|consumer| consumer.owned().len() == 2)
-        },
-    )
-    .await;
+    let mut second = member_of_its_own(harness, spec, &group, "b").await;
+    share_evenly(&mut first, &mut second, 4).await;
     for partition in 0..4 {
         log.append(counting(topic, partition, 0, 3)).await.unwrap();
     }
@@ -150,13 +138,7 @@ pub async fn a_partition_is_handed_over_only_after_its_release(harness: &dyn Har
             consumer.folded_count() == 8
         })
         .await;
-    let mut second = Consumer::join(
-        instance(harness, "second", &[spec]).await,
-        &group,
-        topic,
-        "b",
-    )
-    .await;
+    let mut second = member_of_its_own(harness, spec, &group, "b").await;
     let revoked = in_time("a partition is revoked", async {
         loop {
             match first.member.next(Duration::from_millis(20)).await.unwrap() {
@@ -184,14 +166,7 @@ pub async fn a_partition_is_handed_over_only_after_its_release(harness: &dyn Har
         matches!(late, Err(LogError::Fenced(_))),
         "a commit after the release: {late:?}"
     );
-    drive(
-        "both own one partition",
-        &mut [&mut first, &mut second],
-        |consumers| {
-            share_all(consumers, 2) && consumers.iter().all(|consumer| consumer.owned().len() == 1)
-        },
-    )
-    .await;
+    share_evenly(&mut first, &mut second, 2).await;
     let partition = second.owned().into_iter().next().expect("one partition");
     log.append(counting(topic, partition, 4, 1)).await.unwrap();
     drive(
@@ -272,14 +247,13 @@ pub async fn a_member_of_the_same_name_takes_over(harness: &dyn Harness) -> Outc
     let topic = spec.name;
     let group = harness.unique();
     log.append(counting(topic, 0, 0, 6)).await.unwrap();
-    let mut former =
-        Consumer::join(instance(harness, "a", &[spec]).await, &group, topic, "a").await;
+    let mut former = member_of_its_own(harness, spec, &group, "a").await;
     former
         .drive("the former has read all", |consumer| {
             consumer.folded_count() == 6
         })
         .await;
-    let mut next = Consumer::join(instance(harness, "a", &[spec]).await, &group, topic, "a").await;
+    let mut next = member_of_its_own(harness, spec, &group, "a").await;
     next.drive("the next has taken over", |c| {
         c.owned().len() == 2 && c.folded_count() == 6
     })

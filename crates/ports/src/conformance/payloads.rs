@@ -6,7 +6,7 @@ use super::{
     Harness, Outcome,
     support::{counting, log_with_topic, pairs, read_all, read_first, record, texts, tombstone},
 };
-use crate::{LogError, NewRecord, TopicPartition};
+use crate::{LogError, MAX_RECORD_BYTES, NewRecord, Record, TopicPartition};
 
 /// A payload of `size` bytes that does not compress to nothing.
 fn payload(size: usize) -> Bytes {
@@ -81,7 +81,7 @@ pub async fn an_append_of_many_records_comes_back_whole(harness: &dyn Harness) -
     Outcome::Passed
 }
 
-/// It names size and limit; the log goes on.
+/// One of exactly the limit is taken. The refusal of one byte more names size and limit; the log goes on.
 pub async fn a_record_too_large_is_refused_and_harms_no_other(harness: &dyn Harness) -> Outcome {
     let (log, spec) = log_with_topic(harness, 1).await;
     let topic = spec.name;
@@ -90,21 +90,24 @@ pub async fn a_record_too_large_is_refused_and_harms_no_other(harness: &dyn Harn
         topic,
         partition: 0,
     };
-    let huge = NewRecord {
+    let key = Bytes::from_static(b"key");
+    let of_size = |bytes: usize| NewRecord {
         at,
-        key: Bytes::new(),
-        value: Some(payload(3 << 20)),
+        key: key.clone(),
+        value: Some(payload(bytes - key.len())),
     };
-    let error = log.append(vec![huge]).await.unwrap_err();
-    let LogError::TooLarge { bytes, limit } = error else {
-        panic!("{error:?}")
-    };
-    assert!(
-        bytes >= 3 << 20 && limit >= 900 * 1024 && limit < bytes,
-        "{bytes} over {limit}"
-    );
+    let error = log
+        .append(vec![of_size(MAX_RECORD_BYTES + 1)])
+        .await
+        .unwrap_err();
+    let (bytes, limit) = (MAX_RECORD_BYTES + 1, MAX_RECORD_BYTES);
+    assert_eq!(error, LogError::TooLarge { bytes, limit });
+    log.append(vec![of_size(MAX_RECORD_BYTES)]).await.unwrap();
     log.append(counting(topic, 0, 1, 1)).await.unwrap();
-    assert_eq!(texts(&read_first(log.as_ref(), topic).await), ["0", "1"]);
+    let found = read_first(log.as_ref(), topic).await;
+    let sizes: Vec<usize> = found.iter().map(Record::bytes).collect();
+    assert_eq!(sizes, [4, MAX_RECORD_BYTES, 4]);
+    assert_eq!(texts(&[found[0].clone(), found[2].clone()]), ["0", "1"]);
     Outcome::Passed
 }
 

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
+use foretide_events::EpochMs;
 
 use super::*;
 use crate::conformance::Harness;

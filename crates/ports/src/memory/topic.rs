@@ -129,12 +129,11 @@ impl Topic {
                 .iter()
                 .flat_map(|partition| &partition.records)
         };
-        let size = |record: &Record| record.key.len() + record.value.as_ref().map_or(0, Bytes::len);
         TopicStats {
             topic: self.spec.name,
             partitions: self.spec.partitions,
             records: records().count() as u64,
-            bytes: Some(records().map(size).sum::<usize>() as u64),
+            bytes: Some(records().map(Record::bytes).sum::<usize>() as u64),
         }
     }
 }

@@ -74,7 +74,10 @@ pub(crate) fn run(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
     telemetry::init(&server.telemetry)?;
     let ended = foretide_runtime::run(&server.lifecycle.clone(), async |lifecycle| {
         let ports = Ports::bind(&server.http).await?;
-        let running = serve::start(&server, ports, &lifecycle, Arc::new(SystemClock)).await?;
+        let clock = Arc::new(SystemClock);
+        let Some(running) = serve::start(&server, ports, &lifecycle, clock).await? else {
+            return Ok(());
+        };
         play(args, &keys, running, &lifecycle, output)
     });
     dir.close().context("removing the throw-away directory")?;

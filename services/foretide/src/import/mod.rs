@@ -117,9 +117,9 @@ enum Format {
     Rees46,
     /// The Retentioneering click log: CSV with `user_id`, `session_id`, `event`, `timestamp`
     Retentioneering,
-    /// Segment calls, one JSON object a line
+    /// Segment calls, one item of a batch a line as a JSON object; each needs a `timestamp`
     Segment,
-    /// Native actions, one JSON object a line
+    /// Native actions as `POST /v1/actions` takes them, one a line as a JSON object; each needs an `at`
     Ndjson,
 }
 

@@ -1,8 +1,9 @@
 //! `foretide serve`: ingest, processor and scoring in one process, over one log.
 
-mod declare;
 mod folding;
 mod ports;
+mod public;
+mod waiting;
 mod wiring;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -127,7 +128,9 @@ pub(crate) fn run(args: &ServeArgs, output: Output) -> anyhow::Result<()> {
     let mut held = None;
     foretide_runtime::run(&lifecycle, async |lifecycle| {
         let ports = Ports::bind(&args.http).await?;
-        let running = start(args, ports, &lifecycle, Arc::new(SystemClock)).await?;
+        let Some(running) = start(args, ports, &lifecycle, Arc::new(SystemClock)).await? else {
+            return Ok(());
+        };
         output.answer(&Serving::of(&running), || {
             format!("serving on http://{}", running.address)
         })?;

@@ -1,10 +1,17 @@
-//! The two ports, taken before anything else is done: a port in use is told at once.
+//! The two ports, taken before anything else is done: a port in use is told soon.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
 use foretide_http::HttpConfig;
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep},
+};
+
+/// How long to wait for a port in use: a predecessor that was killed may still be ending.
+const PATIENCE: Duration = Duration::from_secs(2);
+const RETRY: Duration = Duration::from_millis(50);
 
 /// Ports that are ours, though nothing answers on them yet.
 #[derive(Debug)]
@@ -17,16 +24,28 @@ impl Ports {
     /// Takes both.
     pub(crate) async fn bind(config: &HttpConfig) -> anyhow::Result<Self> {
         Ok(Self {
-            public: bind(config.listen, "--listen").await?,
-            admin: bind(config.admin_listen, "--admin-listen").await?,
+            public: bind(config.listen, "--listen", PATIENCE).await?,
+            admin: bind(config.admin_listen, "--admin-listen", PATIENCE).await?,
         })
     }
 }
 
-async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}: give another address with {flag}, or stop what listens there")
-    })
+async fn bind(address: SocketAddr, flag: &str, patience: Duration) -> anyhow::Result<TcpListener> {
+    let begun = Instant::now();
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < patience =>
+            {
+                sleep(RETRY).await;
+            }
+            bound => {
+                return bound.with_context(|| {
+                    format!("cannot listen on {address}: give another address with {flag}, or stop what listens there")
+                });
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -36,12 +55,28 @@ mod tests {
     #[tokio::test]
     async fn a_port_in_use_is_told_with_its_flag() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let refusal = bind(taken.local_addr().unwrap(), "--admin-listen")
-            .await
-            .unwrap_err();
+        let refusal = bind(
+            taken.local_addr().unwrap(),
+            "--admin-listen",
+            Duration::ZERO,
+        )
+        .await
+        .unwrap_err();
         assert!(
             refusal.to_string().contains("--admin-listen"),
             "{refusal:#}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_port_that_a_predecessor_lets_go_of_is_taken() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = taken.local_addr().unwrap();
+        let lets_go = async {
+            sleep(RETRY).await;
+            drop(taken);
+        };
+        let (bound, ()) = tokio::join!(bind(address, "--listen", Duration::MAX), lets_go);
+        assert_eq!(bound.unwrap().local_addr().unwrap(), address);
     }
 }

@@ -1,10 +1,15 @@
 //! Checkpoints are a cache: with them, without them and with bad ones, the state is the same.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
-use foretide_ports::{ACTIONS, Log};
+use foretide_features::FoldRules;
+use foretide_ports::{ACTIONS, Log, PROFILES};
+use foretide_processor::digest;
 
-use crate::support::{Rig, Running, events, until};
+use crate::{
+    support::{Rig, Running, events, until},
+    watched::{Calls, Watched},
+};
 
 fn used(running: &Running) -> u64 {
     running
@@ -197,4 +202,52 @@ async fn what_expired_from_the_actions_after_it_was_folded_is_not_missed() {
     assert_eq!(running.counts.total().total(), ends.iter().sum::<u64>());
     assert_eq!(running.counts.total().total(), 400);
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_expired_before_it_was_folded_is_passed_over_and_counted() {
+    let rig = Rig::new(1).await;
+    let all = events(80, 0, 29);
+    rig.append(&all[..50]).await;
+    rig.clock.advance(31 * 24 * 60 * 60 * 1000);
+    rig.append(&[]).await;
+    rig.log.expire();
+    // Nothing but the gap: the group's offset moves past it nevertheless.
+    let running = rig.instance().start();
+    rig.until_all_committed().await;
+    assert_eq!(running.metrics.offsets_skipped.get(), 50);
+    rig.append(&all[50..]).await;
+    rig.until_all_committed().await;
+    assert_eq!(running.counts.total().total(), 30);
+    assert_eq!(running.metrics.offsets_skipped.get(), 50);
+    assert_eq!(rig.digest().await, rig.expected().await.digest);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_asked_for_within_a_commit_counts_all_of_it() {
+    let rig = Rig::new(1).await;
+    let all = events(60, 10, 30);
+    rig.append(&all).await;
+    let running = rig.instance().start();
+    rig.until_all_committed().await;
+    running.stop().await;
+    let expected = rig.digest().await;
+    assert_eq!(expected, rig.expected().await.digest);
+
+    // The same, but its counts are not there yet.
+    let other = Rig::new(1).await;
+    other.append(&all).await;
+    let mut published = rig.held(PROFILES, 0).await;
+    let counts = published.split_off(published.len() - 1);
+    other.append_profiles(published).await;
+    let calls = Calls::default();
+    let log = Watched {
+        log: other.log.clone(),
+        calls: calls.clone(),
+    };
+    let asked = tokio::spawn(digest(Arc::new(log), 1, FoldRules::default(), |_| ()));
+    until("it reads on", async || calls.ends() > 1).await;
+    other.append_profiles(counts).await;
+    assert_eq!(asked.await.unwrap().unwrap(), expected);
 }

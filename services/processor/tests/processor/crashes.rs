@@ -20,11 +20,11 @@ use crate::support::{Dice, Rig, Running, events, until};
 /// A log whose group members hang for good after a number of operations, and which hands out records in small portions.
 struct Dying {
     log: Arc<dyn Log>,
-    plan: Arc<Plan>,
+    course: Arc<Course>,
 }
 
 #[derive(Debug)]
-struct Plan {
+struct Course {
     /// Operations of members left before the end.
     left: AtomicI64,
     /// Whether the last operation still takes effect.
@@ -35,7 +35,7 @@ struct Plan {
     dead: AtomicBool,
 }
 
-impl Plan {
+impl Course {
     /// Counts an operation. Says whether it is the last.
     fn is_last(&self) -> bool {
         self.left.fetch_sub(1, Ordering::SeqCst) <= 0
@@ -90,7 +90,7 @@ impl Log for Dying {
         let member = self.log.join(group, topic, member).await?;
         Ok(Box::new(DyingMember {
             member,
-            plan: Arc::clone(&self.plan),
+            course: Arc::clone(&self.course),
             rest: None,
         }))
     }
@@ -106,7 +106,7 @@ impl Log for Dying {
 
 struct DyingMember {
     member: Box<dyn GroupMember>,
-    plan: Arc<Plan>,
+    course: Arc<Course>,
     /// What is left of a chunk.
     rest: Option<Chunk>,
 }
@@ -114,7 +114,7 @@ struct DyingMember {
 impl DyingMember {
     /// The first portion of `chunk`; keeps the rest.
     fn portion_of(&mut self, mut chunk: Chunk) -> GroupEvent {
-        let portion = self.plan.portion();
+        let portion = self.course.portion();
         if chunk.records.len() > portion {
             let rest = chunk.records.split_off(portion);
             let next_offset = std::mem::replace(&mut chunk.next_offset, rest[0].offset);
@@ -131,8 +131,8 @@ impl DyingMember {
 #[async_trait]
 impl GroupMember for DyingMember {
     async fn next(&mut self, max_wait: Duration) -> Result<GroupEvent, LogError> {
-        if self.plan.is_last() {
-            self.plan.die().await;
+        if self.course.is_last() {
+            self.course.die().await;
         }
         if let Some(rest) = self.rest.take() {
             return Ok(self.portion_of(rest));
@@ -144,25 +144,25 @@ impl GroupMember for DyingMember {
     }
 
     async fn start(&mut self, positions: &[(u32, u64)]) -> Result<(), LogError> {
-        let is_last = self.plan.is_last();
-        if !is_last || self.plan.takes_effect {
+        let is_last = self.course.is_last();
+        if !is_last || self.course.takes_effect {
             let done = self.member.start(positions).await;
             if !is_last {
                 return done;
             }
         }
-        self.plan.die().await
+        self.course.die().await
     }
 
     async fn release(&mut self, partitions: &[u32]) -> Result<(), LogError> {
-        let is_last = self.plan.is_last();
-        if !is_last || self.plan.takes_effect {
+        let is_last = self.course.is_last();
+        if !is_last || self.course.takes_effect {
             let done = self.member.release(partitions).await;
             if !is_last {
                 return done;
             }
         }
-        self.plan.die().await
+        self.course.die().await
     }
 
     async fn commit(
@@ -170,14 +170,14 @@ impl GroupMember for DyingMember {
         outputs: Vec<NewRecord>,
         offsets: &[(u32, u64)],
     ) -> Result<(), LogError> {
-        let is_last = self.plan.is_last();
-        if !is_last || self.plan.takes_effect {
+        let is_last = self.course.is_last();
+        if !is_last || self.course.takes_effect {
             let done = self.member.commit(outputs, offsets).await;
             if !is_last {
                 return done;
             }
         }
-        self.plan.die().await
+        self.course.die().await
     }
 
     async fn leave(self: Box<Self>) -> Result<(), LogError> {
@@ -221,8 +221,8 @@ fn lives() -> impl Strategy<Value = Vec<Life>> {
 }
 
 impl Life {
-    fn start(&self, rig: &Rig, folder: &std::path::Path) -> (Running, Arc<Plan>) {
-        let plan = Arc::new(Plan {
+    fn start(&self, rig: &Rig, folder: &std::path::Path) -> (Running, Arc<Course>) {
+        let course = Arc::new(Course {
             left: AtomicI64::new(self.operations),
             takes_effect: self.takes_effect,
             portion: self.portion,
@@ -231,14 +231,14 @@ impl Life {
         });
         let log = Arc::new(Dying {
             log: Arc::new(rig.log.clone()),
-            plan: Arc::clone(&plan),
+            course: Arc::clone(&course),
         });
         let mut instance = rig.instance().on(log);
         if self.checkpoints {
             instance = instance.with_checkpoints(folder);
             instance.config.checkpoint_interval_s = 1;
         }
-        (instance.start(), plan)
+        (instance.start(), course)
     }
 }
 
@@ -251,13 +251,13 @@ async fn check(lives: Vec<Life>) {
     let mut later = later.chunks(1);
     rig.append(&all).await;
     for life in lives {
-        let (running, plan) = life.start(&rig, folder.path());
+        let (running, course) = life.start(&rig, folder.path());
         for event in later.by_ref().take(life.arriving) {
             rig.append(event).await;
             tokio::task::yield_now().await;
         }
         until("it dies or is done", async || {
-            plan.dead.load(Ordering::SeqCst) || rig.is_all_committed().await
+            course.dead.load(Ordering::SeqCst) || rig.is_all_committed().await
         })
         .await;
         running.crash().await;

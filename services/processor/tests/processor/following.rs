@@ -8,7 +8,10 @@ use foretide_processor::{Follower, FollowerParts, ProcessorError, SourceCounts};
 use foretide_runtime::{CancellationToken, Component, Readiness};
 use tokio::task::JoinHandle;
 
-use crate::support::{LONG, NOW_MS, Rig, digest_of, events, until};
+use crate::{
+    support::{LONG, NOW_MS, Rig, digest_of, events, until},
+    watched::{Calls, Watched},
+};
 
 struct Following {
     table: Arc<ProfileTable>,
@@ -19,11 +22,15 @@ struct Following {
 }
 
 fn follow(rig: &Rig) -> Following {
+    follow_on(rig, Arc::new(rig.log.clone()))
+}
+
+fn follow_on(rig: &Rig, log: Arc<dyn Log>) -> Following {
     let table = ProfileTable::new(rig.partitions);
     let counts = SourceCounts::new(rig.partitions);
     let readiness = Readiness::new().component("profiles");
     let parts = FollowerParts {
-        log: Arc::new(rig.log.clone()),
+        log,
         table: Arc::clone(&table),
         counts: Arc::clone(&counts),
         rules: FoldRules::default(),
@@ -69,25 +76,28 @@ async fn a_follower_holds_what_processors_published_with_their_counts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_follower_says_how_fresh_it_is_and_not_more() {
-    let rig = Rig::new(1).await;
+    let rig = Rig::new(2).await;
     let processor = rig.instance().start();
     let following = follow(&rig);
     rig.append(&events(50, 0, 32)).await;
     // All is folded: as fresh as the clock says.
     rig.clock.set(NOW_MS + 60_000);
-    let fresh = || following.table.fresh_as_of(0).map(|as_of| as_of.0);
-    until("it is fresh", async || fresh() >= Some(NOW_MS + 60_000)).await;
-    // Without a processor, what comes then makes it stale.
-    processor.stop().await;
-    rig.append(&events(50, 0, 33)).await;
-    rig.clock.set(NOW_MS + 3_600_000);
-    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
-    assert!(fresh() < Some(NOW_MS + 3_600_000));
-    let processor = rig.instance().start();
-    until("it is fresh again", async || {
-        fresh() >= Some(NOW_MS + 3_600_000)
+    let fresh = |partition| following.table.fresh_as_of(partition).map(|as_of| as_of.0);
+    until("it is fresh", async || {
+        fresh(0).min(fresh(1)) >= Some(NOW_MS + 60_000)
     })
     .await;
+    // Without a processor, what comes then makes its partition stale. The other one shows that the follower has looked.
+    processor.stop().await;
+    let mut of_first = events(50, 0, 33);
+    of_first.retain(|event| rig.record(event).at.partition == 0);
+    rig.append(&of_first).await;
+    let later = Some(NOW_MS + 3_600_000);
+    rig.clock.set(NOW_MS + 3_600_000);
+    until("it has looked", async || fresh(1) >= later).await;
+    assert!(fresh(0) < later);
+    let processor = rig.instance().start();
+    until("it is fresh again", async || fresh(0) >= later).await;
     processor.stop().await;
     following.stop.cancel();
 }
@@ -96,12 +106,23 @@ async fn a_follower_says_how_fresh_it_is_and_not_more() {
 async fn a_follower_goes_on_when_the_log_is_back() {
     let rig = Rig::new(2).await;
     let processor = rig.instance().start();
-    let following = follow(&rig);
+    let calls = Calls::default();
+    let following = follow_on(
+        &rig,
+        Arc::new(Watched {
+            log: rig.log.clone(),
+            calls: calls.clone(),
+        }),
+    );
     rig.append(&events(100, 0, 34)).await;
     rig.until_all_committed().await;
     until("it has caught up", async || following.readiness.is_ready()).await;
     rig.log.faults().set_away(true);
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let before = calls.ends();
+    until("it has tried again in vain", async || {
+        calls.ends() >= before + 2
+    })
+    .await;
     assert!(
         !following.task.is_finished() && !following.table.is_empty(),
         "the last good state stays"

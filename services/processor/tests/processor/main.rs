@@ -12,3 +12,4 @@ mod following;
 mod owners;
 mod support;
 mod trouble;
+mod watched;

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use foretide_events::EpochMs;
 use foretide_ports::{Log, PROFILES};
 
-use crate::support::{Rig, Running, event, events, until};
+use crate::{
+    support::{NOW_MS, Rig, Running, event, events, until},
+    watched::{Calls, Watched},
+};
 
 /// The partitions whose profiles a processor holds.
 fn owned(running: &Running) -> Vec<u32> {
@@ -84,7 +87,7 @@ async fn partitions_that_go_back_and_forth_are_folded_exactly() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_former_owner_publishes_nothing_and_drops_what_it_held() {
     let rig = Rig::new(2).await;
-    let at = EpochMs(crate::support::NOW_MS - 1_000);
+    let at = EpochMs(NOW_MS - 1_000);
     rig.append(&[event("1", 1, at, 0), event("2", 2, at, 0)])
         .await;
     let former = rig.instance().start();
@@ -124,6 +127,49 @@ async fn a_former_owner_publishes_nothing_and_drops_what_it_held() {
     former.stop().await;
     assert_eq!(rig.log.end_offsets(PROFILES).await.unwrap(), before);
     assert_eq!(rig.digest().await, expected.digest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_restoring_hands_over_what_is_asked_for() {
+    let rig = Rig::new(2).await;
+    rig.append(&events(200, 10, 13)).await;
+    let calls = Calls::default();
+    calls.set_closed(true);
+    let slow = rig
+        .instance()
+        .named("a")
+        .on(Arc::new(Watched {
+            log: rig.log.clone(),
+            calls: calls.clone(),
+        }))
+        .start();
+    until("it is restoring", async || calls.readers() == 1).await;
+    assert_eq!(slow.readiness.cause().as_deref(), Some("restoring"));
+    let quick = rig.instance().named("b").start();
+    until("the other has its share", async || owned(&quick).len() == 1).await;
+    until("it restores the rest", async || calls.readers() == 2).await;
+    assert!(owned(&slow).is_empty() && !slow.readiness.is_ready());
+    calls.set_closed(false);
+    rig.until_all_committed().await;
+    let total = slow.counts.total().total() + quick.counts.total().total();
+    assert_eq!(total, 200);
+    assert!(slow.readiness.is_ready());
+    quick.stop().await;
+    slow.stop().await;
+    assert_eq!(rig.digest().await, rig.expected().await.digest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn profiles_are_never_fresher_than_now() {
+    let rig = Rig::new(1).await;
+    rig.append(&events(50, 0, 14)).await;
+    // The log's clock is ahead of the processor's.
+    let mut instance = rig.instance();
+    instance.clock = foretide_runtime::ManualClock::at(NOW_MS - 60_000);
+    let behind = instance.start();
+    rig.until_all_committed().await;
+    assert_eq!(behind.table.fresh_as_of(0), Some(EpochMs(NOW_MS - 60_000)));
+    behind.stop().await;
 }
 
 /// A log at whose gate commits wait.

@@ -17,8 +17,8 @@ use foretide_events::{
 };
 use foretide_features::{FoldRules, Profile, ProfileDigest};
 use foretide_ports::{
-    ACTIONS, DEAD_LETTERS, Log, NewRecord, ProfileTable, Record, TopicName, TopicPartition,
-    foretide_topics, memory::MemoryLog, partition_for, shopper_key,
+    ACTIONS, DEAD_LETTERS, Log, NewRecord, PROFILES, ProfileTable, Record, TopicName,
+    TopicPartition, foretide_topics, memory::MemoryLog, partition_for, shopper_key,
 };
 use foretide_processor::{
     DigestReport, Fates, GROUP, Processor, ProcessorConfig, ProcessorError, ProcessorMetrics,
@@ -175,6 +175,19 @@ impl Rig {
             key: key.to_vec().into(),
             value: Some(value.into()),
         }
+    }
+
+    /// Appends records of another log's profiles, all to the first partition.
+    pub async fn append_profiles(&self, records: Vec<Record>) {
+        let records = records.into_iter().map(|record| NewRecord {
+            at: TopicPartition {
+                topic: PROFILES,
+                partition: 0,
+            },
+            key: record.key,
+            value: record.value,
+        });
+        self.log.append(records.collect()).await.unwrap();
     }
 
     /// Everything on one partition of a topic.

@@ -140,41 +140,56 @@ async fn the_hard_signal_ends_it_even_while_a_commit_hangs() {
     assert_eq!(rig.digest().await, rig.expected().await.digest);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_lost_acknowledged_records_is_not_folded_over() {
+/// The profiles of 50 events, over a log of actions that was made anew an hour later and holds `count` others.
+async fn profiles_over_another_log(count: usize) -> Rig {
     let rig = Rig::new(1).await;
     rig.append(&events(50, 0, 9)).await;
     let running = rig.instance().start();
     rig.until_all_committed().await;
     running.stop().await;
-    // The same profiles over a log of actions that begins anew.
     let other = Rig::new(1).await;
-    let published = rig
-        .held(PROFILES, 0)
-        .await
-        .into_iter()
-        .map(|record| NewRecord {
-            at: TopicPartition {
-                topic: PROFILES,
+    other.clock.advance(3_600_000);
+    other.append_profiles(rig.held(PROFILES, 0).await).await;
+    other.append(&events(count, 0, 10)).await;
+    other
+}
+
+#[tokio::test]
+async fn a_log_that_lost_acknowledged_records_is_waited_for_and_then_refused() {
+    let rig = profiles_over_another_log(10).await;
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let running = rig.instance().start();
+    let ended = running.task.await.unwrap();
+    assert_eq!(
+        ended,
+        Err(ProcessorError::LogTooShort {
+            partition: 0,
+            end: 10,
+            applied: 50
+        })
+    );
+    assert!(began.elapsed().as_secs() >= 30);
+    let cause = running.readiness.cause().unwrap();
+    assert!(
+        cause.contains("acknowledged records are missing"),
+        "{cause}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_lost_acknowledged_records_is_refused_even_when_it_has_grown_since() {
+    for count in [50, 70] {
+        let rig = profiles_over_another_log(count).await;
+        let running = rig.instance().start();
+        let ended = tokio::time::timeout(LONG, running.task).await;
+        assert_eq!(
+            ended.unwrap().unwrap(),
+            Err(ProcessorError::OtherLog {
                 partition: 0,
-            },
-            key: record.key,
-            value: record.value,
-        });
-    other.log.append(published.collect()).await.unwrap();
-    other.append(&events(10, 0, 10)).await;
-    let running = other.instance().start();
-    until("it says so", async || {
-        running
-            .readiness
-            .cause()
-            .is_some_and(|cause| cause.contains("acknowledged records are missing"))
-    })
-    .await;
-    other.append(&events(60, 0, 11)).await;
-    until("it goes on once nothing is missing", async || {
-        running.readiness.is_ready()
-    })
-    .await;
-    running.stop().await;
+                offset: 49,
+                applied: 50
+            })
+        );
+    }
 }

@@ -74,7 +74,9 @@ async fn after_the_soft_signal_what_is_held_is_still_written() {
     recorder.record(record(10)).unwrap();
     drain.run(soft, CancellationToken::new()).await;
     assert_eq!(stored(&log).await, 1);
-    assert_eq!(recorder.record(record(10)), Err(QueueFull));
+    assert_eq!(recorder.record(record(10)), Err(NotRecorded::Closed));
+    let lost = recorder.metrics.lost.with_label_values(&["shutdown"]);
+    assert_eq!(lost.get(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,6 +21,7 @@ use crate::{
     decide::{Question, decide as decided},
     instant::parse_at,
     page::NamedPage,
+    recorder::NotRecorded,
     shopper::NamedShopper,
 };
 
@@ -97,28 +98,31 @@ impl Asked {
     }
 }
 
-/// Queues the record for the log. Where there is no room, the answer says so.
+/// Queues the record for the log. Where that fails, the answer says so.
 fn keep(api: &Api, record: &mut DecisionRecord) {
-    let queued = record.encode().map_err(|_| ()).and_then(|bytes| {
-        let partition = api.table.partition_of(&record.shopper);
-        let new = NewRecord {
-            at: TopicPartition {
-                topic: DECISIONS,
-                partition,
-            },
-            key: Bytes::copy_from_slice(&shopper_key(&record.shopper)),
-            value: Some(bytes.into()),
-        };
-        api.recorder.record(new).map_err(|_| ())
-    });
-    if queued.is_err() {
-        let text = "too many decisions wait for the log: this one is not recorded";
+    if let Err(why) = queue(api, record) {
         record.degraded = true;
         record.degraded_by.push(ReasonCode::DecisionQueueFull);
         record
             .reasons
-            .push(Reason::new(ReasonCode::DecisionQueueFull, text));
+            .push(Reason::new(ReasonCode::DecisionQueueFull, why.text()));
     }
+}
+
+fn queue(api: &Api, record: &DecisionRecord) -> Result<(), NotRecorded> {
+    let bytes = record.encode().map_err(|error| {
+        tracing::error!(%error, "a decision could not be written down");
+        api.recorder.lost(NotRecorded::Unwritable)
+    })?;
+    let partition = api.table.partition_of(&record.shopper);
+    api.recorder.record(NewRecord {
+        at: TopicPartition {
+            topic: DECISIONS,
+            partition,
+        },
+        key: Bytes::copy_from_slice(&shopper_key(&record.shopper)),
+        value: Some(bytes.into()),
+    })
 }
 
 fn count(api: &Api, record: &DecisionRecord, began: Instant) {
