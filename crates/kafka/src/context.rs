@@ -30,10 +30,11 @@ pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
 /// An error that concerns the client as a whole. librdkafka goes on trying after all but the fatal ones, and those show
 /// in the calls that they fail; so what is passing is only a warning.
 pub(crate) fn log_error(error: &KafkaError, reason: &str) {
-    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-        error!(target: "librdkafka", %error, "{reason}");
-    } else {
-        warn!(target: "librdkafka", %error, "{reason}");
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::Fatal) => error!(target: "librdkafka", %error, "{reason}"),
+        // The end of a partition is asked for and is no error.
+        Some(RDKafkaErrorCode::PartitionEOF) => {}
+        _ => warn!(target: "librdkafka", %error, "{reason}"),
     }
 }
 

@@ -49,7 +49,7 @@ pub struct ScoringConfig {
         long,
         env = "FORETIDE_MAX_FEATURES_AGE_MS",
         value_name = "MS",
-        default_value_t = 60_000
+        default_value_t = 10_000
     )]
     pub max_features_age_ms: i64,
 
