@@ -9,19 +9,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use foretide_ports::{
-    Chunk, GroupEvent, GroupMember, Log, LogError, NewRecord, Reader, TopicName, TopicSpec,
-    TopicStats,
-};
+use foretide_ports::{Chunk, GroupEvent, GroupMember, Log, LogError, NewRecord};
 use proptest::prelude::*;
 
+use crate::members::WithMembers;
 use crate::support::{Dice, Rig, Running, events, until};
-
-/// A log whose group members hang for good after a number of operations, and which hands out records in small portions.
-struct Dying {
-    log: Arc<dyn Log>,
-    course: Arc<Course>,
-}
 
 #[derive(Debug)]
 struct Course {
@@ -55,53 +47,15 @@ impl Course {
     }
 }
 
-#[async_trait]
-impl Log for Dying {
-    async fn declare(&self, topics: &[TopicSpec]) -> Result<(), LogError> {
-        self.log.declare(topics).await
-    }
-
-    async fn append(&self, records: Vec<NewRecord>) -> Result<Vec<u64>, LogError> {
-        self.log.append(records).await
-    }
-
-    async fn end_offsets(&self, topic: TopicName) -> Result<Vec<u64>, LogError> {
-        self.log.end_offsets(topic).await
-    }
-
-    async fn reader(
-        &self,
-        topic: TopicName,
-        positions: &[(u32, u64)],
-    ) -> Result<Box<dyn Reader>, LogError> {
-        self.log.reader(topic, positions).await
-    }
-
-    async fn committed(&self, group: &str, topic: TopicName) -> Result<Vec<Option<u64>>, LogError> {
-        self.log.committed(group, topic).await
-    }
-
-    async fn join(
-        &self,
-        group: &str,
-        topic: TopicName,
-        member: &str,
-    ) -> Result<Box<dyn GroupMember>, LogError> {
-        let member = self.log.join(group, topic, member).await?;
-        Ok(Box::new(DyingMember {
+/// A log whose group members hang for good after a number of operations, and which hands out records in small portions.
+fn dying(log: Arc<dyn Log>, course: Arc<Course>) -> WithMembers {
+    WithMembers::new(log, move |member| {
+        Box::new(DyingMember {
             member,
-            course: Arc::clone(&self.course),
+            course: Arc::clone(&course),
             rest: None,
-        }))
-    }
-
-    async fn health(&self) -> Result<(), LogError> {
-        self.log.health().await
-    }
-
-    async fn stats(&self) -> Result<Vec<TopicStats>, LogError> {
-        self.log.stats().await
-    }
+        })
+    })
 }
 
 struct DyingMember {
@@ -229,10 +183,7 @@ impl Life {
             dice: AtomicU64::new(self.dice),
             dead: AtomicBool::new(false),
         });
-        let log = Arc::new(Dying {
-            log: Arc::new(rig.log.clone()),
-            course: Arc::clone(&course),
-        });
+        let log = Arc::new(dying(Arc::new(rig.log.clone()), Arc::clone(&course)));
         let mut instance = rig.instance().on(log);
         if self.checkpoints {
             instance = instance.with_checkpoints(folder);

@@ -9,6 +9,7 @@ mod checkpoints;
 mod crashes;
 mod fates;
 mod following;
+mod members;
 mod owners;
 mod support;
 mod trouble;

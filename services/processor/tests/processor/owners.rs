@@ -98,10 +98,7 @@ async fn a_former_owner_publishes_nothing_and_drops_what_it_held() {
     former.crash().await;
     let former = rig
         .instance()
-        .on(Arc::new(gate::Gated::new(
-            rig.log.clone(),
-            Arc::clone(&stuck),
-        )))
+        .on(Arc::new(gate::gated(rig.log.clone(), Arc::clone(&stuck))))
         .start();
     until("it has restored", async || former.readiness.is_ready()).await;
     rig.append(&[event("3", 1, at.plus(10), 0)]).await;
@@ -180,12 +177,10 @@ mod gate {
     };
 
     use async_trait::async_trait;
-    use foretide_ports::{
-        GroupEvent, GroupMember, Log, LogError, NewRecord, Reader, TopicName, TopicSpec,
-        TopicStats, memory::MemoryLog,
-    };
+    use foretide_ports::{GroupEvent, GroupMember, LogError, NewRecord, memory::MemoryLog};
 
     use super::Duration;
+    use crate::members::WithMembers;
 
     #[derive(Default)]
     pub struct Gate {
@@ -203,67 +198,13 @@ mod gate {
         }
     }
 
-    pub struct Gated {
-        log: MemoryLog,
-        gate: Arc<Gate>,
-    }
-
-    impl Gated {
-        pub fn new(log: MemoryLog, gate: Arc<Gate>) -> Self {
-            Self { log, gate }
-        }
-    }
-
-    #[async_trait]
-    impl Log for Gated {
-        async fn declare(&self, topics: &[TopicSpec]) -> Result<(), LogError> {
-            self.log.declare(topics).await
-        }
-
-        async fn append(&self, records: Vec<NewRecord>) -> Result<Vec<u64>, LogError> {
-            self.log.append(records).await
-        }
-
-        async fn end_offsets(&self, topic: TopicName) -> Result<Vec<u64>, LogError> {
-            self.log.end_offsets(topic).await
-        }
-
-        async fn reader(
-            &self,
-            topic: TopicName,
-            positions: &[(u32, u64)],
-        ) -> Result<Box<dyn Reader>, LogError> {
-            self.log.reader(topic, positions).await
-        }
-
-        async fn committed(
-            &self,
-            group: &str,
-            topic: TopicName,
-        ) -> Result<Vec<Option<u64>>, LogError> {
-            self.log.committed(group, topic).await
-        }
-
-        async fn join(
-            &self,
-            group: &str,
-            topic: TopicName,
-            member: &str,
-        ) -> Result<Box<dyn GroupMember>, LogError> {
-            let member = self.log.join(group, topic, member).await?;
-            Ok(Box::new(GatedMember {
+    pub fn gated(log: MemoryLog, gate: Arc<Gate>) -> WithMembers {
+        WithMembers::new(Arc::new(log), move |member| {
+            Box::new(GatedMember {
                 member,
-                gate: Arc::clone(&self.gate),
-            }))
-        }
-
-        async fn health(&self) -> Result<(), LogError> {
-            self.log.health().await
-        }
-
-        async fn stats(&self) -> Result<Vec<TopicStats>, LogError> {
-            self.log.stats().await
-        }
+                gate: Arc::clone(&gate),
+            })
+        })
     }
 
     struct GatedMember {
