@@ -131,11 +131,10 @@ impl<'a> Reader<'a> {
             return Ok(None);
         }
         let [second, third] = self.array()?;
-        let code = [first, second, third];
-        let code = std::str::from_utf8(&code)
-            .ok()
-            .and_then(|code| code.parse().ok());
-        code.map(Some).ok_or(DecodeError::Corrupt("not a currency"))
+        let currency = Currency::stored([first, second, third]);
+        currency
+            .map(Some)
+            .ok_or(DecodeError::Corrupt("not a currency"))
     }
 
     pub(crate) fn money(&mut self) -> Result<Option<Money>, DecodeError> {

@@ -50,8 +50,8 @@ enum Told {
 
 /// What the polling thread is asked to do.
 enum Order {
-    /// Consume partitions from these offsets on.
-    Start(Vec<(u32, u64)>),
+    /// Consume partitions from these offsets on, each if the generation it was given in still is.
+    Start(Vec<(u32, u64, Generation)>),
     /// Partitions were released.
     Release(Vec<u32>),
     /// Leave the group, say so, and end.
@@ -195,7 +195,11 @@ impl GroupMember for KafkaMember {
 
     async fn start(&mut self, positions: &[(u32, u64)]) -> Result<(), LogError> {
         self.check()?;
-        self.order(Order::Start(positions.to_vec()))
+        let owned = positions.iter().filter_map(|(partition, offset)| {
+            let generation = self.owned.get(partition)?;
+            Some((*partition, *offset, Arc::clone(generation)))
+        });
+        self.order(Order::Start(owned.collect()))
     }
 
     async fn release(&mut self, partitions: &[u32]) -> Result<(), LogError> {

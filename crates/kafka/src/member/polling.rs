@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
 use super::{
-    Order, Told,
+    Generation, Order, Told,
     rebalance::{Decision, Notes},
 };
 use crate::{
@@ -50,6 +50,7 @@ pub(super) fn start(
         tell,
         orders,
         owned: BTreeSet::new(),
+        generation: None,
         positions: BTreeMap::new(),
         batches: Batches::new(topic),
     };
@@ -77,6 +78,8 @@ struct Thread {
     orders: orders::Receiver<Order>,
     /// The partitions that the group gave and has not got back.
     owned: BTreeSet<u32>,
+    /// The generation they were given in.
+    generation: Option<Generation>,
     /// Of these, what was started, and the offset behind what was told of.
     positions: BTreeMap<u32, u64>,
     batches: Batches,
@@ -233,9 +236,14 @@ impl Thread {
     fn obey(&mut self, order: Order) -> Result<(), End> {
         match order {
             Order::Start(positions) => {
-                let owned = &self.owned;
-                self.positions
-                    .extend(positions.into_iter().filter(|(p, _)| owned.contains(p)));
+                // An owner that was slow may start what it lost meanwhile, and got again, from an offset of before.
+                let current = positions.into_iter().filter(|(partition, _, generation)| {
+                    let now = self.generation.as_ref();
+                    self.owned.contains(partition)
+                        && now.is_some_and(|now| Arc::ptr_eq(now, generation))
+                });
+                let current: Vec<_> = current.map(|(p, offset, _)| (p, offset)).collect();
+                self.positions.extend(current);
                 self.consume()
             }
             // Not asked for: a revocation was overtaken by a loss.
@@ -268,10 +276,12 @@ impl Thread {
         let Some(generation) = self.consumer.group_metadata() else {
             return self.fail(LogError::Away("the group has no metadata".into()));
         };
+        let generation = Arc::new(generation);
+        self.generation = Some(Arc::clone(&generation));
         if partitions.is_empty() {
             return Ok(());
         }
-        self.tell(Told::Assigned(partitions, Arc::new(generation)))
+        self.tell(Told::Assigned(partitions, generation))
     }
 
     /// Gives partitions back: once they are released, or at once if they are gone anyway.
