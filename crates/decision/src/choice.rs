@@ -24,6 +24,8 @@ pub enum MaskCause {
     NoCartValue,
     /// There is no product to recommend.
     NoProducts,
+    /// The catalogue has no active offer of the kind that was due.
+    NoActiveOffer,
     /// The profiles are still being restored: too little is known to offer anything.
     FeaturesNotReady,
 }
@@ -39,6 +41,10 @@ impl MaskCause {
             Self::NoProducts => Reason::new(
                 ReasonCode::NoProducts,
                 "recommendations were due, but no product is known that could be recommended",
+            ),
+            Self::NoActiveOffer => Reason::new(
+                ReasonCode::NoActiveOffer,
+                "an offer was due, but none of its kind is active in the catalogue",
             ),
             Self::FeaturesNotReady => Reason::new(
                 ReasonCode::FeaturesNotReady,

@@ -2,11 +2,13 @@
 //!
 //! [`RulePolicy`] is the default policy: a rule over the predicted probabilities. It returns a [`Choice`] with every arm's
 //! propensity, the causes for which arms were left out, and [`Reason`]s for people. [`Popularity`] learns which products
-//! to recommend. [`DecisionRecord`] is the whole decision as it is kept on the log, in a versioned format.
+//! to recommend. [`DecisionRecord`] is the whole decision as it is kept on the log, in a versioned format. [`catalogue`] is
+//! what people write down beforehand: the offers there are, and the rule's numbers.
 //!
 //! This crate never reads a clock, draws a random number or makes an id, never logs or counts, and never decides twice
 //! differently from the same inputs: a record can be replayed.
 
+pub mod catalogue;
 mod choice;
 mod cohort;
 mod offer;
@@ -25,7 +27,7 @@ pub use offer::{
 pub use popularity::{Popularity, PopularityRules};
 pub use reason::{Reason, ReasonCode};
 pub use record::{
-    CartSource, DecisionRecord, RecordError, RecordedCart, RecordedFeatures, RecordedPolicy,
+    CartSource, DecisionRecord, RecordError, RecordedCart, RecordedFeatures, RecordedPolicy, RecordedValues,
 };
-pub use rule::{RulePolicy, Situation};
+pub use rule::{RuleDiscount, RulePolicy, RuleRecommendations, RuleSettings, Situation};
 pub use thresholds::{InvalidPercent, Percent, Thresholds};

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use foretide_events::{Category, Label, Money, ShopId};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::Percent;
@@ -42,6 +43,20 @@ impl OfferId {
     }
 }
 
+impl JsonSchema for OfferId {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "OfferId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "maxLength": 64 })
+    }
+}
+
 impl TryFrom<String> for OfferId {
     type Error = InvalidOfferId;
 
@@ -61,6 +76,9 @@ impl fmt::Display for OfferId {
 pub struct Offer {
     /// Which offer.
     pub id: OfferId,
+    /// Which version of it in the catalogue; absent in records from before there was a catalogue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// What it offers.
     #[serde(flatten)]
     pub content: OfferContent,
@@ -93,7 +111,7 @@ impl OfferContent {
 }
 
 /// The kinds of offers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OfferKind {
     /// Something off the cart.
@@ -145,7 +163,7 @@ pub struct Recommendations {
 }
 
 /// A product that is recommended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recommended {
     /// The product.
     pub product_id: ShopId,
@@ -202,6 +220,7 @@ mod tests {
             let kind = content.kind();
             let offer = Offer {
                 id: OfferId::new("o-1").unwrap(),
+                version: None,
                 content,
             };
             assert_eq!(serde_json::to_string(&offer).unwrap(), json);

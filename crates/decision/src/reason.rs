@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The closed list of reasons. Its names are the same in answers, records, metrics and logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonCode {
     /// The rule over the probabilities says so.
@@ -14,6 +15,8 @@ pub enum ReasonCode {
     NoCartValue,
     /// Recommendations were due, but no product is known that could be recommended.
     NoProducts,
+    /// An offer was due, but none of its kind is active in the catalogue.
+    NoActiveOffer,
     /// Nothing is known of the shopper: no action of theirs has been folded.
     UnknownShopper,
     /// Degraded: what is known of the shopper is older than allowed.
@@ -31,6 +34,7 @@ impl ReasonCode {
             Self::Rule => "rule",
             Self::NoCartValue => "no_cart_value",
             Self::NoProducts => "no_products",
+            Self::NoActiveOffer => "no_active_offer",
             Self::UnknownShopper => "unknown_shopper",
             Self::StaleFeatures => "stale_features",
             Self::FeaturesNotReady => "features_not_ready",
@@ -40,7 +44,7 @@ impl ReasonCode {
 }
 
 /// One reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// Which.
     pub code: ReasonCode,
@@ -68,6 +72,7 @@ mod tests {
             ReasonCode::Rule,
             ReasonCode::NoCartValue,
             ReasonCode::NoProducts,
+            ReasonCode::NoActiveOffer,
             ReasonCode::UnknownShopper,
             ReasonCode::StaleFeatures,
             ReasonCode::FeaturesNotReady,

@@ -1,4 +1,4 @@
-//! The whole decision as it is kept on the log (U10), format version 1: one JSON object.
+//! The whole decision as it is kept on the log (U10), format version 2: one JSON object.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -6,10 +6,16 @@ use foretide_events::{EpochMs, Money, SessionId, ShopId, ShopperId, Text};
 use foretide_models::Predictions;
 use serde::{Deserialize, Serialize};
 
-use crate::{ArmReport, Cohort, Offer, Reason, ReasonCode, Thresholds};
+use crate::{
+    ArmReport, Choice, Cohort, MaskCause, Offer, OfferContent, Reason, ReasonCode, RulePolicy,
+    RuleSettings, Situation,
+};
 
 /// The version of the format. Any change that a reader of the former one would misread gets a new one.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// The former version: features have their names beside them, offers have no version and no store, the discount's percentage is a threshold.
+const BEFORE_THE_CATALOGUE: u32 = 1;
 
 /// Everything a decision rested on and what came of it, so that it can be explained, learnt from and replayed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,12 +98,33 @@ pub struct RecordedFeatures {
     /// that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_ms: Option<i64>,
+    /// From which age on, in milliseconds, an answer counted as degraded; absent in records of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_ms: Option<i64>,
     /// The offset after the last event the profile held, in the shopper's partition of the actions; absent when the shopper
     /// was unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_offset: Option<u64>,
-    /// The features that are not missing, by name, each in the unit the catalogue gives.
-    pub values: BTreeMap<Cow<'static, str>, f64>,
+    /// The features, each in the unit the catalogue gives.
+    pub values: RecordedValues,
+}
+
+/// The values of features.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RecordedValues {
+    /// Every feature in the order of the catalogue, `null` where it is missing. The names would be most of a record, and
+    /// the catalogue has them.
+    InOrder(Vec<Option<f64>>),
+    /// Those that are not missing, by name: what records of version 1 have.
+    ByName(BTreeMap<Cow<'static, str>, f64>),
+}
+
+impl Default for RecordedValues {
+    /// No features: nothing was known of the shopper.
+    fn default() -> Self {
+        Self::InOrder(Vec::new())
+    }
 }
 
 /// The policy that chose.
@@ -107,8 +134,9 @@ pub struct RecordedPolicy {
     pub name: Cow<'static, str>,
     /// Its version.
     pub version: u32,
-    /// Its settings.
-    pub thresholds: Thresholds,
+    /// What it went by.
+    #[serde(flatten)]
+    pub settings: RuleSettings,
 }
 
 /// Why bytes are not a decision record.
@@ -146,9 +174,31 @@ impl DecisionRecord {
     /// Reads the bytes of a record.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         match serde_json::from_slice(bytes)? {
-            VersionOnly { v: VERSION } => Ok(serde_json::from_slice(bytes)?),
+            VersionOnly {
+                v: VERSION | BEFORE_THE_CATALOGUE,
+            } => Ok(serde_json::from_slice(bytes)?),
             VersionOnly { v } => Err(RecordError::Version(v)),
         }
+    }
+}
+
+impl DecisionRecord {
+    /// Decides again from what the record holds. `None` for a policy, or a version of it, that is not known here.
+    ///
+    /// Which products could be recommended is no part of a record: those that were chosen stand for them.
+    pub fn recompute(&self) -> Option<Choice> {
+        let masked = |cause| self.arms.iter().any(|report| report.masked == Some(cause));
+        let chosen = self.chosen.as_ref().map(|offer| &offer.content);
+        let choice = RulePolicy::of(&self.policy)?.decide(&Situation {
+            predictions: &self.predictions,
+            cart_value: self.cart.as_ref().and_then(|cart| cart.value),
+            recommend: &|_| match chosen {
+                Some(OfferContent::Recommendations(chosen)) => chosen.products.clone(),
+                _ => Vec::new(),
+            },
+            withheld: masked(MaskCause::FeaturesNotReady).then_some(MaskCause::FeaturesNotReady),
+        });
+        Some(choice)
     }
 }
 

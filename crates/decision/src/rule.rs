@@ -1,11 +1,14 @@
 //! The default policy (M12): abandonment above its threshold gets a discount; else drift above its threshold gets
 //! recommendations; else nothing. A due offer that cannot be made is left out with its cause, and the rule goes on.
 
+mod settings;
+
 use foretide_events::Money;
 use foretide_models::{Prediction, Predictions, Probability};
 
+pub use self::settings::{RuleDiscount, RuleRecommendations, RuleSettings};
 use crate::{
-    Arm, ArmReport, Choice, Discount, MaskCause, Offer, OfferContent, OfferId, Reason, ReasonCode,
+    Arm, ArmReport, Choice, Discount, MaskCause, Offer, OfferContent, Reason, ReasonCode,
     Recommendations, Recommended, RecordedPolicy, Thresholds,
 };
 
@@ -15,27 +18,34 @@ pub struct Situation<'a> {
     pub predictions: &'a Predictions,
     /// What the cart is worth, where there is one and its value is known.
     pub cart_value: Option<Money>,
-    /// What could be recommended, the best first; asked only when recommendations are due.
-    pub recommend: &'a dyn Fn() -> Vec<Recommended>,
+    /// What could be recommended, the best first, at most as many as asked for; asked only when recommendations are due.
+    pub recommend: &'a dyn Fn(usize) -> Vec<Recommended>,
     /// A cause that leaves out every offer.
     pub withheld: Option<MaskCause>,
 }
 
 /// The default policy.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RulePolicy {
-    thresholds: Thresholds,
+    settings: RuleSettings,
 }
 
 impl RulePolicy {
     /// The policy's name in records.
     pub const NAME: &str = "rule";
-    /// Its version. Any change of what it does with the same thresholds gets a new one.
-    pub const VERSION: u32 = 1;
+    /// Its version. Any change of what it does with the same settings gets a new one. Version 1, from before there was a
+    /// catalogue, did the same with offers of its own.
+    pub const VERSION: u32 = 2;
 
-    /// The rule with these thresholds.
-    pub fn new(thresholds: Thresholds) -> Self {
-        Self { thresholds }
+    /// The rule by these settings.
+    pub fn new(settings: RuleSettings) -> Self {
+        Self { settings }
+    }
+
+    /// The rule that a record names; `None` for another policy, or a version that is not known here.
+    pub fn of(recorded: &RecordedPolicy) -> Option<Self> {
+        let known = recorded.name == Self::NAME && (1..=Self::VERSION).contains(&recorded.version);
+        known.then(|| Self::new(recorded.settings.clone()))
     }
 
     /// How a record names it.
@@ -43,15 +53,13 @@ impl RulePolicy {
         RecordedPolicy {
             name: Self::NAME.into(),
             version: Self::VERSION,
-            thresholds: self.thresholds,
+            settings: self.settings.clone(),
         }
     }
 
     /// Chooses.
     pub fn decide(&self, situation: &Situation<'_>) -> Choice {
-        let Thresholds {
-            abandonment, drift, ..
-        } = self.thresholds;
+        let Thresholds { abandonment, drift } = self.settings.thresholds;
         let predicted = situation.predictions;
         let mut attempt = Attempt {
             masked: Vec::new(),
@@ -71,13 +79,15 @@ impl RulePolicy {
             attempt
                 .reasons
                 .push(above("drift", &predicted.drift, drift));
-            match recommendations(situation) {
+            match self.recommendations(situation) {
                 Ok(offer) => return attempt.choose(Arm::Recommendations, Some(offer)),
                 Err(cause) => attempt.mask(Arm::Recommendations, cause),
             }
         }
         if attempt.reasons.is_empty() {
-            attempt.reasons.push(below(predicted, self.thresholds));
+            attempt
+                .reasons
+                .push(below(predicted, self.settings.thresholds));
         }
         attempt.choose(Arm::Nothing, None)
     }
@@ -86,37 +96,42 @@ impl RulePolicy {
         if let Some(cause) = situation.withheld {
             return Err(cause);
         }
+        let offered = self.settings.discount.as_ref();
+        let offered = offered.ok_or(MaskCause::NoActiveOffer)?;
         let cart_value = situation.cart_value.ok_or(MaskCause::NoCartValue)?;
-        let percent = self.thresholds.discount_percent;
-        let amount = percent.of(cart_value);
+        let amount = offered.percent.of(cart_value);
         if amount.minor_units <= 0 {
             return Err(MaskCause::NoCartValue);
         }
         let content = OfferContent::Discount(Discount {
-            percent,
+            percent: offered.percent,
             amount,
             cart_value,
         });
         Ok(Offer {
-            id: OfferId::discount(percent),
+            id: offered.id.clone(),
+            version: offered.version,
             content,
         })
     }
-}
 
-fn recommendations(situation: &Situation<'_>) -> Result<Offer, MaskCause> {
-    if let Some(cause) = situation.withheld {
-        return Err(cause);
+    fn recommendations(&self, situation: &Situation<'_>) -> Result<Offer, MaskCause> {
+        if let Some(cause) = situation.withheld {
+            return Err(cause);
+        }
+        let offered = self.settings.recommendations.as_ref();
+        let offered = offered.ok_or(MaskCause::NoActiveOffer)?;
+        let products = (situation.recommend)(offered.products.get().into());
+        if products.is_empty() {
+            return Err(MaskCause::NoProducts);
+        }
+        let content = OfferContent::Recommendations(Recommendations { products });
+        Ok(Offer {
+            id: offered.id.clone(),
+            version: offered.version,
+            content,
+        })
     }
-    let products = (situation.recommend)();
-    if products.is_empty() {
-        return Err(MaskCause::NoProducts);
-    }
-    let content = OfferContent::Recommendations(Recommendations { products });
-    Ok(Offer {
-        id: OfferId::RECOMMENDATIONS,
-        content,
-    })
 }
 
 /// A choice on its way.
@@ -167,9 +182,7 @@ fn above(what: &str, prediction: &Prediction, threshold: Probability) -> Reason 
 }
 
 fn below(predicted: &Predictions, thresholds: Thresholds) -> Reason {
-    let Thresholds {
-        abandonment, drift, ..
-    } = thresholds;
+    let Thresholds { abandonment, drift } = thresholds;
     let text = format!(
         "neither the probability of abandonment, {:.3}, is above {abandonment} nor that of drift, {:.3}, above {drift}",
         predicted.abandonment.probability.get(),

@@ -17,6 +17,9 @@ pub struct InvalidPercent;
 pub struct Percent(u8);
 
 impl Percent {
+    /// What the default rule takes off.
+    pub const TEN: Self = Self(10);
+
     /// Takes `value`, unless it lies outside 1 to 100.
     pub const fn new(value: u8) -> Option<Self> {
         if 1 <= value && value <= 100 {
@@ -79,8 +82,6 @@ pub struct Thresholds {
     pub abandonment: Probability,
     /// Otherwise, a probability of drift above this gets recommendations.
     pub drift: Probability,
-    /// How much of the cart the discount is.
-    pub discount_percent: Percent,
 }
 
 #[cfg(test)]

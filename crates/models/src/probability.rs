@@ -1,5 +1,8 @@
 //! A probability as a type, so that a score, a share or a log-odds is never taken for one.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// The log-odds at which a probability is cut off, so that it stays strictly between 0 and 1 in 64 bits: about 1e-13.
@@ -14,6 +17,20 @@ pub struct NotAProbability(pub f64);
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Probability(f64);
+
+impl JsonSchema for Probability {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Probability".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "minimum": 0, "maximum": 1 })
+    }
+}
 
 impl Probability {
     /// Takes `value`, unless it lies outside 0 to 1 or is not a number.

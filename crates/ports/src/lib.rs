@@ -5,6 +5,8 @@
 //! suite that every implementation must pass: memory, embedded and Kafka alike. Logs that live in this process share how
 //! consumer groups work ([`groups`], [`member`]) and how partitions are followed ([`tail`]).
 //!
+//! [`Store`] is the database of what people write down: offers, keys, settings. [`StoreView`] is what services read of it.
+//!
 //! [`ProfileTable`] is where processor and scoring meet: the profiles in memory.
 //!
 //! ```text
@@ -20,10 +22,18 @@ pub mod member;
 pub mod memory;
 mod partition;
 mod profile_table;
+mod read_only;
+mod seek;
+pub mod store;
 pub mod tail;
 mod topics;
 
 pub use log::*;
 pub use partition::{partition_for, shopper_key};
 pub use profile_table::ProfileTable;
+pub use read_only::{ReadOnlyLog, ReadOnlyMember};
+pub use store::{
+    BatchId, Expected, KeyId, KeyRole, MemoryStore, NewKey, RejectionCount, Snapshot, Store, StoreError,
+    StoreView, StoredKey,
+};
 pub use topics::{ACTIONS, ARTEFACTS, DEAD_LETTERS, DECISIONS, PROFILES, foretide_topics};

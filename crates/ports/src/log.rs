@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use foretide_events::EpochMs;
 
+use crate::seek;
+
 /// A topic's name. The names are known when the program is built; see [`crate::foretide_topics`].
 pub type TopicName = &'static str;
 
@@ -206,6 +208,21 @@ pub trait Log: Send + Sync + 'static {
     /// The offset at which the next record of each partition of `topic` will be stored at the earliest, by partition.
     /// Records of transactions still open are beyond it.
     async fn end_offsets(&self, topic: TopicName) -> Result<Vec<u64>, LogError>;
+
+    /// How many partitions `topic` has, whether it was declared here or not; `None` where there is no such topic.
+    async fn partitions(&self, topic: TopicName) -> Result<Option<u32>, LogError> {
+        match self.end_offsets(topic).await {
+            Ok(ends) => Ok(u32::try_from(ends.len()).ok()),
+            Err(LogError::Topic { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The offset of the oldest record of each partition of `topic` that was appended at `at` or later, by partition; its
+    /// end where there is none.
+    async fn offsets_at(&self, topic: TopicName, at: EpochMs) -> Result<Vec<u64>, LogError> {
+        seek::offsets_at(self, topic, at).await
+    }
 
     /// Reads `topic` from the given `(partition, offset)` positions on. An offset below the oldest kept goes on at the
     /// oldest. Only committed records are seen.

@@ -1,8 +1,12 @@
 use foretide_events::Currency;
-use foretide_models::{Contribution, Prediction};
+use foretide_models::{Contribution, Prediction, Probability};
 
 use super::*;
-use crate::{RulePolicy, Situation, Thresholds};
+use proptest::prelude::*;
+
+use crate::{
+    OfferId, Recommended, RuleDiscount, RuleRecommendations, Thresholds, catalogue::ProductCount,
+};
 
 /// Every field filled.
 fn record() -> DecisionRecord {
@@ -18,15 +22,27 @@ fn record() -> DecisionRecord {
         minor_units: 12_990,
         currency: Currency::EUR,
     };
-    let policy = RulePolicy::new(Thresholds {
-        abandonment: "0.7".parse().unwrap(),
-        drift: "0.8".parse().unwrap(),
-        discount_percent: "10".parse().unwrap(),
+    let policy = RulePolicy::new(RuleSettings {
+        store_revision: Some(17),
+        thresholds: Thresholds {
+            abandonment: "0.7".parse().unwrap(),
+            drift: "0.8".parse().unwrap(),
+        },
+        discount: Some(RuleDiscount {
+            id: OfferId::new("discount-10").unwrap(),
+            version: Some(3),
+            percent: "10".parse().unwrap(),
+        }),
+        recommendations: Some(RuleRecommendations {
+            id: OfferId::RECOMMENDATIONS,
+            version: Some(1),
+            products: ProductCount::EIGHT,
+        }),
     });
     let choice = policy.decide(&Situation {
         predictions: &predictions,
         cart_value: Some(value),
-        recommend: &Vec::new,
+        recommend: &|_| Vec::new(),
         withheld: None,
     });
     let stale = Reason::new(ReasonCode::StaleFeatures, "what is known is 61000 ms old");
@@ -47,8 +63,9 @@ fn record() -> DecisionRecord {
             catalogue: "0123456789abcdef".into(),
             fold_rules: 7,
             age_ms: Some(61_000),
+            max_age_ms: Some(10_000),
             next_offset: Some(42),
-            values: [("cart_items".into(), 1.0)].into(),
+            values: RecordedValues::InOrder(vec![Some(1.0), None, Some(0.25)]),
         },
         cohort: Cohort::EVERYONE,
         predictions,
@@ -63,8 +80,8 @@ fn record() -> DecisionRecord {
 }
 
 #[test]
-fn a_record_of_version_1_is_written_and_read_as_ever() {
-    let golden = include_str!("../../golden/decision-v1.json");
+fn a_record_of_version_2_is_written_and_read_as_ever() {
+    let golden = include_str!("../../golden/decision-v2.json");
     let bytes = record().encode().unwrap();
     let written: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     let kept: serde_json::Value = serde_json::from_str(golden).unwrap();
@@ -77,10 +94,127 @@ fn a_record_of_version_1_is_written_and_read_as_ever() {
     assert_eq!(DecisionRecord::decode(golden.as_bytes()).unwrap(), record());
 }
 
+/// The record as it was before there was a catalogue.
+fn record_of_version_1() -> DecisionRecord {
+    let mut record = record();
+    record.policy.version = 1;
+    record.policy.settings.store_revision = None;
+    for offer in [&mut record.chosen, &mut record.served]
+        .into_iter()
+        .flatten()
+    {
+        offer.version = None;
+    }
+    if let Some(discount) = &mut record.policy.settings.discount {
+        discount.version = None;
+    }
+    if let Some(recommendations) = &mut record.policy.settings.recommendations {
+        recommendations.version = None;
+    }
+    record.features.max_age_ms = None;
+    record.features.values = RecordedValues::ByName([("cart_items".into(), 1.0)].into());
+    record
+}
+
+#[test]
+fn a_record_of_version_1_is_read_as_ever_and_kept_when_written_again() {
+    let golden = include_str!("../../golden/decision-v1.json");
+    let record = DecisionRecord::decode(golden.as_bytes()).unwrap();
+    assert_eq!(record, record_of_version_1());
+    let again = DecisionRecord::decode(&record.encode().unwrap()).unwrap();
+    assert_eq!(again, record);
+    assert_same_choice(&record);
+}
+
+fn assert_same_choice(record: &DecisionRecord) {
+    let choice = record.recompute().unwrap();
+    assert_eq!(choice.offer, record.chosen);
+    assert_eq!(choice.arms.as_slice(), record.arms.as_slice());
+    assert_eq!(choice.reasons, record.reasons[..choice.reasons.len()]);
+}
+
+#[test]
+fn what_another_policy_chose_cannot_be_recomputed() {
+    let mut record = record();
+    record.policy.version = 3;
+    assert_eq!(record.recompute(), None);
+    record.policy.version = 2;
+    record.policy.name = "bandit".into();
+    assert_eq!(record.recompute(), None);
+}
+
+fn any_settings() -> impl Strategy<Value = RuleSettings> {
+    let share = || (0.0..=1.0).prop_map(|share| Probability::new(share).unwrap());
+    let discount = (1_u8..=100).prop_map(|percent| RuleDiscount {
+        id: OfferId::new(format!("off-{percent}")).unwrap(),
+        version: Some(u64::from(percent)),
+        percent: crate::Percent::new(percent).unwrap(),
+    });
+    let recommendations = (1_u8..=50).prop_map(|products| RuleRecommendations {
+        id: OfferId::new("more").unwrap(),
+        version: Some(2),
+        products: ProductCount::new(products).unwrap(),
+    });
+    (
+        share(),
+        share(),
+        prop::option::of(discount),
+        prop::option::of(recommendations),
+    )
+        .prop_map(
+            |(abandonment, drift, discount, recommendations)| RuleSettings {
+                store_revision: Some(5),
+                thresholds: Thresholds { abandonment, drift },
+                discount,
+                recommendations,
+            },
+        )
+}
+
+fn products(count: usize) -> Vec<Recommended> {
+    let product = |number| Recommended {
+        product_id: ShopId::new(&format!("p{number}")).unwrap(),
+        category: None,
+    };
+    (0..count).map(product).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_record_recomputes_to_the_same_decision(
+        settings in any_settings(),
+        log_odds in (-4.0..4.0, -4.0..4.0),
+        cart in prop::option::of(-1_000_i64..1_000_000),
+        known_products in 0_usize..60,
+        is_withheld in any::<bool>(),
+    ) {
+        let mut record = record();
+        record.predictions.abandonment = Prediction::of(vec![Contribution::of("x", 1.0, log_odds.0)]);
+        record.predictions.drift = Prediction::of(vec![Contribution::of("y", 1.0, log_odds.1)]);
+        let value = cart.map(|minor_units| Money { minor_units, currency: Currency::EUR });
+        record.cart = Some(RecordedCart { source: CartSource::Profile, value, products: Vec::new() });
+        let policy = RulePolicy::new(settings);
+        let choice = policy.decide(&Situation {
+            predictions: &record.predictions,
+            cart_value: value,
+            recommend: &|most| products(known_products.min(most)),
+            withheld: is_withheld.then_some(MaskCause::FeaturesNotReady),
+        });
+        record.policy = policy.recorded();
+        record.arms = choice.arms.to_vec();
+        record.chosen = choice.offer.clone();
+        record.served = choice.offer;
+        record.reasons = choice.reasons;
+        let read = DecisionRecord::decode(&record.encode().unwrap()).unwrap();
+        prop_assert_eq!(&read, &record);
+        assert_same_choice(&read);
+    }
+}
+
 #[test]
 fn another_version_or_anything_else_is_refused() {
-    let newer = DecisionRecord::decode(br#"{"v":2}"#);
-    assert!(matches!(newer, Err(RecordError::Version(2))));
+    let newer = DecisionRecord::decode(br#"{"v":3}"#);
+    assert!(matches!(newer, Err(RecordError::Version(3))));
     for bad in [&b"{\"v\":1}"[..], b"{}", b"\xff"] {
         assert!(matches!(
             DecisionRecord::decode(bad),

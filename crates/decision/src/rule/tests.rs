@@ -1,15 +1,31 @@
-use foretide_events::{Currency, ShopId};
+use foretide_events::{Currency, EpochMs, ShopId};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{OfferKind, Percent};
+use crate::{
+    OfferKind, Percent,
+    catalogue::{CatalogueOffer, NewOffer, default_offers},
+};
 
-fn policy() -> RulePolicy {
-    RulePolicy::new(Thresholds {
+fn settings() -> RuleSettings {
+    let thresholds = Thresholds {
         abandonment: Probability::new(0.7).unwrap(),
         drift: Probability::new(0.8).unwrap(),
-        discount_percent: Percent::new(10).unwrap(),
-    })
+    };
+    let kept = |offer: NewOffer| CatalogueOffer {
+        id: offer.id,
+        name: offer.name,
+        terms: offer.terms,
+        state: offer.state,
+        version: 3,
+        created_at: EpochMs(0),
+        updated_at: EpochMs(0),
+    };
+    RuleSettings::of(thresholds, &default_offers().map(kept), 17)
+}
+
+fn policy() -> RulePolicy {
+    RulePolicy::new(settings())
 }
 
 fn predictions(abandonment: f64, drift: f64) -> Predictions {
@@ -31,7 +47,7 @@ fn euros(minor_units: i64) -> Money {
     }
 }
 
-fn one_product() -> Vec<Recommended> {
+fn one_product(_: usize) -> Vec<Recommended> {
     vec![Recommended {
         product_id: ShopId::new("p1").unwrap(),
         category: None,
@@ -107,7 +123,7 @@ fn without_products_nothing_is_recommended() {
     let choice = policy().decide(&Situation {
         predictions: &predictions(0.1, 0.9),
         cart_value: None,
-        recommend: &Vec::new,
+        recommend: &|_| Vec::new(),
         withheld: None,
     });
     assert_eq!(kind(&choice), None);
@@ -126,6 +142,56 @@ fn what_is_withheld_is_masked_with_its_cause() {
     let masked = choice.arms.map(|report| report.masked);
     let cause = Some(MaskCause::FeaturesNotReady);
     assert_eq!(masked, [cause, cause, None]);
+}
+
+#[test]
+fn what_the_catalogue_has_no_active_offer_for_is_masked_with_its_own_cause() {
+    let bare = RulePolicy::new(RuleSettings {
+        discount: None,
+        recommendations: None,
+        ..settings()
+    });
+    let choice = bare.decide(&Situation {
+        predictions: &predictions(0.9, 0.9),
+        cart_value: Some(euros(1_000)),
+        recommend: &one_product,
+        withheld: None,
+    });
+    assert_eq!(kind(&choice), None);
+    let cause = Some(MaskCause::NoActiveOffer);
+    assert_eq!(
+        choice.arms.map(|report| report.masked),
+        [cause, cause, None]
+    );
+    assert_eq!(
+        codes(&choice),
+        [
+            ReasonCode::Rule,
+            ReasonCode::NoActiveOffer,
+            ReasonCode::Rule
+        ]
+    );
+}
+
+#[test]
+fn an_offer_names_its_version_and_recommendations_their_number() {
+    let asked = std::cell::Cell::new(0);
+    let recommend = |most| {
+        asked.set(most);
+        one_product(most)
+    };
+    let choice = policy().decide(&Situation {
+        predictions: &predictions(0.1, 0.9),
+        cart_value: None,
+        recommend: &recommend,
+        withheld: None,
+    });
+    let offer = choice.offer.unwrap();
+    assert_eq!(
+        (offer.id.as_str(), offer.version),
+        ("recommendations", Some(3))
+    );
+    assert_eq!(asked.get(), 8);
 }
 
 proptest! {

@@ -133,6 +133,7 @@ macro_rules! conformance_checks {
             a_reader_starts_where_it_is_told_and_says_when_it_is_at_the_end,
             a_reader_at_the_end_sees_what_comes_later,
             a_reader_below_the_oldest_offset_goes_on_at_the_oldest,
+            an_instant_leads_to_the_oldest_record_appended_since,
             a_reader_of_some_partitions_sees_no_others,
             end_offsets_tell_where_reading_ends,
             large_and_empty_payloads_come_back_whole,

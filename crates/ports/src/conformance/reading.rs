@@ -1,5 +1,7 @@
 //! Reading outside any group.
 
+use foretide_events::EpochMs;
+
 use super::{
     Harness, Outcome,
     support::{
@@ -81,6 +83,30 @@ pub async fn a_reader_below_the_oldest_offset_goes_on_at_the_oldest(
         "{kept:?}"
     );
     assert_eq!(records.last().map(|record| record.offset), Some(offsets[1]));
+    Outcome::Passed
+}
+
+/// Every time at which something was appended leads to the oldest record of that time; one that is still to come, to the end.
+pub async fn an_instant_leads_to_the_oldest_record_appended_since(
+    harness: &dyn Harness,
+) -> Outcome {
+    let (log, spec) = log_with_topic(harness, 2).await;
+    let topic = spec.name;
+    for n in 0..4 {
+        log.append(counting(topic, 0, n * 2, 2)).await.unwrap();
+        tokio::time::sleep(A_MOMENT / 10).await;
+    }
+    let records = read_first(log.as_ref(), topic).await;
+    for record in &records {
+        let at = record.appended_at;
+        let first = records.iter().find(|other| other.appended_at >= at);
+        let found = log.offsets_at(topic, at).await.unwrap();
+        assert_eq!(found, [first.unwrap().offset, 0], "{at:?} in {records:?}");
+    }
+    let ends = log.end_offsets(topic).await.unwrap();
+    let (past, future) = (EpochMs::default(), EpochMs::LATEST);
+    assert_eq!(log.offsets_at(topic, past).await.unwrap(), [0, 0]);
+    assert_eq!(log.offsets_at(topic, future).await.unwrap(), ends);
     Outcome::Passed
 }
 
