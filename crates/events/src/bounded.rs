@@ -12,6 +12,9 @@ use serde::{
 /// serde carries nothing but words.
 pub(crate) const TOO_LONG: &str = "is longer than";
 
+/// A number of more digits than this is written with an exponent instead: no number is too long for a text.
+const LONGEST_DIGITS: usize = 32;
+
 /// Text of at most `MAX` characters. On the wire a number is taken for its digits, because shops send ids and sizes so.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -71,7 +74,11 @@ impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
             }
 
             fn visit_f64<E: Error>(self, number: f64) -> Result<Text<MAX>, E> {
-                self.visit_str(&number.to_string())
+                let mut digits = number.to_string();
+                if digits.len() > LONGEST_DIGITS {
+                    digits = format!("{number:e}");
+                }
+                self.visit_str(&digits)
             }
         }
 

@@ -73,6 +73,37 @@ pub(crate) fn read<'de, H: Head<'de>>(json: &'de str) -> Result<Flat<H, H::Field
     )
 }
 
+/// The path of every member of an action that says nothing: neither the head nor its kind knows it. Of an action that is not
+/// well-formed, as far as it can be read.
+pub(crate) fn ignored<'de, H: Head<'de>>(json: &'de str) -> Vec<String> {
+    let kind = fault::read::<Kind<'de>>(json, "").ok();
+    let Some(kind) = kind.and_then(|kind| ActionType::from_name(kind.kind.as_deref()?)) else {
+        return Vec::new();
+    };
+    let mut paths = Vec::new();
+    let mut note = |path: serde_ignored::Path<'_>| paths.push(path_text(&path));
+    let seed = FlatSeed {
+        kind: Some(kind),
+        head: PhantomData::<H>,
+    };
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let _ = seed.deserialize(serde_ignored::Deserializer::new(&mut reader, &mut note));
+    paths
+}
+
+/// The path as complaints write it, such as `products[2].price`.
+fn path_text(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path;
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => format!("{}[{index}]", path_text(parent)),
+        Path::Map { parent, key } => fault::join(&path_text(parent), key),
+        Path::Some { parent }
+        | Path::NewtypeStruct { parent }
+        | Path::NewtypeVariant { parent } => path_text(parent),
+    }
+}
+
 #[derive(Deserialize)]
 struct Kind<'a> {
     #[serde(borrow, default, rename = "type")]

@@ -1,6 +1,8 @@
 //! What the parsers need from their caller, and what every event gets from it: its time, its pseudonyms, its id.
 
 use foretide_privacy::{IdKind, Pseudonymiser};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::{
     Action, Alias, Currency, EpochMs, Event, EventId, Group, Identity, RejectionReason, SessionId,
@@ -19,13 +21,40 @@ pub struct Intake<'a> {
     pub make_id: &'a mut dyn FnMut() -> EventId,
     /// The currency of amounts that come without one (Segment only; native amounts name theirs).
     pub default_currency: Currency,
+    /// Where to say how the time of each accepted event came about, in order. Only a sender who asks wants to know.
+    pub timings: Option<&'a mut Vec<Timing>>,
+}
+
+/// How the time of an event came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Timing {
+    /// When it happened, by our clock.
+    pub at: EpochMs,
+    /// What that was made of.
+    pub basis: TimeBasis,
+    /// Whether that was in the future, or before the earliest time there is, and was moved to the nearest that is not.
+    pub clamped: bool,
+    /// The time as the sender's clock told it, where it came with the event.
+    pub sent: Option<EpochMs>,
+}
+
+/// What the time of an event is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeBasis {
+    /// It came without a time: it happened when it was received.
+    Received,
+    /// The sender's clock was believed.
+    SendersClock,
+    /// The sender's clock was corrected by the time at which it said that the event was sent.
+    CorrectedClock,
 }
 
 /// An event as sent, in parts, whichever API brought it.
 pub(crate) struct Parts<'p, 'a> {
     pub(crate) id: Option<&'p RawText<'a>>,
     pub(crate) session: Option<&'p RawText<'a>>,
-    pub(crate) at: EpochMs,
+    pub(crate) timing: Timing,
     pub(crate) identity: Identity,
     pub(crate) shopper: ShopperId,
     pub(crate) action: Action,
@@ -88,13 +117,22 @@ impl Intake<'_> {
 
     /// When an event happened by our clock, if the sender's clock said `at` then and `sent_at` when sending it: the time
     /// between the two is trusted, the clock is not. Never in the future.
-    pub(crate) fn happened_at(&self, at: Option<EpochMs>, sent_at: Option<EpochMs>) -> EpochMs {
-        let at = match (at, sent_at) {
-            (Some(at), Some(sent_at)) => self.received_at.plus(-sent_at.since(at)),
-            (Some(at), None) => at,
-            (None, _) => self.received_at,
+    pub(crate) fn happened_at(&self, sent: Option<EpochMs>, sent_at: Option<EpochMs>) -> Timing {
+        let (basis, meant) = match (sent, sent_at) {
+            (Some(at), Some(sent_at)) => (
+                TimeBasis::CorrectedClock,
+                self.received_at.plus(-sent_at.since(at)),
+            ),
+            (Some(at), None) => (TimeBasis::SendersClock, at),
+            (None, _) => (TimeBasis::Received, self.received_at),
         };
-        at.clamp(EpochMs::EARLIEST, self.received_at.max(EpochMs::EARLIEST))
+        let at = meant.clamp(EpochMs::EARLIEST, self.received_at.max(EpochMs::EARLIEST));
+        Timing {
+            at,
+            basis,
+            clamped: at != meant,
+            sent,
+        }
     }
 
     /// The event that `parts` make.
@@ -111,9 +149,12 @@ impl Intake<'_> {
             }
             None => (self.make_id)(),
         };
+        if let Some(timings) = &mut self.timings {
+            timings.push(parts.timing);
+        }
         Ok(Event {
             id,
-            at: parts.at,
+            at: parts.timing.at,
             received_at: self.received_at,
             shopper: parts.shopper,
             identity: parts.identity,

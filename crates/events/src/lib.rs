@@ -35,7 +35,7 @@ pub use decimal::Decimal;
 pub use event::{Event, Identity};
 pub use ids::{Category, EventId, InvalidId, SessionId, ShopperId, SourceId};
 pub use instant::EpochMs;
-pub use intake::Intake;
+pub use intake::{Intake, TimeBasis, Timing};
 pub use money::{Currency, Money, MoneyError};
 pub use schema::actions_schema;
 pub use verdict::{BatchRefusal, Fate, Receipt, Rejection, RejectionReason};

@@ -37,6 +37,11 @@ impl Currency {
             .then_some(Self(code))
     }
 
+    /// Every currency that is taken in, by code.
+    pub fn all() -> impl Iterator<Item = Self> {
+        CODES.iter().copied().map(Self)
+    }
+
     /// The code, three capital letters.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("XXX")

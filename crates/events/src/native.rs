@@ -11,6 +11,7 @@
 
 mod action;
 mod envelope;
+mod ignored;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -27,6 +28,7 @@ use crate::{
 use action::Fields;
 pub(crate) use action::sent_fields_schema;
 pub(crate) use envelope::Envelope;
+pub use ignored::{Ignored, ignored_members};
 
 const NAMES: Names = Names {
     id: "id",
@@ -82,21 +84,23 @@ pub fn parse_json(body: &[u8], intake: &mut Intake<'_>) -> Result<Vec<Receipt>, 
 /// Reads one action a line: a receipt for each line that is not blank, in order. A line that is not an action, not JSON or
 /// not even UTF-8 is refused alone.
 pub fn parse_ndjson(body: &[u8], intake: &mut Intake<'_>) -> Result<Vec<Receipt>, BatchRefusal> {
-    let lines = || {
-        let lines = body.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
-        lines.filter(|line| !line.is_empty())
-    };
-    if lines().nth(MAX_BATCH_ITEMS).is_some() {
+    if lines(body).nth(MAX_BATCH_ITEMS).is_some() {
         let cause = format!("has more than {MAX_BATCH_ITEMS} lines");
         return Err(BatchRefusal::Shape {
             field: "body",
             cause,
         });
     }
-    Ok(lines()
+    Ok(lines(body)
         .enumerate()
         .map(|(index, line)| judge_line(line, index, intake))
         .collect())
+}
+
+/// The lines of `body` that are not blank.
+fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = body.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.filter(|line| !line.is_empty())
 }
 
 fn judge_line(line: &[u8], index: usize, intake: &mut Intake<'_>) -> Receipt {
@@ -144,7 +148,7 @@ fn event(sent: Sent<'_>, intake: &mut Intake<'_>) -> Result<Event, Fault> {
     let parts = Parts {
         id: head.id.as_ref(),
         session: head.session.as_ref(),
-        at: intake.happened_at(head.at, head.sent_at),
+        timing: intake.happened_at(head.at, head.sent_at),
         identity,
         shopper: NAMES.shopper(&identity)?,
         action: fields.action(intake)?,

@@ -6,7 +6,8 @@
 //!
 //! Shops send all sorts of properties, so only what Foretide acts on is held to its type: a wrong id, amount, currency,
 //! quantity or time refuses the event and names the field. Descriptive text of another type is left out, and cut where
-//! it is too long. Unknown properties are ignored. A blank text is an absent one.
+//! it is too long. Unknown properties are ignored. A blank text is an absent one. A `sentAt` that cannot be read is an absent
+//! one too: it says nothing of the event, and without it the sender's clock is believed.
 
 mod catalogue;
 mod content;
@@ -33,7 +34,53 @@ use crate::{
 
 use item::Item;
 
-/// The body of a batch, opened: it is JSON of the right shape, what its items mean is not looked into yet.
+/// The types of calls that Segment knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Something was done.
+    Track,
+    /// A page was looked at.
+    Page,
+    /// A screen of an app was looked at.
+    Screen,
+    /// Who the shopper is.
+    Identify,
+    /// What group the shopper is in.
+    Group,
+    /// Two ids are one shopper.
+    Alias,
+}
+
+impl Call {
+    /// Every type.
+    pub const ALL: [Self; 6] = [
+        Self::Track,
+        Self::Page,
+        Self::Screen,
+        Self::Identify,
+        Self::Group,
+        Self::Alias,
+    ];
+
+    /// Its name, as in the `type` of an item and in the path of its route.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Track => "track",
+            Self::Page => "page",
+            Self::Screen => "screen",
+            Self::Identify => "identify",
+            Self::Group => "group",
+            Self::Alias => "alias",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|call| call.as_str() == name)
+    }
+}
+
+/// The body of a batch, opened: it is JSON of the right shape, what its items mean is not looked into yet. A single call is
+/// a batch of one.
 #[derive(Debug)]
 pub struct Batch<'a> {
     items: Items<'a>,
@@ -47,6 +94,8 @@ enum Items<'a> {
     Good(List<Object<Item<'a>>, MAX_BATCH_EVENTS>),
     /// Some may not be.
     Any(List<&'a RawValue, MAX_BATCH_ITEMS>),
+    /// The body is the one item.
+    One(&'a RawValue),
 }
 
 /// What a batch says for all of its items that do not say otherwise.
@@ -54,14 +103,23 @@ enum Items<'a> {
 struct Outer<'a> {
     sent_at: Option<EpochMs>,
     context: Option<&'a RawValue>,
+    call: Option<Call>,
+}
+
+/// What of a single call is looked at before the caller is known.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Signed<'a> {
+    #[serde(borrow, default)]
+    write_key: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a, T> {
     batch: T,
-    #[serde(borrow, default)]
-    sent_at: Option<&'a RawValue>,
+    #[serde(default)]
+    sent_at: loose::Instant,
     #[serde(borrow, default)]
     write_key: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -85,27 +143,45 @@ pub fn open(body: &[u8]) -> Result<Batch<'_>, BatchRefusal> {
     any.opened(Items::Any)
 }
 
+/// Opens the body of `/v1/track` and its like: one item, which may hold a `writeKey`. What it is, `call` says; a `type` in
+/// it counts for nothing, as with Segment's own service.
+pub fn open_one(body: &[u8], call: Call) -> Result<Batch<'_>, BatchRefusal> {
+    let body = body::open(body)?;
+    if !body.text.starts_with('{') {
+        return Err(body.not_an_object("is not a call, which is an object"));
+    }
+    let item: &RawValue =
+        serde_json::from_str(body.text).map_err(|error| body::refusal(&error, "body"))?;
+    let signed: Signed<'_> =
+        serde_json::from_str(item.get()).map_err(|error| body::refusal(&error, "body"))?;
+    Ok(Batch {
+        write_key: write_key(signed.write_key)?,
+        items: Items::One(item),
+        outer: Outer {
+            call: Some(call),
+            ..Outer::default()
+        },
+    })
+}
+
 impl<'a, T> Body<'a, T> {
     fn opened(self, items: fn(T) -> Items<'a>) -> Result<Batch<'a>, BatchRefusal> {
-        let sent_at = member(self.sent_at, "sentAt")?;
         Ok(Batch {
             items: items(self.batch),
-            write_key: member(self.write_key, "writeKey")?,
+            write_key: write_key(self.write_key)?,
             outer: Outer {
-                sent_at,
+                sent_at: self.sent_at.0,
                 context: self.context,
+                call: None,
             },
         })
     }
 }
 
-fn member<'a, T: Deserialize<'a>>(
-    value: Option<&'a RawValue>,
-    field: &'static str,
-) -> Result<Option<T>, BatchRefusal> {
+fn write_key(value: Option<&RawValue>) -> Result<Option<RawText<'_>>, BatchRefusal> {
     let Some(value) = value else { return Ok(None) };
     serde_json::from_str(value.get()).map_err(|error| BatchRefusal::Shape {
-        field,
+        field: "writeKey",
         cause: error.to_string(),
     })
 }
@@ -125,6 +201,7 @@ impl Batch<'_> {
                     .map(|(index, Object(item))| self.receipt(item, index, intake))
                     .collect()
             }
+            Items::One(item) => vec![self.judge(item.get(), 0, intake)],
             Items::Any(items) => {
                 let items = items.iter().map(|item| item.get()).enumerate();
                 items

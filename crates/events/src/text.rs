@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, Visitor},
+    de::{Error, Unexpected, Visitor},
 };
 
 /// Reads a JSON text and makes of it what `read` says, without a copy in between.
@@ -38,7 +38,10 @@ where
     deserializer.deserialize_str(TextVisitor { expecting, read })
 }
 
-/// Text as it was sent, borrowed where it holds no escapes. A whole number is taken for its digits.
+/// From this number on, 2^53, a real number may stand for several whole ones.
+const FIRST_ROUNDED: f64 = 9_007_199_254_740_992.0;
+
+/// Text as it was sent, borrowed where it holds no escapes. A whole number of 64 bits is taken for its digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RawText<'a>(Cow<'a, str>);
 
@@ -65,7 +68,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawText<'a> {
             type Value = RawText<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text or a whole number")
+                f.write_str("text or a whole number of at most 64 bits")
             }
 
             fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<RawText<'a>, E> {
@@ -83,6 +86,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawText<'a> {
             fn visit_i64<E: Error>(self, number: i64) -> Result<RawText<'a>, E> {
                 Ok(RawText(Cow::Owned(number.to_string())))
             }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<RawText<'a>, E> {
+                // Beyond 64 bits a whole number arrives like this too, rounded: other ids would become the same one.
+                if number.fract() == 0.0 && number.abs() < FIRST_ROUNDED {
+                    return Ok(RawText(Cow::Owned(number.to_string())));
+                }
+                Err(E::invalid_type(Unexpected::Float(number), &self))
+            }
         }
 
         deserializer.deserialize_any(RawVisitor(PhantomData))
@@ -99,6 +110,6 @@ impl JsonSchema for RawText<'_> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "integer"] })
+        json_schema!({ "type": ["string", "integer"], "minimum": i64::MIN, "maximum": u64::MAX })
     }
 }

@@ -6,7 +6,9 @@ mod common;
 
 use common::{accepted, segment as receipts};
 use foretide_events::{
-    Action, ActionType, BatchRefusal, EpochMs, Receipt, RejectionReason, SessionId, limits, segment,
+    Action, ActionType, BatchRefusal, EpochMs, Intake, Receipt, RejectionReason, SessionId,
+    TimeBasis, limits,
+    segment::{self, Call},
 };
 use serde_json::{Value, json};
 
@@ -290,6 +292,48 @@ fn the_clock_of_the_sender_is_corrected() {
 }
 
 #[test]
+fn a_time_of_sending_that_cannot_be_read_harms_nothing() {
+    let original = "2026-11-22T07:00:00Z";
+    for sent in [
+        json!("now"),
+        json!(""),
+        json!(1_795_334_400),
+        json!(true),
+        json!({"a": [1]}),
+        Value::Null,
+    ] {
+        let item = json!({ "timestamp": original, "sentAt": sent });
+        assert_eq!(at(&item), instant(original), "{sent}");
+        let outer = json!({
+            "batch": [{ "type": "screen", "anonymousId": "d", "timestamp": original }],
+            "sentAt": sent,
+        });
+        assert_eq!(accepted(receipts(&outer)).at, instant(original), "{sent}");
+    }
+}
+
+#[test]
+fn numbers_that_would_be_rounded_are_no_ids() {
+    let code = |id: &str| {
+        let body = format!(r#"{{"batch":[{{"type":"screen","userId":{id}}}]}}"#);
+        let opened = segment::open(body.as_bytes()).expect("a batch");
+        let receipts = common::with_intake(|intake| opened.receipts(intake));
+        receipts[0]
+            .as_ref()
+            .map(|event| event.shopper)
+            .map_err(|bad| bad.code)
+    };
+    assert_eq!(code("7.0"), code(r#""7""#));
+    assert_eq!(
+        code("18446744073709551615"),
+        code(r#""18446744073709551615""#)
+    );
+    for id in ["18446744073709551616", "9007199254740992.0", "1e300", "7.5"] {
+        assert_eq!(code(id), Err(RejectionReason::InvalidField), "{id}");
+    }
+}
+
+#[test]
 fn an_item_of_an_archive_keeps_the_time_it_was_given_then() {
     let then = json!({
         "originalTimestamp": "2019-05-01T10:00:00Z", "sentAt": "2019-05-01T10:00:05Z",
@@ -406,10 +450,6 @@ fn a_body_that_is_no_batch_is_refused_as_a_whole() {
         (&b"{}"[..], "batch: missing field `batch`"),
         (b"[]", "body: is not {\"batch\":[\u{2026}]}"),
         (b"{\"batch\":{}}", "batch: invalid type: map"),
-        (
-            b"{\"batch\":[],\"sentAt\":\"now\"}",
-            "sentAt: is not an RFC 3339",
-        ),
     ] {
         let refusal = refusal(body);
         assert_eq!(refusal.code(), "invalid_body");
@@ -475,4 +515,59 @@ fn an_event_of_nobody_is_told_before_what_else_is_wrong_with_it() {
     let (code, field) = refused(receipts(&batch(&item)).remove(0));
     assert_eq!(code, RejectionReason::MissingIdentity);
     assert_eq!(field.as_deref(), Some("userId"));
+}
+
+#[test]
+fn a_single_call_is_a_batch_of_one_whose_type_the_route_says() {
+    let item = json!({
+        "userId": "ann", "messageId": "m", "event": "Product Viewed", "name": "Home", "groupId": "club", "previousId": "b",
+        "properties": { "product_id": "p" }, "sentAt": "2026-11-22T07:00:01Z", "timestamp": "2026-11-22T07:00:00Z",
+        "context": { "sessionId": "s" }, "writeKey": "k",
+    });
+    for kind in Call::ALL {
+        let body = with(item.clone(), &json!({ "type": "delete" })).to_string();
+        let opened = segment::open_one(body.as_bytes(), kind).expect("a call");
+        assert_eq!(opened.write_key(), Some("k"));
+        let single = common::with_intake(|intake| opened.receipts(intake));
+        let typed = with(item.clone(), &json!({ "type": kind.as_str() }));
+        assert_eq!(single, receipts(&batch(&typed)), "{kind:?}");
+        assert!(single[0].is_ok(), "{kind:?}");
+    }
+}
+
+#[test]
+fn how_each_accepted_event_got_its_time_is_told_to_who_asks() {
+    let body = json!({ "sentAt": "2026-11-22T07:00:00Z", "batch": [
+        { "type": "page", "userId": "a", "timestamp": "2026-11-22T06:59:58Z" },
+        { "type": "page" },
+        { "type": "page", "userId": "a", "sentAt": "2026-11-22T07:00:00Z", "timestamp": "2026-11-22T08:00:00Z" },
+        { "type": "page", "userId": "a" },
+    ] })
+    .to_string();
+    let opened = segment::open(body.as_bytes()).expect("a batch");
+    let mut timings = Vec::new();
+    let receipts = common::with_intake(|intake| {
+        opened.receipts(&mut Intake {
+            pseudonymiser: intake.pseudonymiser,
+            received_at: intake.received_at,
+            source: intake.source,
+            make_id: intake.make_id,
+            default_currency: intake.default_currency,
+            timings: Some(&mut timings),
+        })
+    });
+    let told: Vec<_> = timings
+        .iter()
+        .map(|timing| (timing.basis, timing.clamped))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (TimeBasis::CorrectedClock, false),
+            (TimeBasis::CorrectedClock, true),
+            (TimeBasis::Received, false),
+        ]
+    );
+    let accepted = receipts.iter().flatten().map(|event| event.at);
+    assert!(accepted.eq(timings.iter().map(|timing| timing.at)));
 }

@@ -1,11 +1,15 @@
 //! Reading request bodies within bounds.
 //!
-//! A body is bounded twice: as sent, and decompressed. Both are kept while it streams in, so that memory never holds more than
-//! the limit, however small a bomb looks when packed. A body that is refused is read on and thrown away for a while: a
+//! A body is bounded twice: as sent, and decompressed. Both are kept while it is read, so that memory never holds more than
+//! the limits, however small a bomb looks when packed. A body that is refused is read on and thrown away for a while: a
 //! client that is still sending would otherwise see a broken connection instead of the reason.
 
+mod encoding;
+mod held;
+mod zstd;
+
 use std::{
-    io::{self, Write},
+    io::{self, Write as _},
     ops::Deref,
     time::Duration,
 };
@@ -13,7 +17,7 @@ use std::{
 use axum::{
     body::{Body, HttpBody as _},
     extract::Request,
-    http::{HeaderMap, header, request::Parts},
+    http::{header, request::Parts},
 };
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
@@ -21,6 +25,9 @@ use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use crate::{Lease, MemoryBudget, Problem, ProblemCode};
+
+use encoding::Encoding;
+use held::{Full, Held};
 
 /// How much of a refused body is thrown away before the connection is given up instead, and for how long.
 const DISCARD_BYTES: u64 = 64 << 20;
@@ -53,16 +60,10 @@ impl Deref for HeldBody {
 /// A body that has not been read yet, or not to its end.
 pub struct BodyReader {
     body: Body,
-    encoding: Option<Encoding>,
+    encoding: Result<Encoding, Problem>,
     /// Whether the client waits for a go-ahead before it sends the body.
     waits: bool,
     received_bytes: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Encoding {
-    Plain,
-    Gzip,
 }
 
 /// Reads the body of `request` within `limits`; a refused one is discarded.
@@ -87,14 +88,14 @@ impl BodyReader {
         let (parts, body) = request.into_parts();
         let reader = Self {
             body,
-            encoding: encoding(&parts.headers),
+            encoding: Encoding::of(&parts.headers),
             waits: parts.headers.contains_key(header::EXPECT),
             received_bytes: 0,
         };
         (parts, reader)
     }
 
-    /// Reads the whole body, decompressing gzip. Bytes beyond `limits` are never held.
+    /// Reads the whole body, decompressing gzip and zstd. Bytes beyond `limits` are never held.
     pub async fn read(
         &mut self,
         limits: BodyLimits,
@@ -104,12 +105,13 @@ impl BodyReader {
         if sent.lower() > limits.sent_bytes as u64 {
             return Err(too_large("the body has", limits.sent_bytes));
         }
-        match self.encoding {
-            Some(Encoding::Plain) => self.read_plain(limits, budget).await,
-            Some(Encoding::Gzip) => self.read_gzip(limits, budget).await,
-            None => {
-                let detail = "the body may be sent plain or as gzip";
-                Err(Problem::new(ProblemCode::UnsupportedEncoding, detail).at("Content-Encoding"))
+        match self.encoding.clone()? {
+            Encoding::Plain => self.read_plain(limits, budget).await,
+            Encoding::Gzip => self.read_gzip(limits, budget).await,
+            Encoding::Zstd => {
+                let packed = Held::new(limits.sent_bytes, budget);
+                let packed = self.gather(packed, limits.sent_bytes).await?;
+                zstd::unpack(&packed, limits.decompressed_bytes, budget)
             }
         }
     }
@@ -120,13 +122,18 @@ impl BodyReader {
         budget: &MemoryBudget,
     ) -> Result<HeldBody, Problem> {
         let limit = limits.sent_bytes.min(limits.decompressed_bytes);
-        let mut held = Held::new(limit, budget);
-        while let Some(chunk) = self.chunk(limits.sent_bytes).await? {
-            if held.bytes.is_empty() && self.body.is_end_stream() && chunk.len() <= limit {
+        self.gather(Held::new(limit, budget), limits.sent_bytes)
+            .await
+    }
+
+    /// The body as it was sent.
+    async fn gather(&mut self, mut held: Held, limit_bytes: usize) -> Result<HeldBody, Problem> {
+        while let Some(chunk) = self.chunk(limit_bytes).await? {
+            if held.is_empty() && self.body.is_end_stream() && chunk.len() <= held.limit() {
                 // All of it came in one piece, as small bodies do: no need to copy it.
-                return held.into_body_of(chunk);
+                return held.into_body_of(chunk).map_err(refused);
             }
-            held.write_all(&chunk).map_err(unpacking)?;
+            held.take(&chunk).map_err(refused)?;
         }
         Ok(held.into_body())
     }
@@ -178,105 +185,32 @@ impl BodyReader {
     }
 }
 
-/// How the body is encoded; `None` when in a way that is not taken.
-fn encoding(headers: &HeaderMap) -> Option<Encoding> {
-    let Some(value) = headers.get(header::CONTENT_ENCODING) else {
-        return Some(Encoding::Plain);
-    };
-    match value.to_str().ok()?.trim() {
-        name if name.is_empty() || name.eq_ignore_ascii_case("identity") => Some(Encoding::Plain),
-        name if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => {
-            Some(Encoding::Gzip)
-        }
-        _ => None,
-    }
-}
-
-/// Bytes under a limit and on a lease.
-struct Held {
-    bytes: Vec<u8>,
-    limit: usize,
-    lease: Lease,
-}
-
-/// Why no more bytes are held; travels through the decoder inside an [`io::Error`].
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-enum Full {
-    #[error("over the limit of {0} bytes")]
-    Limit(usize),
-    #[error("over the budget")]
-    Budget,
-}
-
-impl Held {
-    fn new(limit: usize, budget: &MemoryBudget) -> Self {
-        Self {
-            bytes: Vec::new(),
-            limit,
-            lease: budget.lease(),
-        }
-    }
-
-    fn take(&mut self, more: &[u8]) -> Result<(), Full> {
-        let needed = self.bytes.len() + more.len();
-        if needed > self.limit {
-            return Err(Full::Limit(self.limit));
-        }
-        if needed > self.bytes.capacity() {
-            // Doubling, but never past the limit.
-            let capacity = needed.max(2 * self.bytes.capacity()).min(self.limit);
-            if !self.lease.grow_to(capacity) {
-                return Err(Full::Budget);
-            }
-            self.bytes.reserve_exact(capacity - self.bytes.len());
-        }
-        self.bytes.extend_from_slice(more);
-        Ok(())
-    }
-
-    fn into_body(self) -> HeldBody {
-        HeldBody {
-            bytes: self.bytes.into(),
-            _lease: self.lease,
-        }
-    }
-
-    fn into_body_of(mut self, bytes: Bytes) -> Result<HeldBody, Problem> {
-        if !self.lease.grow_to(bytes.len()) {
-            return Err(over_budget());
-        }
-        Ok(HeldBody {
-            bytes,
-            _lease: self.lease,
-        })
-    }
-}
-
-impl Write for Held {
-    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
-        self.take(more).map_err(io::Error::other)?;
-        Ok(more.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Says why unpacking ended.
+/// Says why unpacking gzip ended.
 #[expect(clippy::needless_pass_by_value, reason = "used with `map_err`")]
 fn unpacking(error: io::Error) -> Problem {
-    match error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Full>())
-    {
-        Some(Full::Limit(limit)) => too_large("the body decompresses to", *limit),
-        Some(Full::Budget) => over_budget(),
-        None => Problem::new(
-            ProblemCode::UnreadableBody,
-            format!("the body is not whole gzip: {error}"),
-        )
-        .at("Content-Encoding"),
+    let full = error.get_ref().and_then(|inner| inner.downcast_ref());
+    full.map_or_else(|| not_whole("gzip", &error), |full| unpacked_is(*full))
+}
+
+/// Refuses a body that is not what its encoding says.
+fn not_whole(encoding: &str, cause: &dyn std::fmt::Display) -> Problem {
+    let detail = format!("the body is not whole {encoding}: {cause}");
+    Problem::new(ProblemCode::UnreadableBody, detail).at("Content-Encoding")
+}
+
+/// Refuses a body that cannot be held as it was sent.
+fn refused(full: Full) -> Problem {
+    match full {
+        Full::Limit(limit) => too_large("the body has", limit),
+        Full::Budget => over_budget(),
+    }
+}
+
+/// Refuses a body that cannot be held unpacked.
+fn unpacked_is(full: Full) -> Problem {
+    match full {
+        Full::Limit(limit) => too_large("the body decompresses to", limit),
+        Full::Budget => over_budget(),
     }
 }
 
@@ -293,148 +227,4 @@ fn over_budget() -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use flate2::{Compression, write::GzEncoder};
-    use futures_util::stream;
-
-    use super::*;
-
-    const LIMITS: BodyLimits = BodyLimits {
-        sent_bytes: 10_000,
-        decompressed_bytes: 50_000,
-    };
-
-    fn gzip(content: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(content).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn in_pieces(bytes: &[u8], size: usize) -> Body {
-        let pieces: Vec<_> = bytes
-            .chunks(size)
-            .map(|piece| Ok::<_, io::Error>(Bytes::copy_from_slice(piece)))
-            .collect();
-        Body::from_stream(stream::iter(pieces))
-    }
-
-    async fn read(body: Body, encoding: &str) -> Result<Vec<u8>, ProblemCode> {
-        let budget = MemoryBudget::new(100_000);
-        let request = Request::post("/")
-            .header("content-encoding", encoding)
-            .body(body)
-            .unwrap();
-        let read = read_body(request, LIMITS, &budget).await;
-        let read = read
-            .map(|(_, body)| body.to_vec())
-            .map_err(|problem| problem.code());
-        assert_eq!(budget.held_bytes(), 0, "the lease is given back");
-        read
-    }
-
-    #[tokio::test]
-    async fn a_body_is_read_whole_however_it_is_cut() {
-        let content: Vec<u8> = (0..9_000_u32)
-            .map(|at| u8::try_from(at % 251).unwrap())
-            .collect();
-        for size in [1, 100, 9_000] {
-            assert_eq!(
-                read(in_pieces(&content, size), "").await.as_ref(),
-                Ok(&content)
-            );
-            assert_eq!(
-                read(in_pieces(&gzip(&content), size), "gzip")
-                    .await
-                    .as_ref(),
-                Ok(&content)
-            );
-        }
-        assert_eq!(
-            read(Body::from(content.clone()), "identity").await,
-            Ok(content)
-        );
-        assert_eq!(read(Body::empty(), "").await, Ok(Vec::new()));
-    }
-
-    #[tokio::test]
-    async fn two_gzip_members_are_one_body() {
-        let both = [gzip(b"one"), gzip(b"two")].concat();
-        assert_eq!(read(Body::from(both), "GZIP").await, Ok(b"onetwo".to_vec()));
-    }
-
-    #[tokio::test]
-    async fn an_oversized_body_is_refused_with_or_without_its_length() {
-        assert_eq!(
-            read(Body::from(vec![0; 10_001]), "").await,
-            Err(ProblemCode::TooLarge)
-        );
-        assert_eq!(
-            read(in_pieces(&vec![0; 10_001], 1_000), "").await,
-            Err(ProblemCode::TooLarge)
-        );
-        assert!(read(Body::from(vec![0; 10_000]), "").await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_bomb_is_refused_by_what_it_unpacks_to() {
-        let bomb = gzip(&vec![0; 1_000_000]);
-        assert!(bomb.len() < LIMITS.sent_bytes);
-        assert_eq!(
-            read(Body::from(bomb), "gzip").await,
-            Err(ProblemCode::TooLarge)
-        );
-        assert!(
-            read(Body::from(gzip(&vec![0; 50_000])), "gzip")
-                .await
-                .is_ok()
-        );
-    }
-
-    #[test]
-    fn holding_never_takes_more_memory_than_the_limit() {
-        let mut held = Held::new(50_000, &MemoryBudget::new(100_000));
-        while held.write_all(&[0; 700]).is_ok() {
-            assert!(held.bytes.capacity() <= 50_000);
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_not_whole_gzip_is_refused() {
-        let whole = gzip(b"some text that is long enough");
-        for broken in [&whole[..whole.len() - 5], b"plain", b""] {
-            assert_eq!(
-                read(Body::from(broken.to_vec()), "gzip").await,
-                Err(ProblemCode::UnreadableBody)
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn another_encoding_is_refused() {
-        assert_eq!(
-            read(Body::from("x"), "br").await,
-            Err(ProblemCode::UnsupportedEncoding)
-        );
-    }
-
-    #[tokio::test]
-    async fn a_body_over_the_budget_is_refused_as_overload() {
-        let budget = MemoryBudget::new(100);
-        let request = Request::post("/").body(in_pieces(&[0; 200], 50)).unwrap();
-        let refusal = read_body(request, LIMITS, &budget).await.unwrap_err();
-        assert_eq!(refusal.code(), ProblemCode::Overloaded);
-        assert_eq!(budget.held_bytes(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_body_that_breaks_off_is_told_so() {
-        let pieces = vec![Ok(Bytes::from_static(b"{")), Err(io::Error::other("reset"))];
-        let request = Request::post("/")
-            .body(Body::from_stream(stream::iter(pieces)))
-            .unwrap();
-        let refusal = read_body(request, LIMITS, &MemoryBudget::new(100))
-            .await
-            .unwrap_err();
-        assert_eq!(refusal.code(), ProblemCode::UnreadableBody);
-    }
-}
+mod tests;

@@ -46,7 +46,7 @@ impl MemoryBudget {
 }
 
 impl Lease {
-    /// Grows to `bytes` in all, unless the budget does not allow it. A lease never shrinks.
+    /// Grows to `bytes` in all, unless the budget does not allow it. It stays as it is where it has more.
     #[must_use]
     pub fn grow_to(&mut self, bytes: usize) -> bool {
         let Some(more) = bytes.checked_sub(self.bytes) else {
@@ -63,6 +63,14 @@ impl Lease {
             self.bytes = bytes;
         }
         granted.is_ok()
+    }
+
+    /// Gives back what is beyond `bytes`.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        if let Some(less) = self.bytes.checked_sub(bytes) {
+            self.account.held_bytes.fetch_sub(less, Ordering::Relaxed);
+            self.bytes = bytes;
+        }
     }
 }
 
@@ -87,6 +95,8 @@ mod tests {
         assert!(!two.grow_to(41));
         assert!(one.grow_to(10), "asking for less than it has is granted");
         assert_eq!(budget.held_bytes(), 100);
+        one.shrink_to(20);
+        assert_eq!(budget.held_bytes(), 60);
         drop(one);
         assert!(two.grow_to(100));
         drop(two);

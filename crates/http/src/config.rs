@@ -7,6 +7,20 @@ use foretide_runtime::Secret;
 
 use crate::{Keys, MemoryBudget, Protection};
 
+/// Where the operator looks.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "HTTP")]
+pub struct AdminConfig {
+    /// Where to show /livez, /readyz and /metrics
+    #[arg(
+        long,
+        env = "FORETIDE_ADMIN_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:9464"
+    )]
+    pub admin_listen: SocketAddr,
+}
+
 /// Where to listen and what to bound.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "HTTP")]
@@ -19,15 +33,6 @@ pub struct HttpConfig {
         default_value = "127.0.0.1:8080"
     )]
     pub listen: SocketAddr,
-
-    /// Where to show /livez, /readyz and /metrics
-    #[arg(
-        long,
-        env = "FORETIDE_ADMIN_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:9464"
-    )]
-    pub admin_listen: SocketAddr,
 
     /// How many requests each service works on at once; more are refused with 503
     #[arg(

@@ -1,28 +1,53 @@
 //! JSON bodies whose faults name the field.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::{Problem, ProblemCode};
 
 /// Reads `body` as a `T`. The refusal names the member at fault by its path, such as `cart.items[2].price`.
 pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // Keeping track of the path takes longer than the reading: it is done only where there is a fault to be named.
+    serde_json::from_slice(body).or_else(|_| parse_with_path(body))
+}
+
+fn parse_with_path<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        if inner.is_data() {
-            let problem = Problem::new(ProblemCode::InvalidField, inner.to_string());
-            if path == "." {
-                problem
-            } else {
-                problem.at(path)
-            }
+        // An enum that finds a number or `null` complains as if that were no JSON.
+        let is_data = inner.is_data() || serde_json::from_slice::<IgnoredAny>(body).is_ok();
+        if !is_data {
+            return not_json(&inner);
+        }
+        let detail = inner.to_string();
+        if let Some(missing) = missing_member(&detail) {
+            let field = match &*path {
+                "." => missing.to_owned(),
+                _ => format!("{path}.{missing}"),
+            };
+            return Problem::new(ProblemCode::MissingField, "is needed").at(field);
+        }
+        let detail = if inner.is_data() {
+            detail
         } else {
-            not_json(&inner)
+            "is of another type than it should be".to_owned()
+        };
+        let problem = Problem::new(ProblemCode::InvalidField, detail);
+        if path == "." {
+            problem
+        } else {
+            problem.at(path)
         }
     })?;
     deserializer.end().map_err(|error| not_json(&error))?;
     Ok(value)
+}
+
+/// The name in serde's complaint that a member is missing.
+fn missing_member(complaint: &str) -> Option<&str> {
+    let (name, _) = complaint.strip_prefix("missing field `")?.split_once('`')?;
+    Some(name)
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {
@@ -54,6 +79,38 @@ mod tests {
             parse_json::<Cart>(br#"{"items":[{"quantity":1},{"quantity":-1}]}"#).unwrap_err();
         assert_eq!(refusal.code(), ProblemCode::InvalidField);
         assert_eq!(refusal.field(), Some("items[1].quantity"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_by_its_path() {
+        for (body, field) in [
+            (&b"{}"[..], "items"),
+            (br#"{"items":[{"quantity":1},{}]}"#, "items[1].quantity"),
+        ] {
+            let refusal = parse_json::<Cart>(body).unwrap_err();
+            assert_eq!(refusal.code(), ProblemCode::MissingField);
+            assert_eq!(refusal.field(), Some(field));
+        }
+    }
+
+    #[test]
+    fn a_number_where_a_name_should_be_is_a_fault_of_its_field() {
+        #[derive(Debug, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Colour {
+            Red,
+        }
+        #[derive(Debug, Deserialize)]
+        struct Hat {
+            colour: Colour,
+        }
+        let hat: Hat = parse_json(br#"{"colour":"red"}"#).unwrap();
+        assert!(matches!(hat.colour, Colour::Red));
+        for body in [r#"{"colour":5}"#, r#"{"colour":null}"#] {
+            let refusal = parse_json::<Hat>(body.as_bytes()).unwrap_err();
+            assert_eq!(refusal.code(), ProblemCode::InvalidField, "{body}");
+            assert_eq!(refusal.field(), Some("colour"), "{body}");
+        }
     }
 
     #[test]

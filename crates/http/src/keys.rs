@@ -1,4 +1,6 @@
-//! Who calls: the write key, the admin key, or nobody we know.
+//! Who calls: one with a write key, one with an admin key, or nobody we know.
+
+use std::{fmt, sync::Arc};
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use base64::{
@@ -6,8 +8,9 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use foretide_runtime::Secret;
+use parking_lot::RwLock;
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
+use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::{Problem, ProblemCode};
 
@@ -26,33 +29,92 @@ pub enum Role {
     Admin,
 }
 
-/// The keys of the process. Holds only their SHA-256 digests: comparing those takes one time whatever is presented.
+/// Names a key without giving it away: the first 8 hexadecimal digits of its SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyFingerprint([u8; 4]);
+
+impl KeyFingerprint {
+    /// The fingerprint of the key with this SHA-256 digest.
+    pub fn of_digest(digest: &[u8; 32]) -> Self {
+        let [first, second, third, fourth, ..] = *digest;
+        Self([first, second, third, fourth])
+    }
+}
+
+impl fmt::Display for KeyFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", u32::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for KeyFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyFingerprint({self})")
+    }
+}
+
+/// A key as it is held: what it is for, and its SHA-256 digest.
+type HeldKey = (Role, [u8; 32]);
+
+/// The keys of the process: the two it was started with, and those that were handed out since. Clones share one set, so that
+/// a key handed out or withdrawn counts everywhere from then on.
+///
+/// Holds only SHA-256 digests, and compares a presented key with every one of them in one time whatever is presented.
 #[derive(Clone)]
 pub struct Keys {
     write: [u8; 32],
     admin: [u8; 32],
+    stored: Arc<RwLock<Arc<[HeldKey]>>>,
 }
 
 impl Keys {
     /// Knows these keys from now on.
     pub fn new(write: &Secret, admin: &Secret) -> Self {
         Self {
-            write: digest(write.expose()),
-            admin: digest(admin.expose()),
+            write: key_digest(write.expose()),
+            admin: key_digest(admin.expose()),
+            stored: Arc::new(RwLock::new(Arc::new([]))),
         }
     }
 
-    /// Lets `presented` pass if it is the key for `role`.
-    pub fn check(&self, presented: &str, role: Role) -> Result<(), Problem> {
-        let presented = digest(presented);
-        let [write, admin] =
-            [&self.write, &self.admin].map(|key| bool::from(key.ct_eq(&presented)));
-        let (right, other) = match role {
-            Role::Write => (write, admin),
-            Role::Admin => (admin, write),
-        };
-        match (right, other) {
-            (true, _) => Ok(()),
+    /// Knows `keys`, by their SHA-256 digests, from now on beside the two it was made with, and no others.
+    pub fn replace_stored(&self, keys: Vec<(Role, [u8; 32])>) {
+        self.replace_stored_with(|| keys);
+    }
+
+    /// The same with the keys that `newest` tells. It is asked one at a time, so that of two callers the later never puts
+    /// back what the earlier took away.
+    pub fn replace_stored_with(&self, newest: impl FnOnce() -> Vec<(Role, [u8; 32])>) {
+        let mut stored = self.stored.write();
+        *stored = newest().into();
+    }
+
+    /// Knows the key with this SHA-256 digest no more, if it is one that was handed out.
+    pub fn withdraw(&self, digest: &[u8; 32]) {
+        let mut stored = self.stored.write();
+        *stored = stored
+            .iter()
+            .filter(|(_, held)| held != digest)
+            .copied()
+            .collect();
+    }
+
+    /// Lets `presented` pass if it is a key for `role`, and names it.
+    pub fn check(&self, presented: &str, role: Role) -> Result<KeyFingerprint, Problem> {
+        let presented = key_digest(presented);
+        let configured = [(Role::Write, self.write), (Role::Admin, self.admin)];
+        let stored = Arc::clone(&self.stored.read());
+        let (mut right, mut other) = (Choice::from(0), Choice::from(0));
+        for (of, key) in configured.iter().chain(stored.iter()) {
+            let same = key.ct_eq(&presented);
+            if *of == role {
+                right |= same;
+            } else {
+                other |= same;
+            }
+        }
+        match (right.into(), other.into()) {
+            (true, _) => Ok(KeyFingerprint::of_digest(&presented)),
             (false, true) => Err(Problem::new(ProblemCode::KeyNotAllowed, wanted(role))),
             (false, false) => Err(Problem::new(
                 ProblemCode::WrongKey,
@@ -61,29 +123,30 @@ impl Keys {
         }
     }
 
-    /// Lets a request with these `headers` pass if they carry the key for `role`, as Basic user name or Bearer token.
-    pub fn require(&self, headers: &HeaderMap, role: Role) -> Result<(), Problem> {
+    /// Lets a request with these `headers` pass if they carry a key for `role`, as Basic user name or Bearer token, and names
+    /// it.
+    pub fn require(&self, headers: &HeaderMap, role: Role) -> Result<KeyFingerprint, Problem> {
         match presented_key(headers)? {
             Some(key) => self.check(&key, role),
             None => Err(missing_key()),
         }
     }
 
-    /// Names the write key without giving it away: the first 8 hexadecimal digits of its SHA-256.
-    pub fn write_fingerprint(&self) -> String {
-        let [first, second, third, fourth, ..] = self.write;
-        format!("{:08x}", u32::from_be_bytes([first, second, third, fourth]))
+    /// Names the write key that the process was started with.
+    pub fn write_fingerprint(&self) -> KeyFingerprint {
+        KeyFingerprint::of_digest(&self.write)
     }
 }
 
-fn digest(key: &str) -> [u8; 32] {
+/// The SHA-256 digest of a key, by which it is known.
+pub fn key_digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
 fn wanted(role: Role) -> &'static str {
     match role {
-        Role::Write => "the admin key does not send actions: use the write key",
-        Role::Admin => "the write key only sends actions: use the admin key",
+        Role::Write => "an admin key does not send actions: use a write key",
+        Role::Admin => "a write key only sends actions: use an admin key",
     }
 }
 
@@ -137,6 +200,10 @@ mod tests {
         Keys::new(&Secret::new("w"), &Secret::new("a"))
     }
 
+    fn fingerprint(key: &str) -> KeyFingerprint {
+        KeyFingerprint::of_digest(&key_digest(key))
+    }
+
     fn with(authorization: &str) -> HeaderMap {
         HeaderMap::from_iter([(AUTHORIZATION, authorization.parse().unwrap())])
     }
@@ -158,7 +225,7 @@ mod tests {
             );
             assert_eq!(
                 keys().require(&with(header), Role::Write),
-                Ok(()),
+                Ok(fingerprint("w")),
                 "{header}"
             );
         }
@@ -183,16 +250,59 @@ mod tests {
     #[test]
     fn each_key_opens_its_own_doors_only() {
         let code = |key, role| keys().check(key, role).map_err(|refusal| refusal.code());
-        assert_eq!(code("w", Role::Write), Ok(()));
-        assert_eq!(code("a", Role::Admin), Ok(()));
+        assert_eq!(code("w", Role::Write), Ok(fingerprint("w")));
+        assert_eq!(code("a", Role::Admin), Ok(fingerprint("a")));
         assert_eq!(code("a", Role::Write), Err(ProblemCode::KeyNotAllowed));
         assert_eq!(code("w", Role::Admin), Err(ProblemCode::KeyNotAllowed));
         assert_eq!(code("x", Role::Write), Err(ProblemCode::WrongKey));
     }
 
     #[test]
+    fn one_key_may_have_both_roles() {
+        let keys = Keys::new(&Secret::new("both"), &Secret::new("both"));
+        for role in [Role::Write, Role::Admin] {
+            assert_eq!(keys.check("both", role), Ok(fingerprint("both")));
+        }
+    }
+
+    #[test]
+    fn a_key_handed_out_counts_in_every_clone_until_it_is_withdrawn() {
+        let keys = keys();
+        let clone = keys.clone();
+        let code = |key, role| clone.check(key, role).map_err(|refusal| refusal.code());
+        keys.replace_stored(vec![
+            (Role::Write, key_digest("w2")),
+            (Role::Admin, key_digest("a2")),
+        ]);
+        assert_eq!(code("w2", Role::Write), Ok(fingerprint("w2")));
+        assert_eq!(code("a2", Role::Admin), Ok(fingerprint("a2")));
+        assert_eq!(code("w2", Role::Admin), Err(ProblemCode::KeyNotAllowed));
+        keys.replace_stored(vec![(Role::Admin, key_digest("a2"))]);
+        assert_eq!(code("w2", Role::Write), Err(ProblemCode::WrongKey));
+        assert_eq!(code("a2", Role::Admin), Ok(fingerprint("a2")));
+        assert_eq!(code("w", Role::Write), Ok(fingerprint("w")));
+    }
+
+    #[test]
+    fn a_key_that_is_withdrawn_opens_nothing_and_those_of_the_start_stay() {
+        let keys = keys();
+        keys.replace_stored(vec![
+            (Role::Write, key_digest("w2")),
+            (Role::Admin, key_digest("a2")),
+        ]);
+        for key in ["w2", "a"] {
+            keys.withdraw(&key_digest(key));
+        }
+        assert!(keys.check("w2", Role::Write).is_err());
+        assert!(keys.check("a2", Role::Admin).is_ok());
+        assert!(keys.check("a", Role::Admin).is_ok());
+    }
+
+    #[test]
     fn the_fingerprint_is_the_beginning_of_the_sha_256() {
         // printf w | sha256sum
-        assert_eq!(keys().write_fingerprint(), "50e721e4");
+        assert_eq!(keys().write_fingerprint().to_string(), "50e721e4");
+        // printf 39 | sha256sum: the leading zero stays
+        assert_eq!(fingerprint("39").to_string(), "0b918943");
     }
 }

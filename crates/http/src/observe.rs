@@ -10,7 +10,7 @@ use axum::{
     middleware::{self, Next},
     response::Response,
 };
-use foretide_runtime::metrics::SECONDS;
+use foretide_runtime::{metrics::SECONDS, telemetry::REQUEST_TARGET};
 
 use crate::{Problem, ProblemCode};
 
@@ -85,7 +85,7 @@ fn log(method: &str, route: &str, request_bytes: Option<u64>, duration: f64, res
     let batch = response.extensions().get::<BatchFacts>();
     let problem = response.extensions().get::<Problem>();
     tracing::info!(
-        target: "foretide_http::request",
+        target: REQUEST_TARGET,
         {
             http.method = method,
             http.route = route,

@@ -77,6 +77,8 @@ codes! {
     NotFound = "not_found", NOT_FOUND, "There is no such thing";
     /// The instant asked for lies before what is still known.
     NotRemembered = "not_remembered", UNPROCESSABLE_ENTITY, "That is no longer remembered";
+    /// A number is well formed, but not one that this thing can have.
+    OutOfRange = "out_of_range", UNPROCESSABLE_ENTITY, "The value is out of range";
     /// The route does not take this method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed";
     /// The caller sends more than it may.
@@ -85,6 +87,16 @@ codes! {
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too much is in flight";
     /// The request took longer than it may.
     TimedOut = "timed_out", SERVICE_UNAVAILABLE, "The time is over";
+    /// Something of that name is there already.
+    AlreadyExists = "already_exists", CONFLICT, "It exists already";
+    /// What is there is not what the change was made for.
+    VersionConflict = "version_conflict", PRECONDITION_FAILED, "It has been changed meanwhile";
+    /// The database does not answer.
+    DatabaseAway = "database_away", SERVICE_UNAVAILABLE, "The database is away";
+    /// The database has no room.
+    DatabaseFull = "database_full", SERVICE_UNAVAILABLE, "The database is full";
+    /// The database answers and will not do it: wrong password, missing right, other schema.
+    DatabaseRefuses = "database_refuses", SERVICE_UNAVAILABLE, "The database refuses";
     /// The log cannot store now.
     LogAway = "log_away", SERVICE_UNAVAILABLE, "The log is away";
     /// The log has no room.

@@ -19,6 +19,10 @@ use tokio::{
 /// How many connections are open at once; more wait in the backlog.
 const MAX_CONNECTIONS: usize = 8192;
 
+/// How many bytes a connection holds of what it has not handed on: a whole head, or pieces of a body. With as many
+/// connections as may be open, that is memory anyone can make us take.
+const CONNECTION_BYTES: usize = 64 << 10;
+
 /// How long a connection may take to send the head of its next request, being idle included.
 const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -74,6 +78,7 @@ async fn connection(stream: TcpStream, router: Router, watcher: Watcher, hard: C
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(CONNECTION_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     tokio::select! {
         ended = watcher.watch(connection) => {

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// Tells the time of day.
@@ -33,6 +33,48 @@ impl Clock for SystemClock {
             Ok(since) => to_ms(since),
             Err(before) => -to_ms(before.duration()),
         }
+    }
+}
+
+/// A clock that runs faster than the day, from a given instant on: one hour a minute at speed 60. It never runs backwards,
+/// whatever the machine's clock does. Clones share one time.
+#[derive(Clone, Copy, Debug)]
+pub struct ScaledClock {
+    from: Instant,
+    from_ms: i64,
+    speed: f64,
+}
+
+impl ScaledClock {
+    /// Shows `from_ms` (milliseconds since the Unix epoch) now and runs on at `speed`, which is brought between 0 and a
+    /// million.
+    pub fn starting_at(from_ms: i64, speed: f64) -> Self {
+        let speed = if speed.is_nan() { 1.0 } else { speed };
+        Self {
+            from: Instant::now(),
+            from_ms,
+            speed: speed.clamp(0.0, 1e6),
+        }
+    }
+
+    /// How many of its seconds pass in one.
+    pub fn speed(&self) -> f64 {
+        self.speed
+    }
+
+    fn shows_after(&self, elapsed: Duration) -> i64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a float beyond the range is cut to its end: the last instant there is"
+        )]
+        let elapsed_ms = (elapsed.as_secs_f64() * 1000.0 * self.speed) as i64;
+        self.from_ms.saturating_add(elapsed_ms)
+    }
+}
+
+impl Clock for ScaledClock {
+    fn now_ms(&self) -> i64 {
+        self.shows_after(self.from.elapsed())
     }
 }
 
@@ -70,6 +112,18 @@ mod tests {
     #[test]
     fn the_machines_clock_is_past_the_day_this_was_written() {
         assert!(SystemClock.now_ms() > 1_763_000_000_000);
+    }
+
+    #[test]
+    fn a_scaled_clock_shows_so_many_seconds_for_each() {
+        let clock = ScaledClock::starting_at(1_000, 60.0);
+        assert_eq!(clock.shows_after(Duration::ZERO), 1_000);
+        assert_eq!(clock.shows_after(Duration::from_millis(2_500)), 151_000);
+        assert!(clock.now_ms() >= 1_000);
+        let still = ScaledClock::starting_at(1_000, -3.0);
+        assert_eq!((still.speed(), still.now_ms()), (0.0, 1_000));
+        let far = ScaledClock::starting_at(i64::MAX - 5, f64::INFINITY);
+        assert_eq!(far.shows_after(Duration::from_hours(1)), i64::MAX);
     }
 
     #[test]

@@ -29,13 +29,15 @@
 //! ```
 
 mod clock;
+mod gathered;
+mod json_lines;
 mod lifecycle;
 pub mod metrics;
 mod readiness;
 mod secret;
 pub mod telemetry;
 
-pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
+pub use clock::{Clock, ManualClock, ScaledClock, SharedClock, SystemClock};
 pub use lifecycle::{ComponentFailed, Lifecycle, LifecycleConfig, run};
 /// The metrics library whose types [`metrics!`] speaks of.
 pub use prometheus;

@@ -258,6 +258,7 @@ where
         Ok(lifecycle.run_until_done().await?)
     });
     runtime.shutdown_timeout(ABANDON_AFTER);
+    crate::telemetry::write_out();
     outcome
 }
 

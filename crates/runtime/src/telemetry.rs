@@ -5,6 +5,12 @@ use std::io::{self, IsTerminal as _};
 use clap::{Args, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
+use crate::{gathered, json_lines::JsonLines};
+
+/// The target of the one event of each request. Written as JSON these events may wait for one another, a tenth of a second
+/// at most; others never do.
+pub const REQUEST_TARGET: &str = gathered::GATHERED_TARGET;
+
 /// How log events are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -68,13 +74,17 @@ pub fn init(config: &TelemetryConfig) -> Result<(), TelemetryError> {
             .with(fmt::layer().with_ansi(terminal).with_writer(io::stderr))
             .try_init()?;
     } else {
-        let layer = fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_span_list(false);
-        registry.with(layer.with_writer(io::stderr)).try_init()?;
+        let layer = fmt::layer().event_format(JsonLines);
+        registry
+            .with(layer.with_writer(gathered::standard_error()))
+            .try_init()?;
     }
     Ok(())
+}
+
+/// Writes the events that still wait: the end of the process would lose them. [`run`](crate::run) does it by itself.
+pub fn write_out() {
+    gathered::write_out();
 }
 
 #[cfg(test)]

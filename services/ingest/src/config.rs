@@ -9,8 +9,10 @@ use foretide_events::{
 };
 use foretide_http::BodyLimits;
 
+use crate::PublicUrl;
+
 /// What ingest lets in.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Ingest")]
 pub struct IngestConfig {
     /// How large a request body may be as sent, compressed or not
@@ -33,6 +35,10 @@ pub struct IngestConfig {
         default_value_t = 10_000
     )]
     pub append_timeout_ms: u64,
+
+    /// Where browsers reach this service, for the settings that their SDKs ask for: by default where the request was sent to
+    #[arg(long, env = "FORETIDE_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
 }
 
 impl Default for IngestConfig {
@@ -42,6 +48,7 @@ impl Default for IngestConfig {
             max_decompressed_bytes: MAX_DECOMPRESSED_BYTES,
             default_currency: Currency::EUR,
             append_timeout_ms: 10_000,
+            public_url: None,
         }
     }
 }
@@ -84,6 +91,12 @@ mod tests {
     fn the_largest_batch_that_a_stock_sdk_sends_fits() {
         // ruby: 512 000 bytes, not compressed.
         assert!(IngestConfig::default().max_body_bytes >= 512_000);
+    }
+
+    #[test]
+    fn a_public_url_that_is_none_is_refused() {
+        assert!(Cli::try_parse_from(["test", "--public-url", "shop.example"]).is_err());
+        assert!(Cli::try_parse_from(["test", "--public-url", "https://shop.example"]).is_ok());
     }
 
     #[test]

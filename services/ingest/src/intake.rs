@@ -1,68 +1,122 @@
-//! Taking the events of one request: from receipts to what is stored, counted and answered.
+//! Taking the events of one request: from who sends them to what is stored, counted and answered.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
-use axum::http::HeaderMap;
-use foretide_events::{EpochMs, Event, EventId, Intake, Receipt, Rejection, SourceId};
-use foretide_http::{BatchFacts, BodyReader, HeldBody, Problem, ProblemCode};
-use foretide_ports::LogError;
-use tokio::time::timeout;
+use axum::extract::Request;
+use axum::http::request::Parts;
+use foretide_events::{EpochMs, Event, EventId, Intake, Receipt, Rejection, SourceId, Timing};
+use foretide_http::{BatchFacts, BodyReader, HeldBody, Problem};
+use foretide_privacy::Pseudonymiser;
 use uuid::{Timestamp, Uuid};
 
-use crate::{IngestState, records::records, source, watch};
+use crate::{
+    IngestState,
+    append::{append, log_away},
+    caller::Caller,
+    dry_run::{self, DryRun},
+    form::{Form, Opened},
+    source,
+};
 
 /// The handlers' common work.
 pub(crate) struct Ingest {
     state: IngestState,
-    key_source: SourceId,
+    /// Dry runs go by their own pseudonyms.
+    dry_run_pseudonymiser: Pseudonymiser,
 }
 
 /// What became of the events of one request, all of which the log holds or will never hold.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub(crate) struct Taken {
     pub(crate) accepted: usize,
     pub(crate) rejected: Vec<Rejection>,
+    /// What would become of each event, where only that was asked: then the log holds none.
+    pub(crate) dry_run: Option<DryRun>,
 }
 
 impl Taken {
-    pub(crate) fn facts(&self) -> BatchFacts {
-        BatchFacts {
+    /// What the log event of the request tells. Of a dry run, nothing: it takes no events.
+    pub(crate) fn facts(&self) -> Option<BatchFacts> {
+        self.dry_run.is_none().then_some(BatchFacts {
             accepted: self.accepted,
             rejected: self.rejected.len(),
-        }
+        })
     }
 }
 
 impl Ingest {
     pub(crate) fn new(state: IngestState) -> Arc<Self> {
-        let key_source = source::of_write_key(&state.keys);
-        Arc::new(Self { state, key_source })
+        Arc::new(Self {
+            state,
+            dry_run_pseudonymiser: dry_run::pseudonymiser(),
+        })
     }
 
     pub(crate) fn state(&self) -> &IngestState {
         &self.state
     }
 
+    /// Takes the events that `request` sends in this form; `query_key` is the key in its query, on routes that take one
+    /// there. What it returns may be answered: the log holds the accepted ones durably, unless only a dry run was asked for.
+    /// A problem means that nothing was accepted; it was counted, and the body was thrown away.
+    pub(crate) async fn take(
+        &self,
+        form: Form,
+        request: Request,
+        query_key: Option<&str>,
+    ) -> Result<Taken, Problem> {
+        let (head, mut body) = BodyReader::of(request);
+        let taken = self.take_from(&head, &mut body, form, query_key).await;
+        if taken.is_err() {
+            body.discard().await;
+        }
+        taken.map_err(|problem| self.refused(problem))
+    }
+
+    async fn take_from(
+        &self,
+        head: &Parts,
+        body: &mut BodyReader,
+        form: Form,
+        query_key: Option<&str>,
+    ) -> Result<Taken, Problem> {
+        let caller = Caller::of(&self.state.keys, &head.headers, query_key)?;
+        if !form.may_hold_a_key() {
+            caller.needs_key()?;
+        }
+        let is_dry = dry_run::is_wanted(&head.uri)?;
+        let body = self.read(body, is_dry).await?;
+        let opened = form.open(&body)?;
+        let key = caller.signed(opened.write_key())?;
+        let source = source::of_request(&head.headers, key)?;
+        if is_dry {
+            return self.explain(&source, &opened);
+        }
+        let (receipts, ids_made) =
+            self.receipts(&source, &self.state.pseudonymiser, None, |intake| {
+                opened.receipts(intake)
+            })?;
+        self.state.metrics.ids_made.inc_by(ids_made);
+        self.store(&source, receipts).await
+    }
+
     /// Reads the body of a request, if the log is there to take what is in it.
-    pub(crate) async fn read(&self, body: &mut BodyReader) -> Result<HeldBody, Problem> {
-        if let Some(cause) = self.state.log_ready.cause() {
-            return Err(Problem::new(ProblemCode::LogAway, cause).retry_after_s(AWAY_RETRY_S));
+    async fn read(&self, body: &mut BodyReader, is_dry: bool) -> Result<HeldBody, Problem> {
+        if !is_dry && !self.state.log_ready.is_ready() {
+            return Err(log_away());
         }
         body.read(self.state.config.body_limits(), &self.state.budget)
             .await
     }
 
-    /// Whom the events of a request with `headers` are counted for.
-    pub(crate) fn source(&self, headers: &HeaderMap) -> Result<SourceId, Problem> {
-        Ok(source::of_import(headers)?.unwrap_or_else(|| self.key_source.clone()))
-    }
-
-    /// The receipts that `parse` gives out.
-    pub(crate) fn receipts<T>(
+    /// What `parse` gives out, and how many ids were made for it.
+    fn receipts<T>(
         &self,
         source: &SourceId,
-        parse: impl FnOnce(&mut Intake<'_>) -> T,
-    ) -> T {
+        pseudonymiser: &Pseudonymiser,
+        timings: Option<&mut Vec<Timing>>,
+        parse: impl FnOnce(&mut Intake<'_>) -> Result<T, Problem>,
+    ) -> Result<(T, u64), Problem> {
         let now_ms = self.state.clock.now_ms();
         let mut made = 0;
         let mut make_id = || {
@@ -70,42 +124,52 @@ impl Ingest {
             new_id(now_ms)
         };
         let receipts = parse(&mut Intake {
-            pseudonymiser: &self.state.pseudonymiser,
+            pseudonymiser,
             received_at: EpochMs(now_ms),
             source,
             make_id: &mut make_id,
             default_currency: self.state.config.default_currency,
-        });
-        self.state.metrics.ids_made.inc_by(made);
-        receipts
+            timings,
+        })?;
+        Ok((receipts, made))
     }
 
-    /// Stores the accepted events of `receipts` in one append and counts all of them for `source`. What it returns may be
-    /// answered: the log holds the accepted ones durably. On an error nothing may be.
-    pub(crate) async fn take(
-        &self,
-        source: &SourceId,
-        receipts: Vec<Receipt>,
-    ) -> Result<Taken, Problem> {
-        let mut accepted = Vec::with_capacity(receipts.len());
-        let mut rejected = Vec::new();
-        for receipt in receipts {
-            match receipt {
-                Ok(event) => accepted.push(event),
-                Err(rejection) => rejected.push(rejection),
-            }
-        }
+    /// Stores the accepted events of `receipts` in one append and counts all of them for `source`. On an error nothing may
+    /// be answered as accepted.
+    async fn store(&self, source: &SourceId, receipts: Vec<Receipt>) -> Result<Taken, Problem> {
+        let (accepted, rejected) = parted(receipts);
         if !accepted.is_empty() {
-            self.store(&accepted)
-                .await
-                .map_err(|error| self.refusal(&error))?;
+            append(&self.state, &accepted).await?;
         }
         let taken = Taken {
             accepted: accepted.len(),
             rejected,
+            dry_run: None,
         };
         self.count(source, &taken);
         Ok(taken)
+    }
+
+    /// Says what would become of the events, and counts only that somebody asked.
+    fn explain(&self, source: &SourceId, opened: &Opened<'_>) -> Result<Taken, Problem> {
+        let mut timings = Vec::new();
+        let (receipts, _) = self.receipts(
+            source,
+            &self.dry_run_pseudonymiser,
+            Some(&mut timings),
+            |intake| opened.receipts(intake),
+        )?;
+        self.state
+            .metrics
+            .dry_run_events
+            .inc_by(receipts.len() as u64);
+        let dry_run = DryRun::of(&receipts, timings, opened.ignored());
+        let (accepted, rejected) = parted(receipts);
+        Ok(Taken {
+            accepted: accepted.len(),
+            rejected,
+            dry_run: Some(dry_run),
+        })
     }
 
     /// Counts a request that is refused as a whole.
@@ -116,29 +180,6 @@ impl Ingest {
             .with_label_values(&[problem.code().as_str()])
             .inc();
         problem
-    }
-
-    async fn store(&self, events: &[Event]) -> Result<(), LogError> {
-        let began = Instant::now();
-        let limit = self.state.config.append_timeout();
-        let append = self
-            .state
-            .log
-            .append(records(events, self.state.partitions));
-        match timeout(limit, append).await {
-            Ok(appended) => {
-                appended?;
-                self.state
-                    .metrics
-                    .append
-                    .observe(began.elapsed().as_secs_f64());
-                Ok(())
-            }
-            Err(_) => Err(LogError::Away(format!(
-                "it did not store within {} ms",
-                limit.as_millis()
-            ))),
-        }
     }
 
     fn count(&self, source: &SourceId, taken: &Taken) {
@@ -158,46 +199,20 @@ impl Ingest {
         }
         self.state.rejected.add(source, &taken.rejected);
     }
-
-    /// What a failed append means for the request.
-    fn refusal(&self, error: &LogError) -> Problem {
-        let (cause, problem) = match error {
-            LogError::Away(_) => (
-                "away",
-                Problem::new(ProblemCode::LogAway, error.to_string()).retry_after_s(AWAY_RETRY_S),
-            ),
-            LogError::Full(_) => (
-                "full",
-                Problem::new(ProblemCode::LogFull, error.to_string()).retry_after_s(FULL_RETRY_S),
-            ),
-            _ => (
-                "broken",
-                Problem::new(
-                    ProblemCode::Internal,
-                    "the log cannot store events; its own log tells more",
-                ),
-            ),
-        };
-        self.state
-            .metrics
-            .append_failures
-            .with_label_values(&[cause])
-            .inc();
-        if cause == "broken" {
-            tracing::error!(%error, "events cannot be stored");
-        } else {
-            // The watch turns it green again as soon as the log is there.
-            watch::not_ready(&self.state.log_ready, error);
-        }
-        problem
-    }
 }
 
-/// When to try again while the log is away: the watch asks every second.
-const AWAY_RETRY_S: u32 = 2;
-
-/// When to try again while the log is full: somebody has to make room, or retention does.
-const FULL_RETRY_S: u32 = 30;
+/// The accepted events and the rejections of `receipts`.
+fn parted(receipts: Vec<Receipt>) -> (Vec<Event>, Vec<Rejection>) {
+    let mut accepted = Vec::with_capacity(receipts.len());
+    let mut rejected = Vec::new();
+    for receipt in receipts {
+        match receipt {
+            Ok(event) => accepted.push(event),
+            Err(rejection) => rejected.push(rejection),
+        }
+    }
+    (accepted, rejected)
+}
 
 /// A new id: a version 7 UUID, whose order is that of time.
 fn new_id(now_ms: i64) -> EventId {

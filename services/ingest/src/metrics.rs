@@ -11,11 +11,15 @@ foretide_runtime::metrics! {
         pub refusals: IntCounterVec = "foretide_ingest_refusals_total" by ["code"],
         /// Ids made for events that came without one: retries of such events cannot be told apart.
         pub ids_made: IntCounter = "foretide_ingest_ids_made_total",
+        /// Events that were sent only to be told what would become of them.
+        pub dry_run_events: IntCounter = "foretide_ingest_dry_run_events_total",
         /// Events in one request.
         pub batch_events: Histogram = "foretide_ingest_batch_events" in COUNTS,
         /// Time until the log held the events of one request durably, in seconds.
         pub append: Histogram = "foretide_ingest_append_seconds" in SECONDS,
         /// Appends that failed, by cause.
         pub append_failures: IntCounterVec = "foretide_ingest_append_failures_total" by ["cause"],
+        /// Rejected events of which the database never learnt: it was away for too long, or too many sources had some.
+        pub rejections_uncounted: IntCounter = "foretide_ingest_rejections_uncounted_total",
     }
 }

@@ -1,67 +1,39 @@
 //! The routing table.
 
 mod actions;
+mod document;
+mod pixel;
 mod schema;
 mod segment;
+mod settings;
 
-use std::time::Duration;
-
-use axum::{
-    Router,
-    http::{HeaderName, Method, header},
-    routing::{get, post},
-};
-use foretide_events::BatchRefusal;
-use foretide_http::{Problem, ProblemCode, Protection, protect};
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use axum::Router;
+use foretide_http::{Protection, open_to_pages, protect};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{IngestState, intake::Ingest};
 
-/// How long a browser may remember the answer to a preflight.
-const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(2);
-
-/// Every route of ingest, bounded by `protection`. Any page of any origin may call them: what protects is the key.
-pub fn router(state: IngestState, protection: Protection) -> Router {
+/// Every route of ingest, bounded by `protection`, and their description. Any page of any origin may call them: what protects
+/// is the key.
+pub fn router(state: IngestState, protection: Protection) -> (Router, OpenApi) {
     let ingest = Ingest::new(state);
-    let native = Router::new()
-        .route("/v1/actions", post(actions::post))
-        .route("/v1/schema/actions", get(schema::get))
-        .with_state(ingest.clone());
-    let segment = Router::new()
-        .route("/v1/batch", post(segment::post))
-        .route("/v1/batch/", post(segment::post))
-        .route("/v1/import", post(segment::post))
-        .route("/v1/import/", post(segment::post))
-        .with_state(ingest);
-    let segment = segment::shaped(protect(segment, protection.clone()));
-    protect(native, protection).merge(segment).layer(cors())
+    let (native, mut document) = OpenApiRouter::default()
+        .routes(routes!(actions::post))
+        .routes(routes!(schema::get))
+        .merge(pixel::routes())
+        .split_for_parts();
+    let (segment, of_segment) = segment::routes()
+        .merge(settings::routes())
+        .split_for_parts();
+    document.merge(of_segment);
+    let segment = segment::shaped(protect(
+        segment.with_state(ingest.clone()),
+        protection.clone(),
+    ));
+    let native = protect(native.with_state(ingest), protection);
+    (native.merge(segment).layer(open_to_pages()), document)
 }
 
-/// Mirrors the origin and the headers asked for. There are no cookies to protect, so credentials are not allowed.
-fn cors() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::mirror_request())
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([
-            header::RETRY_AFTER,
-            HeaderName::from_static("x-ratelimit-reset"),
-        ])
-        .max_age(PREFLIGHT_MAX_AGE)
-}
-
-/// A body of which nothing can be taken, as a problem.
-#[expect(clippy::needless_pass_by_value, reason = "used with `map_err`")]
-fn refused(refusal: BatchRefusal) -> Problem {
-    let code = match &refusal {
-        BatchRefusal::NotUtf8 { .. } => ProblemCode::NotUtf8,
-        BatchRefusal::NotJson { .. } => ProblemCode::NotJson,
-        BatchRefusal::TooDeep { .. } => ProblemCode::TooDeep,
-        BatchRefusal::Shape { .. } => ProblemCode::InvalidBody,
-    };
-    let problem = Problem::new(code, refusal.to_string());
-    match refusal {
-        BatchRefusal::Shape { field, .. } => problem.at(field),
-        _ => problem,
-    }
-}
+#[cfg(test)]
+mod tests;

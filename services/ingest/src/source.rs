@@ -2,20 +2,22 @@
 
 use axum::http::HeaderMap;
 use foretide_events::SourceId;
-use foretide_http::{Keys, Problem, ProblemCode};
+use foretide_http::{KeyFingerprint, Problem, ProblemCode};
 
 /// The header by which an import names its run.
 pub const IMPORT_HEADER: &str = "Foretide-Import";
 
 const MAX_RUN_CHARS: usize = 64;
 
-/// The source of requests with the write key of `keys`: `key:` and 8 hexadecimal digits of its hash.
-pub(crate) fn of_write_key(keys: &Keys) -> SourceId {
-    SourceId::of_key(&keys.write_fingerprint())
+/// The source of the events of one request: the import run that `headers` name as `import:<run>`, else the `key` that was
+/// presented, as `key:` and 8 hexadecimal digits of its hash.
+pub(crate) fn of_request(headers: &HeaderMap, key: KeyFingerprint) -> Result<SourceId, Problem> {
+    let run = of_import(headers)?;
+    Ok(run.unwrap_or_else(|| SourceId::of_key(&key.to_string())))
 }
 
 /// The import run that `headers` name, as a source: `import:<run>`.
-pub(crate) fn of_import(headers: &HeaderMap) -> Result<Option<SourceId>, Problem> {
+fn of_import(headers: &HeaderMap) -> Result<Option<SourceId>, Problem> {
     let Some(run) = headers.get(IMPORT_HEADER) else {
         return Ok(None);
     };
@@ -38,6 +40,7 @@ pub(crate) fn of_import(headers: &HeaderMap) -> Result<Option<SourceId>, Problem
 
 #[cfg(test)]
 mod tests {
+    use foretide_http::{Keys, Role};
     use foretide_runtime::Secret;
 
     use super::*;
@@ -71,8 +74,12 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_named_by_its_hash() {
+    fn a_request_is_counted_for_the_key_that_it_presents_unless_it_names_a_run() {
         let keys = Keys::new(&Secret::new("w"), &Secret::new("a"));
-        assert_eq!(of_write_key(&keys).as_str(), "key:50e721e4");
+        let key = keys.check("w", Role::Write).unwrap();
+        let mut headers = HeaderMap::new();
+        assert_eq!(of_request(&headers, key).unwrap().as_str(), "key:50e721e4");
+        headers.insert(IMPORT_HEADER, "2019".parse().unwrap());
+        assert_eq!(of_request(&headers, key).unwrap().as_str(), "import:2019");
     }
 }

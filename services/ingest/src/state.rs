@@ -14,7 +14,7 @@ use crate::{IngestConfig, IngestMetrics, RejectedCounts};
 pub struct IngestState {
     /// Where events go.
     pub log: Arc<dyn Log>,
-    /// Whether the log is there: [`crate::watch_log`] says so. Nothing is taken while it is not.
+    /// Whether the log is there: [`foretide_host::watch_log`] says so. Nothing is taken while it is not.
     pub log_ready: Component,
     /// The number of partitions of the topic of actions.
     pub partitions: u32,

@@ -8,14 +8,16 @@ use axum::{
     http::{HeaderMap, Request},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use foretide_events::{EpochMs, Event, wire};
+use bytes::Bytes;
+use foretide_events::{EpochMs, Event, ShopperId, wire};
 use foretide_http::{Keys, MemoryBudget, Protection};
 use foretide_ports::{ACTIONS, Log, Record, foretide_topics, memory::MemoryLog};
-use foretide_privacy::{PseudonymKey, Pseudonymiser};
+use foretide_privacy::{IdKind, PseudonymKey, Pseudonymiser};
 use foretide_runtime::{Component, ManualClock, Readiness, Secret};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
+use utoipa::openapi::OpenApi;
 
 use crate::{IngestConfig, IngestMetrics, IngestState, RejectedCounts, router};
 
@@ -28,7 +30,9 @@ pub(crate) const ADMIN_KEY: &str = "the admin key";
 /// Ingest, and what tests look at and turn.
 pub(crate) struct Shop {
     pub(crate) router: Router,
+    pub(crate) document: OpenApi,
     pub(crate) log: MemoryLog,
+    pub(crate) keys: Keys,
     pub(crate) log_ready: Component,
     pub(crate) metrics: IngestMetrics,
     pub(crate) rejected: RejectedCounts,
@@ -39,6 +43,8 @@ pub(crate) struct Shop {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// The body, `null` where it is not JSON.
     pub(crate) json: Value,
 }
 
@@ -57,6 +63,15 @@ pub(crate) async fn memory_log(partitions: u32) -> MemoryLog {
     log
 }
 
+fn pseudonymiser() -> Pseudonymiser {
+    Pseudonymiser::new(&PseudonymKey::from_bytes([7; 32]))
+}
+
+/// The pseudonym that the log knows a user by.
+pub(crate) fn pseudonym_of(user_id: &str) -> String {
+    ShopperId(pseudonymiser().pseudonym(IdKind::User, user_id)).to_string()
+}
+
 impl Shop {
     pub(crate) async fn open() -> Self {
         Self::with(IngestConfig::default()).await
@@ -68,22 +83,26 @@ impl Shop {
         log_ready.ready();
         let metrics = IngestMetrics::register(&prometheus::Registry::new()).unwrap();
         let rejected = RejectedCounts::default();
+        let keys = Keys::new(&Secret::new(WRITE_KEY), &Secret::new(ADMIN_KEY));
         let state = IngestState {
             log: Arc::new(log.clone()),
             log_ready: log_ready.clone(),
             partitions: PARTITIONS,
-            pseudonymiser: Arc::new(Pseudonymiser::new(&PseudonymKey::from_bytes([7; 32]))),
+            pseudonymiser: Arc::new(pseudonymiser()),
             clock: Arc::new(ManualClock::at(NOW_MS)),
-            keys: Keys::new(&Secret::new(WRITE_KEY), &Secret::new(ADMIN_KEY)),
+            keys: keys.clone(),
             budget: MemoryBudget::new(64 << 20),
             config,
             metrics: metrics.clone(),
             rejected: rejected.clone(),
         };
         let protection = Protection::new(16, Duration::from_hours(24));
+        let (router, document) = router(state, protection);
         Self {
-            router: router(state, protection),
+            router,
+            document,
             log,
+            keys,
             log_ready,
             metrics,
             rejected,
@@ -134,6 +153,11 @@ impl Shop {
         records
     }
 
+    /// How many records the topic of actions holds.
+    pub(crate) async fn stored(&self) -> u64 {
+        self.log.end_offsets(ACTIONS).await.unwrap().iter().sum()
+    }
+
     /// Every event stored, sorted by id.
     pub(crate) async fn events(&self) -> Vec<Event> {
         let records = self.records().await;
@@ -154,6 +178,7 @@ pub(crate) async fn answer_of(router: Router, request: Request<Body>) -> Answer 
     Answer {
         status: parts.status.as_u16(),
         headers: parts.headers,
+        body,
         json,
     }
 }
@@ -175,4 +200,10 @@ pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()
+}
+
+pub(crate) fn zstd(content: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(zstd_safe::compress_bound(content.len()));
+    zstd_safe::compress(&mut packed, content, 3).unwrap();
+    packed
 }

@@ -4,11 +4,11 @@ use foretide_privacy::IdKind;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Outer, catalogue, context::Context, page, person};
+use super::{Call, Outer, catalogue, context::Context, loose, page, person};
 use crate::{
     Action, EpochMs, Event, Identity, Intake, RejectionReason, body,
     fault::{self, Fault},
-    intake::{Names, Parts},
+    intake::{Names, Parts, Timing},
     limits::{MAX_DEPTH, MAX_EVENT_BYTES},
     text::RawText,
 };
@@ -36,7 +36,7 @@ pub(super) struct Item<'a> {
     #[serde(default)]
     original_timestamp: Option<EpochMs>,
     #[serde(default)]
-    sent_at: Option<EpochMs>,
+    sent_at: loose::Instant,
     #[serde(default)]
     received_at: Option<EpochMs>,
     #[serde(borrow, default)]
@@ -85,10 +85,10 @@ impl<'a> Item<'a> {
         let parts = Parts {
             id: self.message_id.as_ref(),
             session: session.as_ref(),
-            at: self.happened_at(outer, intake),
+            timing: self.happened_at(outer, intake),
             identity,
             shopper: NAMES.shopper(&identity)?,
-            action: self.action(&context, intake)?,
+            action: self.action(self.call(outer)?, &context, intake)?,
         };
         intake.event(parts, &NAMES)
     }
@@ -107,23 +107,40 @@ impl<'a> Item<'a> {
     /// Event time = our time − (sentAt − originalTimestamp). An item that another server has received before, such as one
     /// of an archive, brings that server's `receivedAt`, and its `timestamp` is that server's correction: years may lie
     /// between its `sentAt` and now.
-    fn happened_at(&self, outer: &Outer<'_>, intake: &Intake<'_>) -> EpochMs {
+    fn happened_at(&self, outer: &Outer<'_>, intake: &Intake<'_>) -> Timing {
         let by_client = self.original_timestamp.or(self.timestamp);
         let Some(received_at) = self.received_at else {
-            return intake.happened_at(by_client, self.sent_at.or(outer.sent_at));
+            return intake.happened_at(by_client, self.sent_at.0.or(outer.sent_at));
         };
         let corrected = self
             .timestamp
-            .unwrap_or_else(|| match (by_client, self.sent_at) {
+            .unwrap_or_else(|| match (by_client, self.sent_at.0) {
                 (Some(at), Some(sent_at)) => received_at.plus(-sent_at.since(at)),
                 (at, _) => at.unwrap_or(received_at),
             });
         intake.happened_at(Some(corrected), None)
     }
 
-    fn action(&self, context: &Context<'a>, intake: &Intake<'_>) -> Result<Action, Fault> {
-        match self.kind.as_deref().ok_or_else(|| Fault::missing("type"))? {
-            "track" => {
+    /// The type of call: that of the route it came by, else what it says itself.
+    fn call(&self, outer: &Outer<'_>) -> Result<Call, Fault> {
+        if let Some(call) = outer.call {
+            return Ok(call);
+        }
+        let name = self.kind.as_deref().ok_or_else(|| Fault::missing("type"))?;
+        Call::from_name(name).ok_or_else(|| {
+            let message = format!("`{name}` is not a type of call");
+            Fault::new(RejectionReason::UnknownType, "type", message)
+        })
+    }
+
+    fn action(
+        &self,
+        call: Call,
+        context: &Context<'a>,
+        intake: &Intake<'_>,
+    ) -> Result<Action, Fault> {
+        match call {
+            Call::Track => {
                 let name = self
                     .event
                     .as_deref()
@@ -132,19 +149,15 @@ impl<'a> Item<'a> {
                 let name = name.ok_or_else(|| Fault::missing("event"))?;
                 catalogue::track(name, self.properties()?, intake.default_currency)
             }
-            "page" => page::page(self, self.properties()?, Some(context)).map(Action::PageView),
-            "screen" => page::page(self, self.properties()?, None).map(Action::PageView),
-            "identify" => Ok(Action::Identify(person::identify(self.traits, context))),
-            "group" => intake
+            Call::Page => page::page(self, self.properties()?, Some(context)).map(Action::PageView),
+            Call::Screen => page::page(self, self.properties()?, None).map(Action::PageView),
+            Call::Identify => Ok(Action::Identify(person::identify(self.traits, context))),
+            Call::Group => intake
                 .group(self.group_id.as_ref(), "groupId")
                 .map(Action::Group),
-            "alias" => intake
+            Call::Alias => intake
                 .alias(self.previous_id.as_ref(), "previousId")
                 .map(Action::Alias),
-            other => {
-                let message = format!("`{other}` is not a type of call");
-                Err(Fault::new(RejectionReason::UnknownType, "type", message))
-            }
         }
     }
 

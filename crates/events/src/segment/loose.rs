@@ -1,7 +1,7 @@
 //! Reading properties that shops send in many shapes: numbers as text, text as numbers, blank for absent.
 //!
 //! `id`, `amount`, `currency`, `count` and `fraction` complain about what they cannot read, as Foretide acts on these.
-//! `words`, `category` and `count_if_any` describe: they leave out what they cannot read and cut what is too long.
+//! `words`, `category`, `count_if_any` and `Instant` describe: they leave out what they cannot read and cut what is too long.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
@@ -10,7 +10,7 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::{Category, Currency, Decimal, Fraction, List, MoneyError, Text};
+use crate::{Category, Currency, Decimal, EpochMs, Fraction, List, MoneyError, Text};
 
 /// Any JSON value, of which only text and numbers are kept.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -160,6 +160,17 @@ pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MAX: us
     deserializer: D,
 ) -> Result<List<T, MAX>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// An instant that helps where it can be read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Instant(pub(super) Option<EpochMs>);
+
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Scalar::deserialize(deserializer)?.text();
+        Ok(Self(text.and_then(|text| EpochMs::parse(&text))))
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {

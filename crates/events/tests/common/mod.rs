@@ -35,6 +35,7 @@ pub fn with_intake<R>(parse: impl FnOnce(&mut Intake<'_>) -> R) -> R {
         source: &source,
         make_id: &mut make_id,
         default_currency: Currency::EUR,
+        timings: None,
     })
 }
 

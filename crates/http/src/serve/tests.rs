@@ -16,7 +16,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::serve;
+use super::{CONNECTION_BYTES, serve};
 use crate::{BodyLimits, MemoryBudget, Protection, protect, read_body};
 
 /// Longer than any test takes.
@@ -66,6 +66,15 @@ async fn at_the_soft_signal_a_request_that_has_begun_is_finished() {
     answer.notify_one();
     assert!(client.await.unwrap().ends_with("done"));
     serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_refused_before_it_takes_much_memory() {
+    let (router, ..) = held();
+    let (address, ..) = start(router).await;
+    let mut head = b"GET / HTTP/1.1\r\nx: ".to_vec();
+    head.resize(CONNECTION_BYTES, b'a');
+    assert!(ask(address, &head).await.starts_with("HTTP/1.1 431 "));
 }
 
 #[tokio::test]

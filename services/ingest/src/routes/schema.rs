@@ -11,7 +11,15 @@ use foretide_events::actions_schema;
 
 static SCHEMA: LazyLock<Bytes> = LazyLock::new(|| format!("{:#}", actions_schema()).into());
 
-/// The JSON Schema (2020-12) of what `POST /v1/actions` takes. Needs no key.
+/// Answers the JSON Schema (2020-12) of what `POST /v1/actions` takes.
+#[utoipa::path(
+    get,
+    path = "/v1/schema/actions",
+    operation_id = "get_actions_schema",
+    tag = "actions",
+    security(()),
+    responses((status = 200, description = "The schema", content_type = "application/schema+json", body = Object))
+)]
 pub(super) async fn get() -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/schema+json"),

@@ -1,156 +1,226 @@
-//! `POST /v1/batch` and `POST /v1/import`, as Segment's SDKs send and read them.
+//! The routes that Segment's SDKs and RudderStack's send events to, and the replies that all of them take.
+
+mod reply;
 
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json, Router,
+    Extension, Json,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode},
-    middleware,
     response::{IntoResponse, Response},
+    routing::post,
 };
-use foretide_events::{Rejection, segment};
-use foretide_http::{BodyReader, Keys, Problem, ProblemCode, Role, missing_key, presented_key};
-use serde::Serialize;
+use foretide_events::{
+    limits::{MAX_BATCH_EVENTS, MAX_BATCH_ITEMS, MAX_EVENT_BYTES},
+    segment::Call,
+};
+use foretide_http::{Problem, documented};
+use schemars::JsonSchema;
+use serde_json::{Value, json};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::refused;
-use crate::intake::{Ingest, Taken};
+use super::document::Asked;
+use crate::{form::Form, intake::Ingest, query};
 
-/// The answer to a batch that was taken. Its status is 200 exactly, and it is a JSON object with `success`: anything else
-/// makes one SDK or another send the batch again.
-#[derive(Serialize)]
-struct Reply<'a> {
-    success: bool,
-    /// How many events were accepted: the log holds them durably.
-    accepted: usize,
-    /// Each that was not, by its place in the batch, with the cause.
-    rejected: Vec<Verdict<'a>>,
+pub(super) use reply::{Refusal, Refusals, Reply, Responses, refusals, shaped};
+
+/// The parameter that holds the key where a sender cannot set headers.
+pub(super) const WRITE_KEY: &str = "writeKey";
+
+/// Other paths of `/v1/batch`.
+const BATCHES: [&str; 2] = ["/v1/import", "/v1/b"];
+
+/// The paths of each type of call, the one the document describes first.
+const CALLS: [(Call, [&str; 2]); 6] = [
+    (Call::Track, [TRACK, "/v1/t"]),
+    (Call::Page, ["/v1/page", "/v1/p"]),
+    (Call::Screen, ["/v1/screen", "/v1/s"]),
+    (Call::Identify, ["/v1/identify", "/v1/i"]),
+    (Call::Group, ["/v1/group", "/v1/g"]),
+    (Call::Alias, ["/v1/alias", "/v1/a"]),
+];
+
+const TRACK: &str = "/v1/track";
+
+documented! {
+    written SegmentBatch = batch_schema();
+    written SegmentCall = call_schema();
+    query BeaconKey;
 }
 
-/// Why one event of a batch was rejected.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Verdict<'a> {
-    index: usize,
-    message_id: Option<&'a str>,
-    code: &'static str,
-    field: Option<&'a str>,
-    message: &'a str,
+/// How a sender that cannot set headers brings its key.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is looked at")]
+pub(super) struct BeaconKey {
+    /// A write key.
+    #[schemars(rename = "writeKey")]
+    write_key: Option<String>,
 }
 
-/// The answer to a batch that was refused as a whole: the Python SDK needs `code` and `message`, the Ruby one reads `error`.
-#[derive(Serialize)]
-struct Refusal<'a> {
-    success: bool,
-    error: &'a str,
-    code: &'static str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-}
-
-/// Takes a batch of calls, plain or gzip, whatever its content type says (browsers send `text/plain`).
-///
-/// The key comes as Basic user name, as Bearer token, or as `writeKey` in the body; where several come they must agree. The
-/// answer is 200 with a verdict for each event that was rejected; 400 for a body that cannot be taken (which SDKs do not
-/// send again), 401 for the key, 503 with `Retry-After` when the log cannot take it now.
-pub(super) async fn post(
-    State(ingest): State<Arc<Ingest>>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let (parts, mut body) = BodyReader::of(request);
-    match take(&ingest, &parts.headers, &mut body).await {
-        Ok(taken) => {
-            let rejected = taken.rejected.iter().map(Verdict::of).collect();
-            let reply = Reply {
-                success: true,
-                accepted: taken.accepted,
-                rejected,
-            };
-            Ok((Extension(taken.facts()), Json(reply)).into_response())
-        }
-        Err(problem) => {
-            body.discard().await;
-            Err(ingest.refused(problem))
+/// Every route of this kind, each also with a slash at its end.
+pub(super) fn routes() -> OpenApiRouter<Arc<Ingest>> {
+    let mut router = OpenApiRouter::default()
+        .routes(routes!(batch))
+        .routes(routes!(track))
+        .routes(routes!(beacon))
+        .route("/v1/batch/", post(batch))
+        .route("/beacon/v1/batch/", post(beacon));
+    for path in BATCHES {
+        router = router
+            .route(path, post(batch))
+            .route(&format!("{path}/"), post(batch));
+        describe_as(router.get_openapi_mut(), "/v1/batch", path, None);
+    }
+    for (kind, paths) in CALLS {
+        let handler = post(
+            move |State(ingest): State<Arc<Ingest>>, request: Request| async move {
+                take(&ingest, Form::Call(kind), request, None).await
+            },
+        );
+        for path in paths {
+            router = router.route(&format!("{path}/"), handler.clone());
+            if path != TRACK {
+                router = router.route(path, handler.clone());
+                describe_as(router.get_openapi_mut(), TRACK, path, Some(kind));
+            }
         }
     }
+    router
+}
+
+/// Sends a batch of calls.
+///
+/// Plain, gzip or zstd, whatever the content type says (browsers send `text/plain`). The key comes as Basic user name, as
+/// Bearer token, or as `writeKey` in the body; where several come they must agree. The reply is 200 with a verdict for each
+/// call that was rejected; 400 means that SDKs need not send the batch again, 503 that they should. The path may end with a
+/// slash.
+#[utoipa::path(
+    post,
+    path = "/v1/batch",
+    operation_id = "send_batch",
+    tag = "segment",
+    security(("write_key" = []), ("write_key_basic" = []), ()),
+    params(Asked),
+    request_body(content(
+        (SegmentBatch = "application/json", example = json!({"batch": [{
+            "type": "track", "event": "Product Viewed", "messageId": "m-1", "userId": "ann",
+            "timestamp": "2026-11-22T08:00:00Z", "properties": {"product_id": "p-7", "price": 9.5, "currency": "EUR"},
+        }]})),
+        (SegmentBatch = "text/plain"),
+    )),
+    responses((status = 200, description = "Taken, but for those rejected", body = Reply), Refusals)
+)]
+async fn batch(State(ingest): State<Arc<Ingest>>, request: Request) -> Result<Response, Problem> {
+    take(&ingest, Form::Batch, request, None).await
+}
+
+/// Sends one call of this type.
+///
+/// As a batch of one: the body is the item itself. Its type is that of the path, whatever it says itself. The path may end
+/// with a slash.
+#[utoipa::path(
+    post,
+    path = "/v1/track",
+    operation_id = "send_track",
+    tag = "segment",
+    security(("write_key" = []), ("write_key_basic" = []), ()),
+    params(Asked),
+    request_body(content(
+        (SegmentCall = "application/json", example = json!({
+            "event": "Product Viewed", "messageId": "m-1", "userId": "ann", "groupId": "club", "previousId": "device-7",
+            "timestamp": "2026-11-22T08:00:00Z", "properties": {"product_id": "p-7", "price": 9.5, "currency": "EUR"},
+        })),
+        (SegmentCall = "text/plain"),
+    )),
+    responses((status = 200, description = "Taken, or rejected for cause", body = Reply), Refusals)
+)]
+async fn track(State(ingest): State<Arc<Ingest>>, request: Request) -> Result<Response, Problem> {
+    take(&ingest, Form::Call(Call::Track), request, None).await
+}
+
+/// Sends a batch of calls from a page that is left.
+///
+/// As `/v1/batch`, by senders that cannot set headers: the key is in the query.
+#[utoipa::path(
+    post,
+    path = "/beacon/v1/batch",
+    operation_id = "send_beacon",
+    tag = "segment",
+    security(("write_key" = []), ("write_key_basic" = []), ()),
+    params(Asked, BeaconKey),
+    request_body(content((SegmentBatch = "application/json"), (SegmentBatch = "text/plain"))),
+    responses((status = 200, description = "Taken, but for those rejected", body = Reply), Refusals)
+)]
+async fn beacon(State(ingest): State<Arc<Ingest>>, request: Request) -> Result<Response, Problem> {
+    let key = query::parameter(request.uri(), WRITE_KEY);
+    take(&ingest, Form::Batch, request, key.as_deref()).await
 }
 
 async fn take(
     ingest: &Ingest,
-    headers: &HeaderMap,
-    body: &mut BodyReader,
-) -> Result<Taken, Problem> {
-    let keys = &ingest.state().keys;
-    let in_header = presented_key(headers)?;
-    if let Some(key) = &in_header {
-        keys.check(key, Role::Write)?;
-    }
-    let source = ingest.source(headers)?;
-    let body = ingest.read(body).await?;
-    let batch = segment::open(&body).map_err(refused)?;
-    check_key_in_body(keys, in_header.as_deref(), batch.write_key())?;
-    let receipts = ingest.receipts(&source, |intake| batch.receipts(intake));
-    ingest.take(&source, receipts).await
+    form: Form,
+    request: Request,
+    query_key: Option<&str>,
+) -> Result<Response, Problem> {
+    let taken = ingest.take(form, request, query_key).await?;
+    let facts = taken.facts().map(Extension);
+    Ok((facts, Json(Reply::of(taken))).into_response())
 }
 
-/// Lets a batch pass whose body brings the write key, or none if the header brought it.
-fn check_key_in_body(
-    keys: &Keys,
-    in_header: Option<&str>,
-    in_body: Option<&str>,
-) -> Result<(), Problem> {
-    match (in_header, in_body.filter(|key| !key.is_empty())) {
-        (_, Some(key)) => keys
-            .check(key, Role::Write)
-            .map_err(|problem| problem.at("writeKey")),
-        (Some(_), None) => Ok(()),
-        (None, None) => Err(missing_key()),
-    }
-}
-
-impl<'a> Verdict<'a> {
-    fn of(rejection: &'a Rejection) -> Self {
-        Self {
-            index: rejection.index,
-            message_id: rejection.id.as_deref(),
-            code: rejection.code.as_str(),
-            field: rejection.field.as_deref(),
-            message: &rejection.message,
+/// Describes the route at `path` as the one at `known`, perhaps of another type of call.
+fn describe_as(document: &mut OpenApi, known: &str, path: &str, call: Option<Call>) {
+    let Some(mut item) = document.paths.paths.get(known).cloned() else {
+        return;
+    };
+    if let Some(operation) = &mut item.post {
+        let name = path.trim_start_matches('/').replace('/', "_");
+        operation.operation_id = Some(format!("send_{name}"));
+        if let Some(call) = call {
+            operation.summary = Some(format!("Sends one call of type `{}`.", call.as_str()));
         }
     }
+    document.paths.paths.insert(path.to_owned(), item);
 }
 
-/// Gives every problem that comes out of `routes` the shape and the status that Segment's SDKs need.
-pub(super) fn shaped(routes: Router) -> Router {
-    routes.layer(middleware::map_response(shape))
+/// The schema of a batch: what is answered with 200.
+fn batch_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["batch"],
+        "properties": {
+            "batch": {
+                "description": format!("The calls: `track`, `page`, `screen`, `identify`, `group` and `alias`, each with its \
+                    `type`, at most {MAX_EVENT_BYTES} bytes long. At most {MAX_BATCH_EVENTS} are taken; those beyond, and \
+                    those that are not as they should be, are rejected alone. A list of more than {MAX_BATCH_ITEMS} is \
+                    refused."),
+                "type": "array",
+                "items": true,
+            },
+            "sentAt": {
+                "description": "When it was sent, by the sender's clock (RFC 3339): corrects that clock. What cannot be read is ignored.",
+                "examples": ["2026-11-22T08:00:00Z"],
+            },
+            "writeKey": key_schema(),
+            "context": { "description": "What each call says in its `context`, where it does not itself." },
+        },
+    })
 }
 
-async fn shape(mut response: Response) -> Response {
-    let Some(problem) = response.extensions_mut().remove::<Problem>() else {
-        return response;
-    };
-    let refusal = Refusal {
-        success: false,
-        error: problem.detail(),
-        code: problem.code().as_str(),
-        message: problem.detail(),
-        field: problem.field(),
-    };
-    let mut shaped = (status(problem.code()), Json(refusal)).into_response();
-    problem.attach_to(&mut shaped);
-    shaped
+/// The schema of one call: what is answered with 200.
+fn call_schema() -> Value {
+    json!({
+        "description": "A call, at most 32 KiB long. One that is not as it should be is rejected, in a reply of 200.",
+        "type": "object",
+        "properties": { "writeKey": key_schema() },
+    })
 }
 
-/// Segment knows fewer statuses: SDKs decide by them whether to send again.
-fn status(code: ProblemCode) -> StatusCode {
-    match code.status() {
-        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            StatusCode::BAD_REQUEST
-        }
-        StatusCode::FORBIDDEN => StatusCode::UNAUTHORIZED,
-        other => other,
-    }
+fn key_schema() -> Value {
+    json!({
+        "description": "A write key, of senders that do not send it in a header.",
+        "type": ["string", "null"],
+    })
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use foretide_events::{EpochMs, RejectionReason, SourceId, limits::MAX_BATCH_EVENTS};
+use foretide_http::{KeyFingerprint, Role, key_digest};
 use foretide_ports::{ACTIONS, Log as _, partition_for};
 use serde_json::{Value, json};
 
 use crate::{
     IngestConfig,
-    testing::{ADMIN_KEY, NOW_MS, PARTITIONS, Shop, WRITE_KEY, answer_of, basic, gzip, post},
+    testing::{ADMIN_KEY, NOW_MS, PARTITIONS, Shop, WRITE_KEY, answer_of, basic, gzip, post, zstd},
 };
 
 const PATH: &str = "/v1/actions";
@@ -256,7 +257,7 @@ async fn a_body_that_cannot_be_taken_is_refused_as_a_problem_and_nothing_is_stor
 }
 
 #[tokio::test]
-async fn gzip_is_taken_and_a_bomb_is_not() {
+async fn gzip_and_zstd_are_taken_and_bombs_are_not() {
     let shop = Shop::open().await;
     let packed = [("content-encoding", "gzip")];
     let answer = shop
@@ -276,12 +277,26 @@ async fn gzip_is_taken_and_a_bomb_is_not() {
         code(&shop.post_with(PATH, &packed, "plain").await),
         (400, "unreadable_body")
     );
+    let packed = [("content-encoding", "zstd")];
+    let action = view("e-2", "ann").to_string();
+    let answer = shop.post_with(PATH, &packed, zstd(action.as_bytes())).await;
+    assert_eq!((answer.status, &answer.json["accepted"]), (200, &json!(1)));
+    let bomb = zstd(&vec![b' '; 100 << 20]);
+    assert_eq!(
+        code(&shop.post_with(PATH, &packed, bomb).await),
+        (413, "too_large")
+    );
+    let twice = [("content-encoding", "gzip, zstd")];
+    assert_eq!(
+        code(&shop.post_with(PATH, &twice, "x").await),
+        (415, "unsupported_encoding")
+    );
     let brotli = [("content-encoding", "br")];
     assert_eq!(
         code(&shop.post_with(PATH, &brotli, "x").await),
         (415, "unsupported_encoding")
     );
-    assert_eq!(shop.records().await.len(), 1);
+    assert_eq!(shop.records().await.len(), 2);
 }
 
 #[tokio::test]
@@ -419,4 +434,35 @@ async fn a_batch_with_nothing_to_store_does_not_need_the_log() {
     shop.log.faults().set_away(true);
     let answer = shop.post(PATH, r#"{"actions":[7]}"#).await;
     assert_eq!((answer.status, &answer.json["accepted"]), (200, &json!(0)));
+}
+
+#[tokio::test]
+async fn events_are_counted_for_the_key_that_sent_them() {
+    let shop = Shop::open().await;
+    shop.keys
+        .replace_stored(vec![(Role::Write, key_digest("another key"))]);
+    for (id, key) in [("e-1", WRITE_KEY), ("e-2", "another key")] {
+        let headers = [("authorization", &*basic(key))];
+        let answer = shop
+            .send(post(PATH, &headers, view(id, "ann").to_string()))
+            .await;
+        assert_eq!(answer.status, 200);
+    }
+    let sources: Vec<_> = shop
+        .events()
+        .await
+        .into_iter()
+        .map(|event| event.source.to_string())
+        .collect();
+    let source = |key| {
+        let fingerprint = KeyFingerprint::of_digest(&key_digest(key));
+        format!("key:{fingerprint}")
+    };
+    assert_eq!(sources, [source(WRITE_KEY), source("another key")]);
+    shop.keys.replace_stored(Vec::new());
+    let headers = [("authorization", &*basic("another key"))];
+    let refused = shop
+        .send(post(PATH, &headers, view("e-3", "ann").to_string()))
+        .await;
+    assert_eq!(code(&refused), (401, "wrong_key"));
 }

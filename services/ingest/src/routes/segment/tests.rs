@@ -1,11 +1,10 @@
-use axum::{body::Body, http::Request};
 use foretide_events::EpochMs;
-use foretide_http::{HttpMetrics, observe};
+use foretide_ports::memory::MemoryLog;
 use serde_json::{Value, json};
 
-use crate::testing::{ADMIN_KEY, Answer, NOW_MS, Shop, WRITE_KEY, answer_of, basic, gzip, post};
+use crate::testing::{ADMIN_KEY, Answer, NOW_MS, Shop, WRITE_KEY, basic, gzip, post, zstd};
 
-const PATHS: [&str; 4] = ["/v1/batch", "/v1/batch/", "/v1/import", "/v1/import/"];
+const PATHS: [&str; 3] = ["/v1/batch", "/v1/import", "/v1/b"];
 
 fn viewed(id: &str, user: &str) -> Value {
     json!({
@@ -31,20 +30,38 @@ fn assert_refused(answer: &Answer, status: u16, code: &str) {
 }
 
 #[tokio::test]
-async fn a_batch_is_taken_on_every_path_whatever_its_content_type() {
+async fn a_batch_is_taken_on_every_path_in_every_encoding_whatever_its_content_type() {
     let shop = Shop::open().await;
-    for (path, content_type) in PATHS
-        .iter()
-        .zip(["application/json", "text/plain", "", "x"])
-    {
-        let answer = shop
-            .post_with(path, &[("content-type", content_type)], one(path))
-            .await;
-        let expected = json!({"success": true, "accepted": 1, "rejected": []});
-        assert_eq!((answer.status, answer.json), (200, expected), "{path}");
+    let mut sent = 0;
+    for path in PATHS {
+        for path in [path.to_owned(), format!("{path}/")] {
+            for content_type in ["application/json", "text/plain", "", "x"] {
+                for encoding in ["", "identity", "gzip", "zstd"] {
+                    let body = one(&format!("{sent}")).into_bytes();
+                    let body = match encoding {
+                        "gzip" => gzip(&body),
+                        "zstd" => zstd(&body),
+                        _ => body,
+                    };
+                    let headers = [
+                        ("content-type", content_type),
+                        ("content-encoding", encoding),
+                    ];
+                    let answer = shop.post_with(&path, &headers, body).await;
+                    let expected = json!({"success": true, "accepted": 1, "rejected": []});
+                    assert_eq!(
+                        (answer.status, answer.json),
+                        (200, expected),
+                        "{path} {content_type} {encoding}"
+                    );
+                    assert_eq!(answer.headers["content-type"], "application/json");
+                    sent += 1;
+                }
+            }
+        }
     }
     let events = shop.events().await;
-    assert_eq!(events.len(), PATHS.len());
+    assert_eq!(events.len(), sent);
     assert_eq!(events[0].at, EpochMs(NOW_MS - 60_000));
     for (_, record) in shop.records().await {
         let stored = String::from_utf8(record.value.unwrap().to_vec()).unwrap();
@@ -53,6 +70,129 @@ async fn a_batch_is_taken_on_every_path_whatever_its_content_type() {
             "{stored}"
         );
     }
+}
+
+/// A call that lacks nothing, whatever its type, and says another type.
+fn call(id: &str) -> Value {
+    json!({
+        "type": "screen-of-another-kind", "event": "Product Viewed", "name": "Home", "messageId": id, "userId": "ann",
+        "groupId": "club", "previousId": "device-7", "traits": {"country": "AT"}, "sentAt": "2026-11-22T09:00:01Z",
+        "timestamp": "2026-11-22T09:00:00Z", "properties": {"product_id": "p-1"}, "writeKey": WRITE_KEY,
+    })
+}
+
+#[tokio::test]
+async fn a_single_call_is_taken_on_every_path_and_the_path_says_its_type() {
+    let shop = Shop::open().await;
+    let paths = [
+        ("track", "product_view"),
+        ("page", "page_view"),
+        ("screen", "page_view"),
+        ("identify", "identify"),
+        ("group", "group"),
+        ("alias", "alias"),
+    ];
+    let mut wanted = Vec::new();
+    for (name, kind) in paths {
+        let letter = &name[..1];
+        for path in [
+            format!("/v1/{name}"),
+            format!("/v1/{name}/"),
+            format!("/v1/{letter}"),
+            format!("/v1/{letter}/"),
+        ] {
+            let headers = [("content-type", "text/plain")];
+            let answer = shop
+                .send(post(&path, &headers, call(&path).to_string()))
+                .await;
+            let expected = json!({"success": true, "accepted": 1, "rejected": []});
+            assert_eq!((answer.status, answer.json), (200, expected), "{path}");
+            wanted.push((path, kind));
+        }
+    }
+    wanted.sort();
+    let events = shop.events().await;
+    let stored = events
+        .iter()
+        .map(|event| (event.id.to_string(), event.action.action_type().as_str()));
+    assert_eq!(stored.collect::<Vec<_>>(), wanted);
+    assert_eq!(
+        events[0].at,
+        EpochMs(NOW_MS - 1_000),
+        "the skew is corrected"
+    );
+}
+
+#[tokio::test]
+async fn a_single_call_that_lacks_something_is_rejected_as_in_a_batch() {
+    let shop = Shop::open().await;
+    let nobody = json!({"event": "Product Viewed", "messageId": "m", "writeKey": WRITE_KEY});
+    let answer = shop.send(post("/v1/t", &[], nobody.to_string())).await;
+    assert_eq!(
+        (answer.status, &answer.json["success"]),
+        (200, &json!(true))
+    );
+    let rejected = &answer.json["rejected"][0];
+    assert_eq!(
+        (&rejected["messageId"], &rejected["code"]),
+        (&json!("m"), &json!("missing_identity"))
+    );
+    let mut large = call("large");
+    large["properties"]["text"] = json!("x".repeat(40_000));
+    let answer = shop.send(post("/v1/t", &[], large.to_string())).await;
+    assert_eq!(
+        (answer.status, &answer.json["rejected"][0]["code"]),
+        (200, &json!("too_large"))
+    );
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(50), "}".repeat(50));
+    for (body, code) in [
+        ("[]", "invalid_body"),
+        ("{", "not_json"),
+        ("7", "invalid_body"),
+        (&*deep, "too_deep"),
+        (r#"{"writeKey":{}}"#, "invalid_body"),
+    ] {
+        assert_refused(&shop.post("/v1/track", body.to_owned()).await, 400, code);
+    }
+    assert!(shop.records().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_beacon_brings_its_key_in_the_query() {
+    let shop = Shop::open().await;
+    let blob = [("content-type", "text/plain;charset=UTF-8")];
+    let key = WRITE_KEY.replace(' ', "%20");
+    for path in ["/beacon/v1/batch", "/beacon/v1/batch/"] {
+        let keyed = format!("{path}?writeKey={key}");
+        let answer = shop.send(post(&keyed, &blob, one(path))).await;
+        assert_eq!((answer.status, &answer.json["accepted"]), (200, &json!(1)));
+        for query in ["", "?writeKey=", "?writeKey=wrong"] {
+            let refused = shop
+                .send(post(&format!("{path}{query}"), &blob, one("m")))
+                .await;
+            assert_eq!(refused.status, 401, "{query}");
+        }
+    }
+    let not_here = format!("/v1/batch?writeKey={key}");
+    assert_refused(
+        &shop.send(post(&not_here, &blob, one("m"))).await,
+        401,
+        "missing_key",
+    );
+    assert_eq!(shop.stored().await, 2);
+}
+
+#[tokio::test]
+async fn a_call_without_an_id_is_counted_as_one_whose_retries_cannot_be_told_apart() {
+    let shop = Shop::open().await;
+    let mut item = viewed("", "ann");
+    item.as_object_mut().unwrap().remove("messageId");
+    shop.post(
+        "/v1/batch",
+        json!({"batch": [item, viewed("m", "ann")]}).to_string(),
+    )
+    .await;
+    assert_eq!(shop.metrics.ids_made.get(), 1);
 }
 
 #[tokio::test]
@@ -162,12 +302,14 @@ async fn a_body_that_cannot_be_taken_is_a_400_that_no_sdk_sends_again() {
         400,
         "unreadable_body",
     );
-    let brotli = [("content-encoding", "br")];
-    assert_refused(
-        &shop.post_with("/v1/batch", &brotli, "x").await,
-        400,
-        "unsupported_encoding",
-    );
+    for encoding in ["br", "gzip, zstd"] {
+        let headers = [("content-encoding", encoding)];
+        assert_refused(
+            &shop.post_with("/v1/batch", &headers, "x").await,
+            400,
+            "unsupported_encoding",
+        );
+    }
     assert!(shop.records().await.is_empty());
 }
 
@@ -182,16 +324,18 @@ async fn the_largest_batch_of_a_stock_sdk_is_taken_plain() {
 }
 
 #[tokio::test]
-async fn gzip_is_taken() {
+async fn an_import_of_stock_java_is_counted_for_its_run() {
     let shop = Shop::open().await;
-    let packed = [
+    let headers = [
         ("content-encoding", "gzip"),
         ("content-type", "application/json"),
+        ("foretide-import", "java"),
     ];
     let answer = shop
-        .post_with("/v1/batch", &packed, gzip(one("m").as_bytes()))
+        .post_with("/v1/import/", &headers, gzip(one("m").as_bytes()))
         .await;
     assert_eq!((answer.status, &answer.json["accepted"]), (200, &json!(1)));
+    assert_eq!(shop.events().await[0].source.as_str(), "import:java");
 }
 
 #[tokio::test]
@@ -208,42 +352,40 @@ async fn while_the_log_is_away_sdks_are_told_to_try_again() {
 }
 
 #[tokio::test]
-async fn another_method_is_refused_in_the_same_shape() {
+async fn nobody_is_told_where_the_log_is() {
     let shop = Shop::open().await;
-    assert_refused(&shop.get("/v1/batch").await, 405, "method_not_allowed");
+    shop.log_ready
+        .not_ready("no answer from broker-7.internal:9092");
+    let strangers = shop.send(post("/v1/batch", &[], one("m"))).await;
+    assert_refused(&strangers, 503, "log_away");
+    assert!(!strangers.json.to_string().contains("broker-7"));
+    shop.log_ready.ready();
+    for fail in [
+        |log: &MemoryLog| log.faults().set_full(true),
+        |log: &MemoryLog| log.faults().set_away(true),
+    ] {
+        fail(&shop.log);
+        let answer = shop.post("/v1/batch", one("m")).await;
+        assert_eq!(answer.status, 503);
+        let cause = shop.log_ready.cause().unwrap();
+        assert!(!answer.json.to_string().contains(&cause), "{answer:?}");
+        shop.log_ready.ready();
+    }
 }
 
 #[tokio::test]
-async fn any_page_may_send_after_a_preflight() {
+async fn a_time_of_sending_that_cannot_be_read_costs_no_event() {
     let shop = Shop::open().await;
-    let metrics = HttpMetrics::register(&prometheus::Registry::new()).unwrap();
-    let router = observe(shop.router.clone(), metrics);
-    for path in ["/v1/batch", "/v1/import/", "/v1/actions"] {
-        let preflight = Request::options(path)
-            .header("origin", "https://shop.example")
-            .header("access-control-request-method", "POST")
-            .header(
-                "access-control-request-headers",
-                "authorization,content-type,x-retry-count,rsa-key",
-            )
-            .body(Body::empty())
-            .unwrap();
-        let answer = answer_of(router.clone(), preflight).await;
-        assert_eq!(answer.status, 200, "{path}");
-        assert_eq!(
-            answer.header("access-control-allow-origin"),
-            "https://shop.example"
-        );
-        assert_eq!(
-            answer.header("access-control-allow-headers"),
-            "authorization,content-type,x-retry-count,rsa-key"
-        );
-    }
-    let origin = [("origin", "https://shop.example")];
-    let refused = answer_of(router, post("/v1/batch", &origin, one("m"))).await;
-    assert_eq!(refused.status, 401);
-    assert_eq!(
-        refused.header("access-control-allow-origin"),
-        "https://shop.example"
-    );
+    let mut item = viewed("m", "ann");
+    item["sentAt"] = json!("yesterday");
+    let batch = json!({"batch": [item], "sentAt": 1_795_334_400_000_i64});
+    let answer = shop.post("/v1/batch", batch.to_string()).await;
+    assert_eq!((answer.status, &answer.json["accepted"]), (200, &json!(1)));
+    assert_eq!(shop.events().await[0].at, EpochMs(NOW_MS - 60_000));
+}
+
+#[tokio::test]
+async fn another_method_is_refused_in_the_same_shape() {
+    let shop = Shop::open().await;
+    assert_refused(&shop.get("/v1/batch").await, 405, "method_not_allowed");
 }

@@ -1,0 +1,69 @@
+//! Storing the events of one request.
+
+use std::time::Instant;
+
+use foretide_events::Event;
+use foretide_host::log_not_ready;
+use foretide_http::{Problem, ProblemCode};
+use foretide_ports::LogError;
+use tokio::time::timeout;
+
+use crate::{IngestState, records::records};
+
+/// When to try again while the log is away: the watch asks every second.
+const AWAY_RETRY_S: u32 = 2;
+
+/// When to try again while the log is full: somebody has to make room, or retention does.
+const FULL_RETRY_S: u32 = 30;
+
+/// Stores `events` in one append. Once it returns the log holds them durably; on an error it may hold some all the same, and
+/// whoever sends them again sends them under the same ids.
+pub(crate) async fn append(state: &IngestState, events: &[Event]) -> Result<(), Problem> {
+    let began = Instant::now();
+    let limit = state.config.append_timeout();
+    let appending = state.log.append(records(events, state.partitions));
+    let appended = match timeout(limit, appending).await {
+        Ok(appended) => appended,
+        Err(_) => Err(LogError::Away(format!(
+            "it did not store within {} ms",
+            limit.as_millis()
+        ))),
+    };
+    appended.map_err(|error| refusal(state, &error))?;
+    state.metrics.append.observe(began.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// The refusal of events while the log is away. Anyone may be told it, so it names no broker and no disk.
+pub(crate) fn log_away() -> Problem {
+    let detail = "the log cannot store events now: try again (/readyz on the admin port says why)";
+    Problem::new(ProblemCode::LogAway, detail).retry_after_s(AWAY_RETRY_S)
+}
+
+/// What a failed append means for the request.
+fn refusal(state: &IngestState, error: &LogError) -> Problem {
+    let (cause, problem) = match error {
+        LogError::Away(_) => ("away", log_away()),
+        LogError::Full(_) => {
+            let detail = "the log has no room for events: try again when there is some";
+            let problem = Problem::new(ProblemCode::LogFull, detail);
+            ("full", problem.retry_after_s(FULL_RETRY_S))
+        }
+        _ => {
+            let detail = "the log cannot store events; what the server logged tells more";
+            ("broken", Problem::new(ProblemCode::Internal, detail))
+        }
+    };
+    state
+        .metrics
+        .append_failures
+        .with_label_values(&[cause])
+        .inc();
+    if cause == "broken" {
+        tracing::error!(%error, "events cannot be stored");
+    } else {
+        // The watch turns it green again as soon as the log is there.
+        log_not_ready(&state.log_ready, error);
+    }
+    problem
+}

@@ -1,0 +1,45 @@
+//! Starts the service in a process, its own or a shared one.
+
+use std::sync::Arc;
+
+use foretide_host::{Edge, Host, Routes};
+
+use crate::{IngestConfig, IngestMetrics, IngestState, RejectedCounts, router};
+
+/// Ingest, started.
+pub struct Started {
+    /// Its routes.
+    pub routes: Routes,
+    /// What it rejected and has not yet added to the store.
+    pub rejected: RejectedCounts,
+}
+
+/// Starts ingest on `host`.
+pub fn start(host: &Host, edge: &Edge, config: &IngestConfig) -> anyhow::Result<Started> {
+    let rejected = RejectedCounts::default();
+    let metrics = IngestMetrics::register(&host.registry)?;
+    let keeping = rejected.clone().keep_flushed(
+        Arc::clone(edge.store.store()),
+        metrics.rejections_uncounted.clone(),
+        edge.closed.clone(),
+        host.lifecycle.hard().clone(),
+    );
+    host.lifecycle.spawn("rejection counts", keeping);
+    let state = IngestState {
+        log: Arc::clone(&host.log),
+        log_ready: host.readiness.component("log"),
+        partitions: host.partitions,
+        pseudonymiser: Arc::new(edge.pseudonymiser.clone()),
+        clock: Arc::clone(&host.clock),
+        keys: edge.keys.clone(),
+        budget: edge.budget.clone(),
+        config: config.clone(),
+        metrics,
+        rejected: rejected.clone(),
+    };
+    let (router, document) = router(state, edge.http.protection());
+    Ok(Started {
+        routes: Routes { router, document },
+        rejected,
+    })
+}
