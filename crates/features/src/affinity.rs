@@ -5,7 +5,7 @@ use foretide_events::Category;
 use crate::{
     DecodeError, HalfLife, Topic,
     codec::{Reader, Writer},
-    half_life::decayed,
+    half_life::{decayed, kept},
 };
 
 /// The most categories kept.
@@ -116,13 +116,13 @@ impl Affinity {
             .iter_mut()
             .find(|entry| entry.topic.hash == topic.hash)
         {
-            entry.attention += attention;
+            entry.attention = kept(entry.attention + attention);
             return;
         }
         if self.entries.len() < LIMIT {
             self.entries.push(Entry {
                 topic: topic.clone(),
-                attention,
+                attention: kept(attention),
                 error: 0.0,
             });
             return;
@@ -135,7 +135,7 @@ impl Affinity {
             let error = least.attention;
             *least = Entry {
                 topic: topic.clone(),
-                attention: error + attention,
+                attention: kept(error + attention),
                 error,
             };
         }
@@ -153,10 +153,10 @@ impl Affinity {
         writer.length(self.entries.len());
         for entry in &self.entries {
             writer.topic(Some(&entry.topic));
-            writer.float(entry.attention);
+            writer.sum(entry.attention);
             writer.flag(entry.error > 0.0);
             if entry.error > 0.0 {
-                writer.float(entry.error);
+                writer.sum(entry.error);
             }
         }
     }
@@ -167,12 +167,8 @@ impl Affinity {
             let topic = reader
                 .topic()?
                 .ok_or(DecodeError::Corrupt("a share of no category"))?;
-            let attention = reader.amount()?;
-            let error = if reader.flag()? {
-                reader.amount()?
-            } else {
-                0.0
-            };
+            let attention = reader.sum()?;
+            let error = if reader.flag()? { reader.sum()? } else { 0.0 };
             Ok(Entry {
                 topic,
                 attention,

@@ -80,7 +80,7 @@ pub use codec::DecodeError;
 pub use digest::ProfileDigest;
 pub use half_life::HalfLife;
 pub use observation::{Deed, IdHash, Key, Line, Lines, Observation, Topic};
-pub use profile::{Applied, LATE_AFTER_MS, Profile, RECENT_LIMIT, SETTLE_AFTER_MS};
+pub use profile::{Applied, LATE_AFTER_MS, Profile, RECENT_LIMIT, SETTLE_AFTER_MS, StoredSize};
 pub use purchases::Purchases;
 pub use rules::FoldRules;
 pub use session::Session;

@@ -5,24 +5,19 @@ use std::sync::Arc;
 use foretide_events::{
     Action, Category, CouponOutcome, EpochMs, Event, Interaction, Money, Order, Product,
 };
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::codec::Writer;
 
-/// 128 bits of an event's id: what makes two events copies of one.
+/// 64 bits of an event's id: what makes two events copies of one. It is looked for among at most 256 observations of one
+/// shopper, so in a hundred thousand million events about one in a million shops would ever take one for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IdHash(pub(crate) u64, pub(crate) u64);
+pub struct IdHash(pub(crate) u64);
 
 impl IdHash {
-    /// The hash (XXH3-128) of an event id.
+    /// The hash (XXH3-64) of an event id.
     pub fn of(id: &str) -> Self {
-        let bytes = xxh3_128(id.as_bytes()).to_be_bytes();
-        let (high, low) = bytes.split_at(8);
-        let word = |half: &[u8]| {
-            half.iter()
-                .fold(0, |word, byte| word << 8 | u64::from(*byte))
-        };
-        Self(word(high), word(low))
+        Self(xxh3_64(id.as_bytes()))
     }
 }
 
@@ -310,16 +305,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_observation_fills_a_cache_line() {
-        assert_eq!(size_of::<Observation>(), 64);
+    fn an_observation_fits_a_cache_line() {
+        assert!(size_of::<Observation>() <= 64);
     }
 
     #[test]
     fn the_id_hash_is_that_of_the_reference_implementation() {
-        // XXH3-128 of no bytes, from the xxHash test vectors.
-        assert_eq!(
-            IdHash::of(""),
-            IdHash(0x99aa_06d3_0147_98d8, 0x6001_c324_468d_497f)
-        );
+        // XXH3-64 of no bytes, from the xxHash test vectors.
+        assert_eq!(IdHash::of(""), IdHash(0x2d06_8005_38d3_94c2));
     }
 }

@@ -36,6 +36,17 @@ pub struct Applied {
     pub settled_early: u32,
 }
 
+/// How large the stored form of a profile is, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredSize {
+    /// Version, rules, shopper and offset.
+    pub head: usize,
+    /// The settled state.
+    pub settled: usize,
+    /// The recent observations.
+    pub recents: usize,
+}
+
 /// The state in which observations are for good, and the last of them.
 #[derive(Clone, Debug, PartialEq)]
 struct Settled {
@@ -254,8 +265,18 @@ impl Profile {
         early
     }
 
-    /// Appends its stored form, version 1, to `out`. `rules` are those it was folded under.
+    /// Appends its stored form to `out`. `rules` are those it was folded under.
     pub fn encode(&self, rules: &FoldRules, out: &mut Vec<u8>) {
+        let _ = self.write(rules, out);
+    }
+
+    /// How large its stored form is.
+    pub fn stored_size(&self, rules: &FoldRules) -> StoredSize {
+        self.write(rules, &mut Vec::new())
+    }
+
+    fn write(&self, rules: &FoldRules, out: &mut Vec<u8>) -> StoredSize {
+        let begin = out.len();
         let mut writer = Writer::new(out);
         let Self {
             shopper,
@@ -268,6 +289,7 @@ impl Profile {
             next_offset,
         }
         .write(&mut writer);
+        let head = writer.len() - begin;
         writer.flag(self.settled.is_some());
         let mut before = EpochMs(0);
         if let Some(settled) = &self.settled {
@@ -276,6 +298,7 @@ impl Profile {
             settled.state.write(&mut writer);
             before = settled.last.at;
         }
+        let settled = writer.len() - begin - head;
         writer.length(self.recents.len());
         for observation in &self.recents {
             writer.time(observation.key.at, before);
@@ -283,6 +306,11 @@ impl Profile {
             writer.deed(&observation.deed);
             writer.topic(observation.topic.as_ref());
             before = observation.key.at;
+        }
+        StoredSize {
+            head,
+            settled,
+            recents: writer.len() - begin - head - settled,
         }
     }
 

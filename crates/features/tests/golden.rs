@@ -1,4 +1,4 @@
-//! Version 1 of the stored profile, byte for byte. These files never change: a new form is a new version beside them.
+//! Version 2 of the stored profile, byte for byte. These files never change: a new form is a new version beside them.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
@@ -10,8 +10,8 @@ use foretide_events::*;
 use foretide_features::{DecodeError, FoldRules, Profile, ProfileDigest};
 use support::*;
 
-const PROFILE_V1: &str = include_str!("golden/profile-v1.hex");
-const DIGEST_V1: &str = include_str!("golden/digest-v1.txt");
+const PROFILE_V2: &str = include_str!("golden/profile-v2.hex");
+const DIGEST_V2: &str = include_str!("golden/digest-v2.txt");
 
 /// Two visits more than a day apart, with one action of every kind that carries something.
 fn golden_profile() -> Profile {
@@ -100,13 +100,22 @@ fn a_profile_is_stored_as_ever() {
     assert!(profile.recent_len() == 9, "three are settled");
     let mut stored = Vec::new();
     profile.encode(&FoldRules::default(), &mut stored);
-    assert_eq!(hex(&stored), PROFILE_V1);
+    assert_eq!(hex(&stored), PROFILE_V2);
 }
 
 #[test]
 fn what_was_stored_is_read() {
-    let profile = Profile::decode(&bytes(PROFILE_V1), &FoldRules::default()).unwrap();
+    let profile = Profile::decode(&bytes(PROFILE_V2), &FoldRules::default()).unwrap();
     assert_eq!(profile, golden_profile());
+}
+
+#[test]
+fn a_profile_of_version_1_is_refused_to_be_folded_again() {
+    let stored = bytes(include_str!("golden/profile-v1.hex"));
+    assert_eq!(
+        Profile::decode(&stored, &FoldRules::default()),
+        Err(DecodeError::UnknownVersion(1))
+    );
 }
 
 #[test]
@@ -114,12 +123,12 @@ fn the_digest_is_as_ever() {
     let mut digest = ProfileDigest::new();
     digest.add(&golden_profile());
     digest.add(&Profile::new(ShopperId([1; 16])));
-    assert_eq!(digest.finish(), DIGEST_V1.trim_end());
+    assert_eq!(digest.finish(), DIGEST_V2.trim_end());
 }
 
 #[test]
 fn unknown_versions_and_other_rules_are_refused() {
-    let mut stored = bytes(PROFILE_V1);
+    let mut stored = bytes(PROFILE_V2);
     let other = FoldRules {
         session_gap_ms: 1,
         ..FoldRules::default()
@@ -129,10 +138,12 @@ fn unknown_versions_and_other_rules_are_refused() {
         Profile::decode(&stored, &other),
         Err(DecodeError::OtherRules { found, expected })
     );
-    stored[0] = 2;
-    assert_eq!(
-        Profile::decode(&stored, &other),
-        Err(DecodeError::UnknownVersion(2))
-    );
+    for unknown in [1, 3] {
+        stored[0] = unknown;
+        assert_eq!(
+            Profile::decode(&stored, &other),
+            Err(DecodeError::UnknownVersion(unknown))
+        );
+    }
     assert_eq!(Profile::decode(&[], &other), Err(DecodeError::Truncated));
 }

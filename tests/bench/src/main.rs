@@ -10,18 +10,30 @@
     reason = "results go to standard output; counts are small"
 )]
 
+mod constant;
+mod decide;
 mod fold;
+mod http_load;
 mod ingest;
 mod load;
 mod measure;
 mod pipeline;
 #[path = "../peers/plain_action.rs"]
 mod plain_action;
+mod population;
+mod product;
+mod profile_bytes;
 mod server;
+mod visible;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// Measures Foretide against floors and peers, in turns, and prints tables of ratios.
 #[derive(Parser)]
@@ -67,6 +79,34 @@ enum Command {
         #[arg(long, default_value_t = 3000)]
         requests: usize,
     },
+    /// Decisions over HTTP on one core, against axum answering a constant; needs `foretide` built beside this
+    Decide(DecideArguments),
+    /// From the reply to an action to a decision that knows of it; needs `foretide` built beside this
+    Visible {
+        /// Over Kafka instead of the embedded log
+        #[arg(long)]
+        kafka: bool,
+        /// Actions a turn
+        #[arg(long, default_value_t = 300)]
+        actions: usize,
+    },
+    /// The sizes of stored profiles on the simulator's data
+    ProfileBytes {
+        /// Shoppers who are simulated
+        #[arg(long, default_value_t = 20_000)]
+        shoppers: u32,
+        /// Days that are simulated; several with commas between
+        #[arg(long, value_delimiter = ',', default_values_t = [7, 28, 91])]
+        days: Vec<i64>,
+    },
+    /// (what the benchmarks start) axum answering a constant
+    #[command(hide = true)]
+    ServeConstant {
+        #[arg(long)]
+        listen: SocketAddr,
+        #[arg(long)]
+        answer: PathBuf,
+    },
     /// (what the benchmarks start) Ingest alone
     #[command(hide = true)]
     ServeIngest {
@@ -75,6 +115,35 @@ enum Command {
         #[arg(long)]
         log: String,
     },
+}
+
+/// How decisions are measured.
+#[derive(Args)]
+struct DecideArguments {
+    /// Over Kafka instead of the embedded log
+    #[arg(long)]
+    kafka: bool,
+    /// Shoppers who are simulated
+    #[arg(long, default_value_t = 1_000_000)]
+    shoppers: u32,
+    /// Seconds that each side is asked in each turn, at full and at half load
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+}
+
+impl DecideArguments {
+    fn run(&self, directory: &Path, pairs: usize) -> anyhow::Result<()> {
+        let settings = decide::Settings {
+            shoppers: self.shoppers,
+            turn: Duration::from_secs(self.seconds),
+            pairs,
+        };
+        if self.kafka {
+            decide::kafka(directory, settings)
+        } else {
+            decide::embedded(directory, settings)
+        }
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -94,6 +163,23 @@ fn main() -> anyhow::Result<()> {
         Command::IngestKafka { requests } => ingest::kafka(requests, pairs),
         Command::IngestEmbedded { requests } => ingest::embedded(&directory, requests, pairs),
         Command::Pipeline { requests } => pipeline::run(&directory, requests, pairs),
+        Command::Decide(arguments) => arguments.run(&directory, pairs),
+        Command::Visible {
+            kafka: true,
+            actions,
+        } => visible::kafka(&directory, actions, pairs),
+        Command::Visible {
+            kafka: false,
+            actions,
+        } => visible::embedded(&directory, actions, pairs),
+        Command::ProfileBytes { shoppers, days } => profile_bytes::run(shoppers, &days),
+        Command::ServeConstant { listen, answer } => {
+            let answer = fs::read(answer)?.into();
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(constant::serve(listen, answer))
+        }
         Command::ServeIngest { listen, log } => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .enable_all()

@@ -56,6 +56,7 @@ fn records(
         source,
         default_currency: Currency::EUR,
         make_id: &mut make_id,
+        timings: None,
     };
     let receipts = native::parse_json(body, &mut intake)?;
     let record = |event: foretide_events::Event| {

@@ -41,7 +41,7 @@ pub async fn run(listen: SocketAddr, log: &str) -> anyhow::Result<()> {
         rejected: RejectedCounts::default(),
     };
     let router = observe(
-        router(state, Protection::default()),
+        router(state, Protection::default()).0,
         HttpMetrics::register(&registry)?,
     );
     let listener = tokio::net::TcpListener::bind(listen).await?;

@@ -1,14 +1,15 @@
-//! The stored form of a profile, version 1.
+//! The stored form of a profile, version 2.
 //!
 //! ```text
 //! profile   version (1 byte) · rules version (4) · shopper (16) · next offset · settled? · recents
 //! settled   1 · time and id hash of the last settled observation · state            or 0
-//! recents   count · for each: time since the one before · id hash (16) · deed · topic
+//! recents   count · for each: time since the one before · id hash (8) · deed · topic
 //! ```
 //!
-//! Whole numbers are little-endian base-128 varints (signed ones zigzag), decayed values eight little-endian bytes,
-//! and only those that are not zero. A category or product id is spelt out where it first occurs in a profile and
-//! referred to by number from then on. The current state is not stored: it is the settled state with the recents
+//! Whole numbers are little-endian base-128 varints (signed ones zigzag), decayed values six little-endian bytes (of an
+//! `f64` without sign the exponent, less 895, and 40 bits of the fraction), and only those that are not zero. A category or
+//! product id is spelt out where it first occurs in a profile and referred to by number from then on. The current state is
+//! not stored: it is the settled state with the recents
 //! folded in.
 
 mod reader;
@@ -19,8 +20,9 @@ use foretide_events::ShopperId;
 pub(crate) use reader::Reader;
 pub(crate) use writer::Writer;
 
-/// The version this code writes, and the only one it reads.
-pub(crate) const VERSION: u8 = 1;
+/// The version this code writes, and the only one it reads. Profiles of version 1 kept other sums and longer hashes, so
+/// they cannot be folded on: they are folded again from the log.
+pub(crate) const VERSION: u8 = 2;
 
 /// Why bytes are not a profile that can be folded on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,7 @@ use foretide_events::{Category, Currency, EpochMs, Money};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::DecodeError;
-use crate::{Deed, IdHash, Line, Lines, Topic, observation::Bought};
+use crate::{Deed, IdHash, Line, Lines, Topic, half_life::from_stored, observation::Bought};
 
 /// The most lines of one cart view. (An event may list 500 products.)
 const LINE_LIMIT: usize = 500;
@@ -96,14 +96,9 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// A decayed value: finite and above zero.
-    pub(crate) fn amount(&mut self) -> Result<f64, DecodeError> {
-        let value = f64::from_bits(self.word()?);
-        if value.is_finite() && value > 0.0 {
-            Ok(value)
-        } else {
-            Err(DecodeError::Corrupt("a sum that is not finite"))
-        }
+    /// A sum: above zero.
+    pub(crate) fn sum(&mut self) -> Result<f64, DecodeError> {
+        from_stored(self.array()?).ok_or(DecodeError::Corrupt("a sum of nothing"))
     }
 
     pub(crate) fn flag(&mut self) -> Result<bool, DecodeError> {
@@ -119,10 +114,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn id(&mut self) -> Result<IdHash, DecodeError> {
-        Ok(IdHash(
-            u64::from_be_bytes(self.array()?),
-            u64::from_be_bytes(self.array()?),
-        ))
+        Ok(IdHash(u64::from_be_bytes(self.array()?)))
     }
 
     pub(crate) fn currency(&mut self) -> Result<Option<Currency>, DecodeError> {

@@ -2,7 +2,7 @@
 
 use foretide_events::{Currency, EpochMs, Money};
 
-use crate::{Deed, IdHash, Line, Topic};
+use crate::{Deed, IdHash, Line, Topic, half_life::to_stored};
 
 /// Appends to `out`. One writer writes one profile: it remembers which texts were spelt out.
 pub(crate) struct Writer<'a> {
@@ -18,6 +18,11 @@ impl<'a> Writer<'a> {
             categories: Vec::new(),
             products: Vec::new(),
         }
+    }
+
+    /// The size of what there is so far, what was there before included.
+    pub(crate) fn len(&self) -> usize {
+        self.out.len()
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
@@ -46,8 +51,9 @@ impl<'a> Writer<'a> {
         self.bytes(&word.to_le_bytes());
     }
 
-    pub(crate) fn float(&mut self, value: f64) {
-        self.word(value.to_bits());
+    /// A sum above zero, in six bytes.
+    pub(crate) fn sum(&mut self, sum: f64) {
+        self.bytes(&to_stored(sum));
     }
 
     pub(crate) fn flag(&mut self, flag: bool) {
@@ -61,7 +67,6 @@ impl<'a> Writer<'a> {
 
     pub(crate) fn id(&mut self, id: IdHash) {
         self.bytes(&id.0.to_be_bytes());
-        self.bytes(&id.1.to_be_bytes());
     }
 
     /// Three letters, or one zero byte.
