@@ -1,117 +1,108 @@
-//! Many visits at once, as one stream of actions in order of time.
+//! Many lives at once, as one stream of actions in order of time.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, VecDeque},
-};
+use std::collections::HashMap;
 
 use foretide_events::EpochMs;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::{
-    Shop,
-    plan::{MEAN_PAUSE_MS, plan},
-    render::{render, total_cents},
-    shop::CURRENCY,
-    shopper::{Mood, Shopper},
-    visit::Visit,
+    Act, Action, Ask, Effect, Identity, Line, Moment, Offer, Outcome, Settings, Shop, Temperament,
+    act::total_cents,
+    calendar::{Calendar, Due, What},
+    draws::{Draws, Purpose},
+    offer::Shown,
+    pace::Sample,
+    render::Names,
+    rhythm::next_visit,
+    shopper::Shopper,
+    visit::{LEAST_WAIT_MS, Step, Visit, World},
 };
 
-/// Carts left behind that are remembered for [`Simulator::carts`].
-const REMEMBERED_CARTS: usize = 300;
-const RECENT_VISITS_DAYS_AGO: [i64; 3] = [12, 9, 5];
-const FADED_VISITS_DAYS_AGO: [i64; 14] =
-    [119, 112, 105, 98, 91, 84, 77, 70, 63, 56, 49, 42, 35, 28];
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// Of the orders, this share is sent back in part.
+const REFUNDED: f64 = 0.06;
+const DAY_MS: i64 = 86_400_000;
+/// For so long after a question a batch goes on, gathering more of them: less than any shopper waits.
+const GATHERED_MS: i64 = LEAST_WAIT_MS - 5_000;
 
-/// How much goes on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
-    /// Decides everything that is drawn.
-    pub seed: u64,
-    /// Actions per second, about; at least 0.25.
-    pub actions_per_second: f64,
-    /// Number of shoppers who come back.
-    pub regulars: usize,
+/// What happened, and what is asked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Actions, by time.
+    pub actions: Vec<Action>,
+    /// Questions to be answered with [`Simulator::respond`] before the next batch is asked for. An unanswered one is as
+    /// if nothing was offered.
+    pub asks: Vec<Ask>,
+    /// Everything up to this instant has happened, or up to a number of actions at this instant.
+    pub reached: EpochMs,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            seed: 7,
-            actions_per_second: 20.0,
-            regulars: 100,
-        }
-    }
+/// What is true of a shopper.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Truth {
+    /// The temperament.
+    pub temperament: Temperament,
+    /// When engagement begins to fall, for the first time.
+    pub drifts_at: Option<EpochMs>,
+    /// How engaged the shopper is at the instant asked for: 1 as ever, less while drifting.
+    pub engagement: f64,
+    /// The IANA time zone.
+    pub time_zone: &'static str,
 }
 
-/// A cart with something in it, of a visit under way or of one that ended without a purchase.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CartSighting {
-    /// The shopper as requests name them: `{"user_id":…}` or `{"anonymous_id":…}`.
-    pub shopper: Value,
-    /// The visit.
-    pub session: String,
-    /// The cart as `POST /v1/decisions` takes it.
-    pub cart: Value,
-    /// Whether the shopper has gone.
-    pub left_behind: bool,
+/// What was bought on a visit and is to be sent back.
+#[derive(Debug)]
+struct Return {
+    identity: Identity,
+    number: u32,
+    line: Line,
 }
 
 /// The shop at work.
 #[derive(Debug)]
 pub struct Simulator {
-    shop: Shop,
     settings: Settings,
-    rng: ChaCha8Rng,
-    regulars: Vec<Regular>,
-    visits: Vec<Visit>,
-    /// When which visit goes on.
-    due: BinaryHeap<Reverse<(i64, usize)>>,
-    left_carts: VecDeque<CartSighting>,
-    strangers: u64,
-    sessions: u64,
-    actions: u64,
-}
-
-#[derive(Debug)]
-struct Regular {
-    shopper: Shopper,
-    in_shop: bool,
+    shop: Shop,
+    names: Names,
+    calendar: Calendar,
+    inside: HashMap<u32, Visit>,
+    returns: HashMap<(u32, u32), Return>,
+    /// When recommendations last won a drifting shopper back.
+    won_back: HashMap<u32, EpochMs>,
+    reached: EpochMs,
 }
 
 impl Simulator {
-    /// Opens the shop at `start_ms` (milliseconds since the Unix epoch).
-    pub fn new(settings: Settings, start_ms: i64) -> Self {
-        let shop = Shop::small();
-        let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
-        let regulars = (0..settings.regulars)
-            .map(|number| Regular {
-                shopper: Shopper::regular(number, &mut rng, shop.category_count()),
-                in_shop: false,
-            })
-            .collect();
-        let mut simulator = Self {
-            shop,
+    /// Opens the shop. Takes about a microsecond and 24 bytes for each shopper.
+    pub fn new(settings: Settings) -> Self {
+        let calendar = Calendar::of((0..settings.shoppers).map(|number| {
+            let shopper = Shopper::of(&settings, number);
+            let from = if number < settings.established {
+                settings.start_at
+            } else {
+                settings.newcomers_from
+            };
+            Due {
+                at: next_visit(&settings, &shopper, 0, from, None),
+                shopper: number,
+                what: What::Visit(0),
+            }
+        }));
+        Self {
+            shop: Shop::new(settings.seed, settings.products_per_category),
+            names: Names::of(&settings),
+            calendar,
+            inside: HashMap::new(),
+            returns: HashMap::new(),
+            won_back: HashMap::new(),
+            reached: settings.start_at,
             settings,
-            rng,
-            regulars,
-            visits: Vec::new(),
-            due: BinaryHeap::new(),
-            left_carts: VecDeque::new(),
-            strangers: 0,
-            sessions: 0,
-            actions: 0,
-        };
-        for slot in 0..simulator.slots() {
-            let visit = simulator.begin_visit();
-            let first_ms = start_ms + simulator.rng.random_range(0..MEAN_PAUSE_MS);
-            simulator.visits.push(visit);
-            simulator.due.push(Reverse((first_ms, slot)));
         }
-        simulator
+    }
+
+    /// What is played.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The shop.
@@ -119,180 +110,257 @@ impl Simulator {
         &self.shop
     }
 
-    /// What the regulars did before `now_ms`, by rising time: three visits in the last two weeks, one of them to
-    /// buy; of those whose interest is fading, a visit every week for three months that ended a month ago.
-    pub fn history(&mut self, now_ms: i64) -> Vec<Value> {
-        let mut past = Vec::new();
-        for number in 0..self.regulars.len() {
-            let shopper = self.regulars[number].shopper.clone();
-            let days: &[i64] = if shopper.drifting {
-                &FADED_VISITS_DAYS_AGO
-            } else {
-                &RECENT_VISITS_DAYS_AGO
+    /// How ids are written.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Everything that has happened so far happened up to this instant.
+    pub fn reached(&self) -> EpochMs {
+        self.reached
+    }
+
+    /// What happens next, up to and with `until`, but no more than `most` actions. However the time is cut into
+    /// batches, the actions are the same.
+    pub fn next_batch(&mut self, until: EpochMs, most: usize) -> Batch {
+        let mut batch = Batch::default();
+        let mut end = until.max(self.reached);
+        while batch.actions.len() < most {
+            let Some(due) = self.calendar.take(end) else {
+                self.reached = end;
+                break;
             };
-            for (visit, days) in days.iter().enumerate() {
-                let mood = if visit % 3 == 1 {
-                    Mood::Buying
-                } else {
-                    Mood::Browsing
-                };
-                let mut at_ms = now_ms - days * DAY_MS - self.rng.random_range(0..DAY_MS);
-                let mut visit = self.plan_visit(shopper.clone(), Some(number), mood);
-                while let Some(beat) = visit.next_beat() {
-                    at_ms += beat.pause_ms;
-                    past.extend(
-                        self.act(&mut visit, beat, at_ms)
-                            .map(|action| (at_ms, action)),
-                    );
+            self.reached = due.at;
+            match due.what {
+                What::Visit(number) => self.begin(due.shopper, number, due.at),
+                What::Step => {}
+                What::Refund(visit) => {
+                    batch
+                        .actions
+                        .extend(self.refund(due.shopper, visit, due.at));
+                    continue;
                 }
             }
+            let asks = batch.asks.len();
+            self.step(due, &mut batch);
+            if batch.asks.len() > asks && self.settings.waits {
+                end = end.min(due.at.plus(GATHERED_MS));
+            }
         }
-        past.sort_by_key(|(at_ms, _)| *at_ms);
-        past.into_iter().map(|(_, action)| action).collect()
+        batch.reached = self.reached;
+        batch
     }
 
-    /// Everything that happens until `now_ms`, by rising time. Time that was passed already yields nothing.
-    pub fn advance(&mut self, now_ms: i64) -> Vec<Value> {
-        let mut happened = Vec::new();
-        while let Some(&Reverse((at_ms, slot))) = self.due.peek() {
-            if at_ms > now_ms {
-                break;
-            }
-            self.due.pop();
-            let Some(beat) = self.visits[slot].next_beat() else {
+    /// Answers `ask`: the shopper is shown `offer` (or, with `None`, nothing) as that decision's. Returns what the offer
+    /// truly does to the visit, or `None` if the answer comes too late to do anything.
+    pub fn respond(
+        &mut self,
+        ask: &Ask,
+        decision_id: &str,
+        offer: Option<&Offer>,
+    ) -> Option<Effect> {
+        let effect = self.effect(ask, offer)?;
+        let visit = self.inside.get_mut(&ask.identity.shopper)?;
+        let shown = offer.map(|offer| Shown {
+            decision: decision_id.into(),
+            offer: offer.clone(),
+        });
+        visit.show(ask.moment, shown).then_some(effect)
+    }
+
+    /// What `offer` would truly do to the visit of `ask`; `None` if that is over.
+    pub fn effect(&self, ask: &Ask, offer: Option<&Offer>) -> Option<Effect> {
+        let visit = self.visit(ask)?;
+        Some(Effect::of(visit, self.world(), ask.moment, offer))
+    }
+
+    /// How the visit of `ask` would end under `offer`; `None` if that is over.
+    pub fn outcome(&self, ask: &Ask, offer: Option<&Offer>) -> Option<Outcome> {
+        let visit = self.visit(ask)?;
+        Some(visit.would_end(self.world(), ask.moment, offer))
+    }
+
+    /// What is true of shopper number `shopper` at `at`.
+    pub fn truth(&self, shopper: u32, at: EpochMs) -> Truth {
+        let traits = Shopper::of(&self.settings, shopper);
+        let won_back_at = self.won_back.get(&shopper).copied();
+        Truth {
+            temperament: traits.temperament,
+            drifts_at: traits.drifts_at,
+            engagement: traits.engagement(&self.settings, at, won_back_at),
+            time_zone: traits.time_zone(),
+        }
+    }
+
+    /// Number of shoppers in the shop now, by temperament in the order of [`Temperament::ALL`].
+    pub fn inside(&self) -> [usize; 5] {
+        let mut counts = [0; 5];
+        for visit in self.inside.values() {
+            counts[visit.shopper.temperament as usize] += 1;
+        }
+        counts
+    }
+
+    /// About how many actions a second of shop time there are, averaged over days, while all are engaged.
+    pub fn rate(&self) -> f64 {
+        Sample::of(&self.settings, &self.shop).rate(&self.settings)
+    }
+
+    /// From now on the shoppers come so often that there are about `rate` actions a second of shop time. Visits to come
+    /// are set anew.
+    pub fn set_rate(&mut self, rate: f64) {
+        let sample = Sample::of(&self.settings, &self.shop);
+        self.settings.busyness = sample.busyness(&self.settings, rate);
+        let now = self.reached;
+        let mut coming = self.calendar.take_coming();
+        for due in &mut coming {
+            let What::Visit(number) = due.what else {
                 continue;
             };
-            let mut visit = self.visits[slot].clone();
-            happened.extend(self.act(&mut visit, beat, at_ms));
-            let pause_ms = if let Some(pause_ms) = visit.next_pause_ms() {
-                self.visits[slot] = visit;
-                pause_ms
+            let newcomer = due.shopper >= self.settings.established;
+            let from = if newcomer {
+                now.max(self.settings.newcomers_from)
             } else {
-                self.end_visit(&visit);
-                self.visits[slot] = self.begin_visit();
-                MEAN_PAUSE_MS
+                now
             };
-            self.due.push(Reverse((at_ms + pause_ms, slot)));
+            due.at = self.comes(due.shopper, number, from);
         }
-        happened
+        self.calendar.put_coming(coming);
     }
 
-    /// Carts with something in them: first those left behind, the earliest first, then those of visits under way.
-    pub fn carts(&self) -> Vec<CartSighting> {
-        let open = self.visits.iter().filter(|visit| !visit.cart.is_empty());
-        self.left_carts
-            .iter()
-            .cloned()
-            .chain(open.map(|visit| self.sighting(visit, false)))
-            .collect()
+    /// From now on the hour of the day and the day of the week matter, or no longer, for visits that are not set yet: see
+    /// [`Settings::rhythm`] and [`set_rate`](Self::set_rate), which sets them anew.
+    pub fn set_rhythm(&mut self, rhythm: bool) {
+        self.settings.rhythm = rhythm;
     }
 
-    /// Shoppers in the shop now, as requests name them.
-    pub fn present(&self) -> Vec<Value> {
-        self.visits
-            .iter()
-            .map(|visit| visit.shopper.identity.clone())
-            .collect()
+    /// Raises questions from now on, or no longer: see [`Settings::asks`].
+    pub fn set_asks(&mut self, asks: bool) {
+        self.settings.asks = asks;
     }
 
-    /// Regulars whose interest is fading, as requests name them.
-    pub fn drifting(&self) -> Vec<Value> {
-        self.regulars
-            .iter()
-            .filter(|r| r.shopper.drifting)
-            .map(|r| r.shopper.identity.clone())
-            .collect()
-    }
-
-    /// Visits under way at once: so many that their pauses make up the wanted rate.
-    fn slots(&self) -> usize {
-        let slots = self.settings.actions_per_second * MEAN_PAUSE_MS as f64 / 1000.0;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped to a small positive range"
-        )]
-        let slots = slots.clamp(1.0, 1_000_000.0) as usize;
-        slots
-    }
-
-    fn begin_visit(&mut self) -> Visit {
-        let regular = self.regular_who_comes();
-        let shopper = if let Some(number) = regular {
-            self.regulars[number].in_shop = true;
-            self.regulars[number].shopper.clone()
-        } else {
-            self.strangers += 1;
-            Shopper::stranger(self.strangers, &mut self.rng, self.shop.category_count())
-        };
-        let mood = shopper.mood(&mut self.rng);
-        self.plan_visit(shopper, regular, mood)
-    }
-
-    /// Who of the regulars comes next, if it is one of them. The drifting seldom come.
-    fn regular_who_comes(&mut self) -> Option<usize> {
-        if self.regulars.is_empty() || !self.rng.random_bool(0.3) {
-            return None;
+    fn world(&self) -> World<'_> {
+        World {
+            settings: &self.settings,
+            shop: &self.shop,
         }
-        let number = self.rng.random_range(0..self.regulars.len());
-        let Regular { shopper, in_shop } = &self.regulars[number];
-        let comes = !in_shop && (!shopper.drifting || self.rng.random_bool(0.02));
-        comes.then_some(number)
     }
 
-    fn plan_visit(&mut self, shopper: Shopper, regular: Option<usize>, mood: Mood) -> Visit {
-        self.sessions += 1;
-        let beats = plan(&self.shop, &shopper, mood, &mut self.rng);
-        let session = format!("visit-{}-{}", self.settings.seed, self.sessions);
-        Visit::new(shopper, regular, session, beats)
+    fn visit(&self, ask: &Ask) -> Option<&Visit> {
+        let visit = self.inside.get(&ask.identity.shopper)?;
+        (visit.number == ask.visit).then_some(visit)
     }
 
-    fn end_visit(&mut self, visit: &Visit) {
-        if let Some(number) = visit.regular {
-            self.regulars[number].in_shop = false;
-        }
-        self.left_carts
-            .retain(|cart| cart.shopper != visit.shopper.identity);
-        if visit.cart.is_empty() {
+    fn comes(&self, shopper: u32, visit: u32, left: EpochMs) -> EpochMs {
+        let traits = Shopper::of(&self.settings, shopper);
+        let won_back_at = self.won_back.get(&shopper).copied();
+        next_visit(&self.settings, &traits, visit, left, won_back_at)
+    }
+
+    fn begin(&mut self, shopper: u32, number: u32, at: EpochMs) {
+        let traits = Shopper::of(&self.settings, shopper);
+        let won_back_at = self.won_back.get(&shopper).copied();
+        let engagement = traits.engagement(&self.settings, at, won_back_at);
+        let visit = Visit::begin(self.world(), traits, number, at, engagement);
+        self.inside.insert(shopper, visit);
+    }
+
+    /// The visit of a shopper goes on.
+    fn step(&mut self, due: Due, batch: &mut Batch) {
+        let Some(mut visit) = self.inside.remove(&due.shopper) else {
             return;
+        };
+        match visit.step(self.world(), due.at) {
+            Some(Step::Act(act)) => {
+                self.remember_return(&visit, &act, due.at);
+                batch.actions.push(Action {
+                    identity: visit.identity,
+                    visit: visit.number,
+                    number: visit.acted - 1,
+                    at: due.at,
+                    act,
+                });
+            }
+            Some(Step::Ask(moment)) if self.settings.asks => {
+                batch.asks.push(self.ask(&visit, moment, due.at));
+            }
+            Some(Step::Ask(_)) | None => {}
         }
-        if self.left_carts.len() == REMEMBERED_CARTS {
-            self.left_carts.pop_front();
+        match visit.pause_ms(self.world()) {
+            Some(pause_ms) => {
+                self.inside.insert(due.shopper, visit);
+                self.calendar.put(Due {
+                    at: due.at.plus(pause_ms),
+                    what: What::Step,
+                    ..due
+                });
+            }
+            None => self.end(&visit, due.at),
         }
-        let sighting = self.sighting(visit, true);
-        self.left_carts.push_back(sighting);
     }
 
-    fn act(&mut self, visit: &mut Visit, beat: crate::plan::Beat, at_ms: i64) -> Option<Value> {
-        let mut action = render(&self.shop, visit, beat, self.actions)?;
-        visit.settle(beat.act);
-        self.actions += 1;
-        action["id"] = json!(format!("simulated-{}-{}", self.settings.seed, self.actions));
-        action["at"] = json!(EpochMs(at_ms));
-        action["shopper"] = visit.shopper.identity.clone();
-        action["session"] = json!(visit.session);
-        Some(action)
+    fn end(&mut self, visit: &Visit, at: EpochMs) {
+        let shopper = visit.shopper.number;
+        if visit.outcome.won_back {
+            self.won_back.insert(shopper, at);
+        }
+        let next = visit.number + 1;
+        self.calendar.put(Due {
+            at: self.comes(shopper, next, at),
+            shopper,
+            what: What::Visit(next),
+        });
     }
 
-    fn sighting(&self, visit: &Visit, left_behind: bool) -> CartSighting {
-        let price = |cents: i64| format!("{}.{:02}", cents / 100, cents % 100);
-        let items: Vec<Value> = visit
-            .cart
-            .iter()
-            .map(|line| {
-                let article = &self.shop.articles()[line.article];
-                json!({ "product_id": article.product_id, "quantity": line.quantity, "price": price(article.price_cents) })
-            })
-            .collect();
-        let total = price(total_cents(&self.shop, &visit.cart));
-        CartSighting {
-            shopper: visit.shopper.identity.clone(),
-            session: visit.session.clone(),
-            cart: json!({ "total": total, "currency": CURRENCY, "items": items }),
-            left_behind,
+    fn ask(&self, visit: &Visit, moment: Moment, at: EpochMs) -> Ask {
+        Ask {
+            identity: visit.identity,
+            visit: visit.number,
+            moment,
+            at,
+            cart: visit.cart.clone(),
+            cart_cents: total_cents(&visit.cart),
+            names: json!({
+                "shopper": self.names.who(visit.identity),
+                "session": self.names.session(visit.identity.shopper, visit.number),
+            }),
         }
+    }
+
+    /// Sets down that something of an order will be sent back, if it will.
+    fn remember_return(&mut self, visit: &Visit, act: &Act, at: EpochMs) {
+        let Act::Buy(order) = act else { return };
+        let (shopper, number) = (visit.shopper.number, visit.number);
+        let names = [shopper.into(), number.into()];
+        let mut draws = Draws::of(self.settings.seed, Purpose::Refund, names);
+        if let Some(&line) = order.lines.first()
+            && draws.chance(REFUNDED)
+        {
+            let back = Return {
+                identity: visit.identity,
+                number: visit.acted,
+                line,
+            };
+            self.returns.insert((shopper, number), back);
+            self.calendar.put(Due {
+                at: at.plus(draws.between(2 * DAY_MS, 10 * DAY_MS)),
+                shopper,
+                what: What::Refund(number),
+            });
+        }
+    }
+
+    fn refund(&mut self, shopper: u32, visit: u32, at: EpochMs) -> Option<Action> {
+        let back = self.returns.remove(&(shopper, visit))?;
+        Some(Action {
+            identity: back.identity,
+            visit,
+            number: back.number,
+            at,
+            act: Act::Refund {
+                visit,
+                lines: vec![back.line],
+            },
+        })
     }
 }
-
-#[cfg(test)]
-mod tests;
