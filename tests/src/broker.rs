@@ -22,6 +22,7 @@ pub const EXTERNAL: &str = "FORETIDE_TEST_KAFKA";
 /// that ends.
 pub struct Broker {
     port: u16,
+    options: Vec<String>,
     process: Option<Child>,
     dir: TempDir,
 }
@@ -38,16 +39,25 @@ pub fn shared() -> String {
 impl Broker {
     /// A new broker, once it answers. Panics with what to install if Java or Maven are missing.
     pub fn start() -> Self {
-        let dir = tempfile::Builder::new()
-            .prefix("foretide-broker-")
-            .tempdir()
-            .unwrap();
-        let (process, port) = run(dir.path(), None);
+        Self::start_with(&[])
+    }
+
+    /// The same with further options of `deploy/kafka/broker`, such as `--tls`.
+    pub fn start_with(options: &[&str]) -> Self {
+        let dir = TempDir::with_prefix("foretide-broker-").unwrap();
+        let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
+        let (process, bootstrap) = run(dir.path(), &options);
         Self {
-            port,
+            port: port(&bootstrap),
+            options,
             process: Some(process),
             dir,
         }
+    }
+
+    /// Its directory.
+    pub fn directory(&self) -> &Path {
+        self.dir.path()
     }
 
     /// `host:port`.
@@ -77,8 +87,8 @@ impl Broker {
     /// Starts it again on the same port, with what it held.
     pub fn restart(&mut self) {
         self.kill();
-        let (process, port) = run(self.dir.path(), Some(self.port));
-        assert_eq!(port, self.port, "a broker keeps its port");
+        let (process, bootstrap) = run(self.dir.path(), &self.options);
+        assert_eq!(port(&bootstrap), self.port, "a broker keeps its port");
         self.process = Some(process);
     }
 
@@ -118,14 +128,68 @@ impl Drop for Broker {
     }
 }
 
-/// Runs the script in the foreground of a child process and waits until the broker answers.
-fn run(dir: &Path, port: Option<u16>) -> (Child, u16) {
-    let mut command = Command::new(script());
-    command.args(["run", "--while-stdin", "--dir"]).arg(dir);
-    if let Some(port) = port {
-        command.args(["--port", &port.to_string()]);
+/// Several brokers of one cluster. They end when dropped, or with the process of the test, however that ends.
+pub struct Brokers {
+    bootstrap: String,
+    process: Child,
+    dir: TempDir,
+}
+
+impl Brokers {
+    /// `count` new brokers, once all answer.
+    pub fn start(count: usize) -> Self {
+        let dir = TempDir::with_prefix("foretide-brokers-").unwrap();
+        let options = ["--brokers".to_owned(), count.to_string()];
+        let (process, bootstrap) = run(dir.path(), &options);
+        Self {
+            bootstrap,
+            process,
+            dir,
+        }
     }
-    let mut child = command
+
+    /// `host:port` of each, with commas between.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Ends one, counted from 1, as `kill -9` does. Its data stay.
+    pub fn kill(&self, number: usize) {
+        let file = self.dir.path().join(number.to_string()).join("broker.pid");
+        let id = fs::read_to_string(file).unwrap();
+        let killed = Command::new("kill")
+            .args(["-s", "KILL", id.trim()])
+            .status()
+            .unwrap();
+        assert!(killed.success(), "the broker's process {id} is not there");
+    }
+
+    /// Starts again those that were killed.
+    pub fn restart(&self) {
+        let started = Command::new(script())
+            .args(["start", "--dir"])
+            .arg(self.dir.path())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(started.success(), "the brokers do not start again");
+    }
+}
+
+impl Drop for Brokers {
+    fn drop(&mut self) {
+        // The script ends all of them with its standard input.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs the script in the foreground of a child process, waits until the brokers answer and returns their addresses.
+fn run(dir: &Path, options: &[String]) -> (Child, String) {
+    let mut child = Command::new(script())
+        .args(["run", "--while-stdin", "--dir"])
+        .arg(dir)
+        .args(options)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -134,12 +198,20 @@ fn run(dir: &Path, port: Option<u16>) -> (Child, u16) {
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut line)
         .unwrap();
-    let address = line.trim().strip_prefix("bootstrap ");
-    let port = address.and_then(|address| address.rsplit(':').next()?.parse().ok());
-    (
-        child,
-        port.unwrap_or_else(|| panic!("the broker did not start; its script says why above")),
-    )
+    let bootstrap = line
+        .trim()
+        .strip_prefix("bootstrap ")
+        .unwrap_or_else(|| panic!("the broker did not start; its script says why above"));
+    (child, bootstrap.to_owned())
+}
+
+/// The port of `host:port`.
+fn port(address: &str) -> u16 {
+    let port = address
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.parse().ok());
+    port.unwrap_or_else(|| panic!("{address} has no port"))
 }
 
 fn script() -> PathBuf {

@@ -22,28 +22,40 @@ use tokio::sync::oneshot;
 use crate::{
     context::{log_error, log_line},
     errors,
+    refusals::Refusals,
 };
 
 /// A producer whose delivery reports are counted down per call.
 pub(crate) type Producer = ThreadedProducer<Deliveries>;
 
-/// Creates a producer; fails only on bad settings.
-pub(crate) fn producer(config: &ClientConfig) -> Result<Producer, LogError> {
+/// Creates a producer, which tells `refusals` why brokers turn it away; fails only on bad settings.
+pub(crate) fn producer(config: &ClientConfig, refusals: Refusals) -> Result<Producer, LogError> {
     config
-        .create_with_context(Deliveries)
+        .create_with_context(Deliveries { refusals })
         .map_err(|error| errors::log_error("creating a producer", &error))
 }
 
 /// Receives the delivery reports.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Deliveries;
+#[derive(Clone, Debug)]
+pub(crate) struct Deliveries {
+    refusals: Refusals,
+}
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.refusals.note_line(message);
+        // The end of a connection is for `refusals`: whether the brokers are away is told elsewhere, once.
+        let is_end = facility == "FAIL" && message.contains("Disconnected");
+        let level = if is_end {
+            RDKafkaLogLevel::Debug
+        } else {
+            level
+        };
         log_line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.refusals.note(&error, reason);
         log_error(&error, reason);
     }
 }

@@ -176,9 +176,11 @@ fn setting_for<'a>(of: &str, key: &'a str) -> Option<&'a str> {
 }
 
 /// Settings that may be overridden.
-const DEFAULTS: [(&str, &str); 19] = [
+const DEFAULTS: [(&str, &str); 20] = [
     ("topic.metadata.refresh.interval.ms", "60000"),
     ("log.connection.close", "false"),
+    // Brokers that speak another protocol hang up: what librdkafka guesses of it is told on by `refusals`.
+    ("producer.log.connection.close", "true"),
     ("socket.keepalive.enable", "true"),
     ("socket.connection.setup.timeout.ms", "5000"),
     // The next transaction may begin while the brokers still end the last one: they ask to try again in a moment.

@@ -38,6 +38,7 @@ mod log;
 mod member;
 mod queries;
 mod reader;
+mod refusals;
 mod topics;
 
 pub use config::KafkaOptions;

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use foretide_events::EpochMs;
 use foretide_ports::{
     GroupMember, Log, LogError, NewRecord, Reader, TopicName, TopicPartition, TopicSpec, TopicStats,
 };
@@ -18,6 +19,7 @@ use crate::{
     member::KafkaMember,
     queries::{self, Asker},
     reader::{KafkaReader, Start},
+    refusals::Refusals,
     topics,
 };
 
@@ -37,6 +39,8 @@ type SharedProducer = Arc<DroppedOutside<Producer>>;
 struct Inner {
     options: KafkaOptions,
     producer: RwLock<SharedProducer>,
+    /// Why the brokers turn the producer, and so all clients, away.
+    refusals: Refusals,
     /// Held while the producer is made anew.
     renewing: Mutex<()>,
     asker: Arc<DroppedOutside<Asker>>,
@@ -57,8 +61,8 @@ impl Inner {
     }
 }
 
-fn producer(options: &KafkaOptions) -> Result<SharedProducer, LogError> {
-    let producer = append::producer(&options.producer())?;
+fn producer(options: &KafkaOptions, refusals: Refusals) -> Result<SharedProducer, LogError> {
+    let producer = append::producer(&options.producer(), refusals)?;
     Ok(Arc::new(DroppedOutside::new(producer)))
 }
 
@@ -67,13 +71,15 @@ impl KafkaLog {
     /// [`LogError::Unusable`] for settings that librdkafka does not know or that would break a guarantee.
     pub fn connect(options: KafkaOptions) -> Result<Self, LogError> {
         options.check()?;
-        let producer = RwLock::new(producer(&options)?);
+        let refusals = Refusals::default();
+        let producer = RwLock::new(producer(&options, refusals.clone())?);
         let asker = Arc::new(DroppedOutside::new(Asker::new(&options)?));
         let (counts, declared) = (RwLock::default(), RwLock::default());
         Ok(Self {
             inner: Arc::new(Inner {
                 options,
                 producer,
+                refusals,
                 renewing: Mutex::default(),
                 asker,
                 counts,
@@ -103,8 +109,8 @@ impl KafkaLog {
                     said,
                     "the producer met a fatal error: another takes its place"
                 );
-                let options = self.inner.options.clone();
-                let new = outside("producer", move || producer(&options)).await?;
+                let (options, refusals) = (self.inner.options.clone(), self.inner.refusals.clone());
+                let new = outside("producer", move || producer(&options, refusals)).await?;
                 *self.inner.producer.write() = Arc::clone(&new);
                 Ok(new)
             }
@@ -117,9 +123,17 @@ impl KafkaLog {
             return Ok(*count);
         }
         let (asker, name) = (Arc::clone(&self.inner.asker), topic.to_owned());
-        let count = outside("topic", move || asker.partition_count(&name)).await?;
+        let count = self.explained(outside("topic", move || asker.partition_count(&name)).await)?;
         self.inner.counts.write().insert(topic.to_owned(), count);
         Ok(count)
+    }
+
+    /// Puts the reason to a failure, if the brokers turn this process away.
+    fn explained<T>(&self, answer: Result<T, LogError>) -> Result<T, LogError> {
+        if answer.is_ok() {
+            self.inner.refusals.let_in();
+        }
+        answer.map_err(|error| self.inner.refusals.explain(error))
     }
 
     /// Refuses records that no retry would store.
@@ -148,7 +162,8 @@ impl KafkaLog {
 #[async_trait]
 impl Log for KafkaLog {
     async fn declare(&self, topics: &[TopicSpec]) -> Result<(), LogError> {
-        let in_sync = topics::declare(self.inner.options.clone(), topics.to_vec()).await?;
+        let declared = topics::declare(self.inner.options.clone(), topics.to_vec()).await;
+        let in_sync = self.explained(declared)?;
         let mut counts = self.inner.counts.write();
         let mut declared = self.inner.declared.write();
         for spec in topics {
@@ -164,13 +179,25 @@ impl Log for KafkaLog {
             return Ok(Vec::new());
         }
         self.check(&records).await?;
-        append::append(&*self.producer().await?, records).await
+        self.explained(append::append(&*self.producer().await?, records).await)
     }
 
     async fn end_offsets(&self, topic: TopicName) -> Result<Vec<u64>, LogError> {
         let count = self.count(topic).await?;
         let asker = Arc::clone(&self.inner.asker);
         outside("ends", move || asker.decided_ends(topic, count)).await
+    }
+
+    async fn offsets_at(&self, topic: TopicName, at: EpochMs) -> Result<Vec<u64>, LogError> {
+        let count = self.count(topic).await?;
+        let asker = Arc::clone(&self.inner.asker);
+        outside("times", move || {
+            let found = asker.first_since(topic, count, at.0)?;
+            let ends = asker.decided_ends(topic, count)?;
+            let or_end = |(found, end): (Option<u64>, u64)| found.unwrap_or(end);
+            Ok(found.into_iter().zip(ends).map(or_end).collect())
+        })
+        .await
     }
 
     async fn reader(
@@ -223,10 +250,10 @@ impl Log for KafkaLog {
             return Err(LogError::Away(said));
         }
         let topics = self.inner.declared_topics();
-        outside("health", move || {
+        let health = outside("health", move || {
             queries::health(producer.client(), &topics, HEALTH_PATIENCE)
-        })
-        .await
+        });
+        self.explained(health.await)
     }
 
     async fn stats(&self) -> Result<Vec<TopicStats>, LogError> {

@@ -31,6 +31,8 @@ const TRANSACTION_PATIENCE: Duration = Duration::from_secs(30);
 const STAYS_OPEN: &str =
     "stays open; if it lasts, look at it with kafka-transactions.sh find-hanging";
 const RETRY: Duration = Duration::from_millis(20);
+/// How long leaders may take to answer before it is asked whether they still are; twice as long each time.
+const FIRST_SLICE: Duration = Duration::from_secs(1);
 
 /// Two clients that only ask, one for each sight.
 pub(crate) struct Asker {
@@ -97,6 +99,18 @@ impl Asker {
     ) -> Result<Vec<u64>, LogError> {
         self.serve();
         ask(&self.committed, topic, partitions, Offset::End)
+    }
+
+    /// The offset of the oldest record of each partition of `topic` written at `at_ms` or later; `None` where there is none.
+    pub(crate) fn first_since(
+        &self,
+        topic: &str,
+        count: u32,
+        at_ms: i64,
+    ) -> Result<Vec<Option<u64>>, LogError> {
+        self.serve();
+        // Negative numbers would be taken for the beginning, the end and so on.
+        find(&self.written, topic, 0..count, Offset::Offset(at_ms.max(0)))
     }
 
     /// How many offsets lie between the oldest and the newest record of all partitions of `topic`.
@@ -261,16 +275,39 @@ fn ask(
     partitions: impl Iterator<Item = u32>,
     which: Offset,
 ) -> Result<Vec<u64>, LogError> {
+    let found = find(client, topic, partitions, which)?;
+    Ok(found.into_iter().map(Option::unwrap_or_default).collect())
+}
+
+/// The same; `None` where a partition has no such offset.
+fn find(
+    client: &BaseConsumer<Logged>,
+    topic: &str,
+    partitions: impl Iterator<Item = u32>,
+    which: Offset,
+) -> Result<Vec<Option<u64>>, LogError> {
     let asked = list(topic, partitions, which)?;
     if asked.count() == 0 {
         return Ok(Vec::new());
     }
+    let mut slice = FIRST_SLICE;
     let answer = patiently(PATIENCE, |left| {
-        offsets(&client.offsets_for_times(asked.clone(), left)?)
+        let answer = client.offsets_for_times(asked.clone(), slice.min(left));
+        if answer.as_ref().is_err_and(is_late) && slice < left {
+            // A client that only asks does not notice that a leader died and another took over.
+            client.fetch_metadata(Some(topic), left)?;
+            slice *= 2;
+            return Err(KafkaError::MetadataFetch(
+                RDKafkaErrorCode::LeaderNotAvailable,
+            ));
+        }
+        offsets(&answer?)
     });
-    answer
-        .map(|offsets| offsets.into_iter().map(Option::unwrap_or_default).collect())
-        .map_err(|error| errors::log_error("asking for offsets", &error))
+    answer.map_err(|error| errors::log_error("asking for offsets", &error))
+}
+
+fn is_late(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut)
 }
 
 /// Asks again while the brokers say that they are only not ready yet. `question` gets the time that it may take.

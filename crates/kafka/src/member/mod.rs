@@ -29,6 +29,7 @@ use crate::{
     append::{self, Producer},
     blocking::{DroppedOutside, outside},
     config::KafkaOptions,
+    refusals::Refusals,
 };
 
 /// How long a member waits to learn that another process has taken its name, after its transactions were locked out.
@@ -99,7 +100,7 @@ impl KafkaMember {
         let (tell, told) = mpsc::channel(polling::TOLD_AHEAD);
         let (orders, ordered) = orders::channel();
         let producer = outside("join", move || {
-            let producer = DroppedOutside::new(append::producer(&producing)?);
+            let producer = DroppedOutside::new(append::producer(&producing, Refusals::default())?);
             transaction::initialise(&producer, &stopped)?;
             if !stopped.load(Ordering::Relaxed) {
                 polling::start(&consuming, topic, tell, ordered)?;

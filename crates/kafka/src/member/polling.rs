@@ -31,6 +31,8 @@ pub(super) const TOLD_AHEAD: usize = 8;
 const POLL: Duration = Duration::from_millis(20);
 /// How long leaving may take.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
+/// How often trouble that passes is told of while it lasts: librdkafka tells of it every second.
+const WARN_EVERY: Duration = Duration::from_secs(30);
 
 /// Subscribes and starts the thread, which ends when `tell` has no receiver any more.
 pub(super) fn start(
@@ -53,6 +55,7 @@ pub(super) fn start(
         generation: None,
         positions: BTreeMap::new(),
         batches: Batches::new(topic),
+        warned_at: None,
     };
     thread::Builder::new()
         .name("kafka-member".into())
@@ -83,6 +86,8 @@ struct Thread {
     /// Of these, what was started, and the offset behind what was told of.
     positions: BTreeMap<u32, u64>,
     batches: Batches,
+    /// When trouble that passes was told of last.
+    warned_at: Option<Instant>,
 }
 
 impl Thread {
@@ -330,7 +335,10 @@ impl Thread {
         }
         match errors::log_error("consuming", error) {
             LogError::Away(said) | LogError::Fenced(said) => {
-                warn!(topic = self.topic, said, "consuming goes on after an error");
+                if self.warned_at.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+                    self.warned_at = Some(Instant::now());
+                    warn!(topic = self.topic, said, "consuming goes on after an error");
+                }
                 Ok(())
             }
             lasting => self.fail(lasting),
