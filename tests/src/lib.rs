@@ -14,7 +14,10 @@
 
 pub mod broker;
 pub mod data;
+pub mod postgres;
 pub mod power_cut;
+pub mod scenario;
+pub mod sdk;
 pub mod segment;
 pub mod server;
 

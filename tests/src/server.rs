@@ -1,10 +1,15 @@
-//! `foretide serve` as a process: started, asked, killed and started again like an operator would.
+//! The product as processes: `foretide serve` alone, or the services apart; started, asked, killed and started again like an
+//! operator would.
+
+mod client;
+mod gateway;
+mod process;
 
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::OnceLock,
+    sync::atomic::{AtomicUsize, Ordering},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -12,92 +17,157 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{free_port, project_root};
+pub use self::{
+    client::{Answer, send},
+    process::{Process, signal},
+};
+use self::{
+    gateway::{Behind, Gateway},
+    process::program,
+};
 
 /// The key that only ingests.
 pub const WRITE_KEY: &str = "test-write-key";
 /// The key that reads and decides.
 pub const ADMIN_KEY: &str = "test-admin-key";
 
+/// How long a start may take.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 /// The `foretide` binary, built once in the profile of the tests.
-pub fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--bin", "foretide", "--message-format=json"]);
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        let output = build
-            .current_dir(project_root())
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "foretide does not build");
-        let messages = String::from_utf8(output.stdout).unwrap();
-        let executable = |line: &str| {
-            let message: Value = serde_json::from_str(line).ok()?;
-            message["executable"].as_str().map(PathBuf::from)
-        };
-        messages.lines().filter_map(executable).next_back().unwrap()
-    })
+pub fn binary() -> PathBuf {
+    program("foretide")
 }
 
-/// An answer: its status and, where it is JSON, its body.
-#[derive(Debug)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// Response headers, names in lower case.
-    pub headers: Vec<(String, String)>,
-    /// The body; a JSON string where it is not JSON.
-    pub body: Value,
+/// Any binary of the workspace, built once in the profile of the tests.
+pub fn build(name: &str) -> PathBuf {
+    program(name)
 }
 
-impl Answer {
-    /// The value of a header.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| value.as_str())
-    }
+/// How many instances of each service run apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Instances {
+    /// Of ingest.
+    pub ingests: usize,
+    /// Of the processor.
+    pub processors: usize,
+    /// Of scoring.
+    pub scorings: usize,
 }
 
-/// A `foretide serve` on a throw-away directory. Killed when dropped.
+impl Instances {
+    /// Two of each.
+    pub const TWO: Self = Self {
+        ingests: 2,
+        processors: 2,
+        scorings: 2,
+    };
+}
+
+/// The product on a throw-away directory: one process, or several behind one address. Killed when dropped.
 pub struct Server {
-    directory: TempDir,
-    port: u16,
-    admin_port: u16,
+    processes: Vec<Process>,
+    gateway: Option<Gateway>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
-    process: Option<Child>,
+    next_victim: AtomicUsize,
+    // Last: the processes end before their directory does.
+    directory: TempDir,
+}
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub struct Address(String);
+
+impl Address {
+    /// Sends a body with the write key.
+    pub fn ingest(&self, path: &str, body: &[u8]) -> Answer {
+        let url = format!("{}{path}", self.0);
+        let headers = [("Content-Type", "application/json")];
+        send("POST", &url, WRITE_KEY, &headers, body)
+    }
 }
 
 impl Server {
-    /// Prepares a server with an embedded log; nothing runs yet.
+    /// Prepares `foretide serve` with an embedded log; nothing runs yet.
     pub fn embedded() -> Self {
+        let directory = TempDir::with_prefix("foretide-test-").unwrap();
+        let data = directory.path().join("data");
+        let words = [
+            "serve",
+            "--data-dir",
+            data.to_str().unwrap(),
+            "--write-key",
+            WRITE_KEY,
+            "--admin-key",
+            ADMIN_KEY,
+        ];
+        let serve = Process::new(directory.path(), "serve", "foretide", &words);
         Self {
-            directory: TempDir::with_prefix("foretide-test-").unwrap(),
-            port: free_port(),
-            admin_port: free_port(),
+            processes: vec![serve],
+            gateway: None,
             arguments: Vec::new(),
             environment: Vec::new(),
-            process: None,
+            next_victim: AtomicUsize::new(0),
+            directory,
         }
     }
 
-    /// Prepares a server over Kafka, with the pseudonym key `key`.
+    /// Prepares `foretide serve` over Kafka, with the pseudonym key `key`.
     pub fn kafka(bootstrap: &str, key: &[u8]) -> Self {
         let server = Self::embedded();
-        let file = server.directory.path().join("pseudonym.key");
-        fs::write(&file, key).unwrap();
+        let file = server.key_file(key);
         server
             .with(&["--log", &format!("kafka:{bootstrap}")])
-            .with(&["--pseudonym-key-file", file.to_str().unwrap()])
+            .with(&["--pseudonym-key-file", &file])
     }
 
-    /// Adds arguments to `serve`.
+    /// Prepares the services apart, over Kafka and the database at `database`, with the pseudonym key `key`. One address
+    /// stands before them, and hands requests out in turn.
+    pub fn apart(bootstrap: &str, database: &str, key: &[u8], instances: Instances) -> Self {
+        let mut server = Self::embedded();
+        let file = server.key_file(key);
+        let folder = server.directory.path().to_owned();
+        let new = |service: &str, number: usize, program, more: &[&str]| {
+            let name = format!("{service}-{}", number + 1);
+            let data = folder.join(&name);
+            let words = [&["--data-dir", data.to_str().unwrap()], more].concat();
+            Process::new(&folder, &name, program, &words)
+        };
+        let edge = [
+            ["--database", database],
+            ["--pseudonym-key-file", &file],
+            ["--write-key", WRITE_KEY],
+            ["--admin-key", ADMIN_KEY],
+        ]
+        .concat();
+        let ingests = (0..instances.ingests).map(|n| new("ingest", n, "foretide-ingest", &edge));
+        let processors =
+            (0..instances.processors).map(|n| new("processor", n, "foretide-processor", &[]));
+        let scorings =
+            (0..instances.scorings).map(|n| new("scoring", n, "foretide-scoring", &edge));
+        server.processes = ingests.chain(processors).chain(scorings).collect();
+        let ports = |program: &str| {
+            let of = server
+                .processes
+                .iter()
+                .filter(|one| one.program() == program);
+            of.map(Process::port).collect()
+        };
+        server.gateway = Some(Gateway::start(Behind {
+            ingest: ports("foretide-ingest"),
+            scoring: ports("foretide-scoring"),
+        }));
+        server.with(&["--log", &format!("kafka:{bootstrap}")])
+    }
+
+    fn key_file(&self, key: &[u8]) -> String {
+        let file = self.directory.path().join("pseudonym.key");
+        fs::write(&file, key).unwrap();
+        file.to_str().unwrap().to_owned()
+    }
+
+    /// Adds arguments to every process.
     #[must_use]
     pub fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments
@@ -105,149 +175,137 @@ impl Server {
         self
     }
 
-    /// Adds a variable to the environment of `serve`.
+    /// Adds a variable to the environment of every process.
     #[must_use]
     pub fn with_env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The data directory.
+    /// The throw-away directory; data of `foretide serve` are in `data` below it.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Starts it and waits until it says that it is ready.
+    /// Starts what does not run and waits until all say that they are ready.
     pub fn start(&mut self) {
         self.launch();
-        self.wait_ready(Duration::from_mins(1));
+        self.wait_ready(PATIENCE);
     }
 
-    /// Starts it without waiting.
+    /// Starts what does not run, without waiting.
     pub fn launch(&mut self) {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.log_file())
-            .unwrap();
-        let child = Command::new(binary())
-            .arg("serve")
-            .arg("--data-dir")
-            .arg(self.directory.path().join("data"))
-            .args(["--listen", &format!("127.0.0.1:{}", self.port)])
-            .args(["--admin-listen", &format!("127.0.0.1:{}", self.admin_port)])
-            .args(["--write-key", WRITE_KEY, "--admin-key", ADMIN_KEY])
-            .args(&self.arguments)
-            .envs(self.environment.iter().cloned())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.process = Some(child);
+        for process in &mut self.processes {
+            process.launch(&self.arguments, &self.environment);
+        }
     }
 
-    /// Waits until `/readyz` answers 200.
+    /// Starts one process, unless it runs, without waiting.
+    pub fn launch_one(&mut self, name: &str) {
+        let (arguments, environment) = (self.arguments.clone(), self.environment.clone());
+        self.process(name).launch(&arguments, &environment);
+    }
+
+    /// One of the processes: `serve`, or such as `ingest-1`.
+    pub fn process(&mut self, name: &str) -> &mut Process {
+        self.processes
+            .iter_mut()
+            .find(|process| process.name == name)
+            .unwrap_or_else(|| panic!("there is no process {name}"))
+    }
+
+    /// Waits until `/readyz` of all processes that have been started answers 200.
     pub fn wait_ready(&mut self, patience: Duration) {
         let start = Instant::now();
         while start.elapsed() < patience {
-            if let Some(status) = self
-                .process
-                .as_mut()
-                .and_then(|child| child.try_wait().unwrap())
-            {
-                panic!("serve ended with {status}:\n{}", self.log_tail());
+            let ended = self.processes.iter_mut().find_map(Process::ended);
+            if let Some(status) = ended {
+                panic!("a process ended with {status}:\n{}", self.log_tail());
             }
             if self.readiness() == Some(200) {
                 return;
             }
             sleep(Duration::from_millis(50));
         }
+        let said: Vec<_> = self.processes.iter().map(Process::readiness).collect();
         panic!(
-            "serve is not ready after {patience:?}:\n{}",
+            "not ready after {patience:?}: {said:?}\n{}",
             self.log_tail()
         );
     }
 
-    /// The status of `/readyz`; `None` while nobody answers.
+    /// The worst status of `/readyz` among the processes that have been started; `None` while one does not answer.
     pub fn readiness(&self) -> Option<u16> {
-        let url = format!("http://127.0.0.1:{}/readyz", self.admin_port);
-        agent()
-            .get(&url)
-            .call()
-            .ok()
-            .map(|answer| answer.status().as_u16())
-    }
-
-    /// The text of `/metrics`.
-    pub fn metrics(&self) -> String {
-        let url = format!("http://127.0.0.1:{}/metrics", self.admin_port);
-        agent()
-            .get(&url)
-            .call()
-            .unwrap()
-            .body_mut()
-            .read_to_string()
-            .unwrap()
-    }
-
-    /// `kill -9`.
-    pub fn kill(&mut self) {
-        if let Some(mut child) = self.process.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
+        let mut worst = None;
+        for process in self.processes.iter().filter(|process| process.is_started()) {
+            let (status, _) = process.readiness()?;
+            worst = worst.max(Some(status));
         }
+        worst
     }
 
-    /// Asks it to stop (SIGTERM) and waits; it must end with success.
+    /// The text of `/metrics` of all processes.
+    pub fn metrics(&self) -> String {
+        self.processes.iter().map(Process::metrics).collect()
+    }
+
+    /// `kill -9` for all.
+    pub fn kill(&mut self) {
+        self.processes.iter_mut().for_each(Process::kill);
+    }
+
+    /// `kill -9` for one process, the next in turn.
+    pub fn kill_next(&mut self) {
+        let turn = self.next_victim.fetch_add(1, Ordering::Relaxed) % self.processes.len();
+        self.processes[turn].kill();
+    }
+
+    /// Asks all to stop (SIGTERM) and waits; they must end with success.
     pub fn stop(&mut self) {
-        let Some(mut child) = self.process.take() else {
-            return;
-        };
-        signal(&child, "TERM");
-        let status = child.wait().unwrap();
-        assert!(
-            status.success(),
-            "serve ended with {status}:\n{}",
-            self.log_tail()
-        );
+        self.processes.iter().for_each(Process::terminate);
+        self.processes.iter_mut().for_each(Process::stop);
     }
 
-    /// Waits until it ends by itself; whether it reported success.
+    /// Waits until the only process ends by itself; whether it reported success.
     pub fn wait_end(&mut self) -> bool {
-        self.process
-            .take()
-            .is_some_and(|mut child| child.wait().unwrap().success())
+        self.processes[0].wait_end()
     }
 
-    /// Its process id.
+    /// The id of the first process.
     pub fn pid(&self) -> u32 {
-        self.process.as_ref().map_or(0, Child::id)
+        self.processes[0].pid()
     }
 
-    /// Resident memory, in KiB.
+    /// Resident memory of all processes, in KiB.
     pub fn resident_kib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        let resident = |process: &Process| -> u64 {
+            let status = fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
+            let line = status
+                .lines()
+                .find(|line| line.starts_with("VmRSS:"))
+                .unwrap();
+            line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        };
+        self.processes.iter().map(resident).sum()
     }
 
-    /// The URL of its public port.
+    /// The URL of the public port.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let port = match &self.gateway {
+            Some(gateway) => gateway.port(),
+            None => self.processes[0].port(),
+        };
+        format!("http://127.0.0.1:{port}")
+    }
+
+    /// Its public address alone, which stays while processes come and go.
+    pub fn address(&self) -> Address {
+        Address(self.url())
     }
 
     /// Sends a body with the write key.
     pub fn ingest(&self, path: &str, body: &[u8]) -> Answer {
-        self.send(
-            "POST",
-            path,
-            WRITE_KEY,
-            &[("Content-Type", "application/json")],
-            body,
-        )
+        self.address().ingest(path, body)
     }
 
     /// Sends JSON with the admin key.
@@ -276,45 +334,24 @@ impl Server {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
-        let url = format!("{}{path}", self.url());
-        let mut request = ureq::http::Request::builder()
-            .method(method)
-            .uri(url)
-            .header("Authorization", format!("Bearer {key}"));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let Ok(mut answer) = agent().run(request.body(body).unwrap()) else {
-            return Answer {
-                status: 0,
-                headers: Vec::new(),
-                body: Value::Null,
-            };
-        };
-        let text = answer.body_mut().read_to_string().unwrap_or_default();
-        let header = |(name, value): (&ureq::http::HeaderName, &ureq::http::HeaderValue)| {
-            (
-                name.as_str().to_owned(),
-                value.to_str().unwrap_or_default().to_owned(),
-            )
-        };
-        Answer {
-            status: answer.status().as_u16(),
-            headers: answer.headers().iter().map(header).collect(),
-            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
-        }
+        send(method, &format!("{}{path}", self.url()), key, headers, body)
     }
 
-    /// A command of the same binary that works on this server's data directory and log.
-    pub fn offline(&self, command: &[&str]) -> Output {
-        Command::new(binary())
+    /// A command of `foretide` that works on this server's data directory and log, ready to be run.
+    pub fn command(&self, command: &[&str]) -> Command {
+        let mut ready = Command::new(binary());
+        ready
             .args(command)
             .arg("--data-dir")
             .arg(self.directory.path().join("data"))
             .args(&self.arguments)
-            .arg("--json")
-            .output()
-            .unwrap()
+            .arg("--json");
+        ready
+    }
+
+    /// Runs such a command.
+    pub fn offline(&self, command: &[&str]) -> Output {
+        self.command(command).output().unwrap()
     }
 
     /// `foretide digest` of this server's log. An embedded one must be stopped.
@@ -334,7 +371,7 @@ impl Server {
         let log = File::options()
             .create(true)
             .append(true)
-            .open(self.log_file())
+            .open(self.processes[0].log_file())
             .unwrap();
         Command::new(binary())
             .args(["import", "--format", format])
@@ -354,21 +391,24 @@ impl Server {
             .unwrap()
     }
 
-    /// The end of its log, for messages of failing tests.
+    /// The end of each log, for messages of failing tests.
     pub fn log_tail(&self) -> String {
-        let text = fs::read_to_string(self.log_file()).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(20)..].join("\n")
-    }
-
-    fn log_file(&self) -> PathBuf {
-        self.directory.path().join("serve.log")
+        let tails: Vec<_> = self.processes.iter().map(Process::log_tail).collect();
+        tails.join("\n")
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
+/// Asks until `done` says yes; whether it did within 30 s.
+pub fn eventually(mut done: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        if done() {
+            return true;
+        }
+        if start.elapsed() > Duration::from_secs(30) {
+            return false;
+        }
+        sleep(Duration::from_millis(50));
     }
 }
 
@@ -404,20 +444,4 @@ pub fn assert_adds_up(summary: &Value) {
         fates,
         "fates of {summary}"
     );
-}
-
-/// Sends a signal such as `TERM` to a process.
-pub fn signal(child: &Child, name: &str) {
-    let done = Command::new("kill")
-        .args([format!("-{name}"), child.id().to_string()])
-        .status();
-    assert!(done.unwrap().success());
-}
-
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(30)))
-        .build()
-        .into()
 }

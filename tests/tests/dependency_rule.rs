@@ -16,18 +16,21 @@ const FLOORS: &[(u8, &[&str])] = &[
     (4, &["foretide-decision"]),
     (5, &["foretide-ports"]),
     (6, ADAPTERS),
-    (7, &["foretide-ingest", "foretide-processor"]),
+    // What every process shares: it opens the adapters, and knows no service.
+    (7, &["foretide-host"]),
+    (8, &["foretide-ingest", "foretide-processor"]),
     // Scoring follows what the processor publishes, so it knows the processor's codec.
-    (8, &["foretide-scoring"]),
-    (9, &["foretide"]),
-    (10, &["foretide-tests"]),
-    (11, &["foretide-bench"]),
+    (9, &["foretide-scoring"]),
+    (10, &["foretide"]),
+    (11, &["foretide-tests"]),
+    (12, &["foretide-bench"]),
 ];
 
 const ADAPTERS: &[&str] = &[
     "foretide-embedded",
     "foretide-checkpoint",
     "foretide-kafka",
+    "foretide-store",
     "foretide-http",
 ];
 
@@ -51,6 +54,7 @@ const NEVER_IN_PURE: &[&str] = &[
     "reqwest",
     "uuid",
     "parking_lot",
+    "sqlx",
 ];
 
 /// Libraries that only some crates may use.

@@ -2,27 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a broken surrounding fails the test
 
-use std::{fs, process::Command, thread::sleep, time::Duration};
+use std::{fs, process::Command};
 
 use foretide_tests::{
     broker::Broker,
-    data, segment,
-    server::{Server, assert_adds_up, summary},
+    data, scenario,
+    server::{Server, assert_adds_up, eventually, summary},
 };
 use serde_json::{Value, json};
 
 const KEY: &[u8] = b"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n";
-
-/// Asks until `done` says yes; whether it did in time.
-fn eventually(done: impl Fn() -> bool) -> bool {
-    (0..400).any(|_| {
-        let yes = done();
-        if !yes {
-            sleep(Duration::from_millis(50));
-        }
-        yes
-    })
-}
 
 #[test]
 fn a_clickstream_becomes_profiles_and_offers_and_people_can_read_the_log() {
@@ -71,39 +60,7 @@ fn a_clickstream_becomes_profiles_and_offers_and_people_can_read_the_log() {
 fn without_its_broker_it_acknowledges_nothing_says_so_and_recovers() {
     let mut broker = Broker::start();
     let mut server = Server::kafka(&broker.bootstrap(), KEY);
-    server.start();
-    let send = |name: &str| {
-        server.ingest(
-            "/v1/batch",
-            segment::batch(name, 10, 3).to_string().as_bytes(),
-        )
-    };
-    assert_eq!(send("before").status, 200);
-    broker.kill();
-    let refused = send("during");
-    assert_eq!(refused.status, 503, "{}", refused.body);
-    assert!(
-        refused
-            .header("retry-after")
-            .is_some_and(|after| after.parse::<u32>().is_ok())
-    );
-    assert!(
-        eventually(|| server.readiness() == Some(503)),
-        "readiness stays green"
-    );
-    let decision = server.post(
-        "/v1/decisions",
-        &json!({ "shopper": { "user_id": "user-1" } }),
-    );
-    assert_eq!(decision.status, 200, "scoring goes on: {}", decision.body);
-    broker.restart();
-    assert!(
-        eventually(|| server.readiness() == Some(200)),
-        "it does not come back"
-    );
-    assert_eq!(send("during").status, 200);
-    server.stop();
-    assert_eq!(server.digest()["events"], 20);
+    scenario::without_its_broker_nothing_is_acknowledged(&mut broker, &mut server);
 }
 
 #[test]

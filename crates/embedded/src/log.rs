@@ -201,6 +201,11 @@ impl Log for EmbeddedLog {
         self.0.write(|reply| Job::Append { records, reply }).await
     }
 
+    async fn partitions(&self, topic: TopicName) -> Result<Option<u32>, LogError> {
+        let shared = Arc::clone(&self.0.shared);
+        blocking(move || shared.store()?.partition_count(topic)).await
+    }
+
     async fn end_offsets(&self, topic: TopicName) -> Result<Vec<u64>, LogError> {
         self.0.shared.store()?;
         let standings = self.0.shared.topic(topic)?.standings();

@@ -1,10 +1,12 @@
 //! The command line.
 
 use clap::{Parser, Subcommand, builder::FalseyValueParser};
+use foretide_host::config::Checked;
 
 use crate::{
-    demo::DemoArgs, digest::DigestArgs, import, import::ImportArgs, serve, serve::ServeArgs,
-    topics::TopicsArgs,
+    completions, completions::CompletionsArgs, database::DatabaseArgs, demo::DemoArgs, digest,
+    digest::DigestArgs, import, import::ImportArgs, replay, replay::ReplayArgs, serve,
+    serve::ServeArgs, settings::ConfigArgs, simulate, simulate::SimulateArgs, topics::TopicsArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -15,6 +17,13 @@ Examples:
   # A server of your own, then history into it
   foretide serve --data-dir ./data --write-key KEY --admin-key ADMIN
   foretide import --format rees46 2019-Oct.csv.gz --write-key KEY --admin-key ADMIN
+
+  # What is on its log, once it is stopped; over Kafka at any time
+  foretide topics tail actions --limit 5 --data-dir ./data
+  foretide replay --check --data-dir ./data
+
+Exit status: 0 all went well; 1 it failed, and standard error says why and what to do; 2 the command line \
+is wrong.
 
 `foretide COMMAND --help` shows examples for each command. Every flag can be given in the environment \
 too: --data-dir as FORETIDE_DATA_DIR, and so on.";
@@ -33,13 +42,35 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    // In the order of the help: run it, fill it, look into it, set it up.
     #[command(after_help = serve::EXAMPLES)]
     Serve(Box<ServeArgs>),
+    Demo(DemoArgs),
+    #[command(after_help = simulate::EXAMPLES)]
+    Simulate(Box<SimulateArgs>),
     #[command(after_help = import::EXAMPLES)]
     Import(ImportArgs),
-    Digest(DigestArgs),
     Topics(TopicsArgs),
-    Demo(DemoArgs),
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(Box<ReplayArgs>),
+    #[command(after_help = digest::EXAMPLES)]
+    Digest(DigestArgs),
+    Database(DatabaseArgs),
+    Config(ConfigArgs),
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(CompletionsArgs),
+}
+
+impl Checked for Cli {
+    fn faults(&self) -> Vec<String> {
+        match &self.command {
+            Command::Serve(args) => args.faults(),
+            Command::Topics(args) => args.faults(),
+            Command::Replay(args) => args.faults(),
+            Command::Digest(args) => args.faults(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -134,7 +165,10 @@ mod tests {
                 .filter(|line| line.starts_with("foretide "))
             {
                 tried += 1;
-                if let Err(error) = Cli::try_parse_from(line.split_whitespace()) {
+                // What follows is the shell's.
+                let own = line.split_whitespace();
+                let own = own.take_while(|word| ![">", "|", "&&", "#"].contains(word));
+                if let Err(error) = Cli::try_parse_from(own) {
                     panic!("{line}: {error}");
                 }
             }
@@ -193,8 +227,23 @@ mod tests {
                 "format to write-key admin-key currency batch lanes",
             ),
             ("foretide digest", "data-dir log pseudonym-key-file"),
-            ("foretide topics stats", "data-dir log"),
-            ("foretide demo", "seconds rate"),
+            ("foretide topics stats", "data-dir log exact"),
+            (
+                "foretide topics tail",
+                "data-dir log from to partition shopper limit follow",
+            ),
+            ("foretide topics create", "data-dir log partitions"),
+            (
+                "foretide replay",
+                "data-dir log from to group check profiles at",
+            ),
+            ("foretide database migrate", "database"),
+            ("foretide database status", "database"),
+            ("foretide demo", "seconds rate speed seed"),
+            (
+                "foretide simulate",
+                "to write-key admin-key rate shoppers seed speed duration days format decisions out",
+            ),
         ];
         for (path, names) in expected {
             let found = flags(path);

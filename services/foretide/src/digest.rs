@@ -2,49 +2,53 @@
 
 use clap::Args;
 use foretide_features::FoldRules;
-use indicatif::{ProgressBar, ProgressStyle};
+use foretide_host::{LogArgs, config::Checked, key_file};
 use uuid::Uuid;
 
-use crate::{output::Output, store::StoreArgs};
+use crate::{output::Output, progress::Meter};
 
-/// Prints the digest of all profiles
-#[derive(Args, Debug)]
-#[command(after_help = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   foretide digest --data-dir /var/lib/foretide
   foretide digest --data-dir /var/lib/foretide --log kafka:127.0.0.1:9092 --json
 
-Equal digests mean equal profiles, wherever and however they were folded. Everything on the log is folded \
-to its end; nothing is published. An embedded log that a server has open cannot be read beside it: stop \
-the server first.")]
+Equal digests mean equal profiles, wherever and however they were folded. The published profiles are read, \
+and what follows them on the log is folded to its end; nothing is published. `foretide replay` folds all of \
+the log anew instead. Where a pseudonym key is given it must be the log's own.
+
+An embedded log that a server has open cannot be read beside it: stop the server first.";
+
+/// Prints the digest of all profiles
+#[derive(Args, Debug)]
 pub(crate) struct DigestArgs {
     #[command(flatten)]
-    store: StoreArgs,
+    log: LogArgs,
+}
+
+impl Checked for DigestArgs {
+    fn faults(&self) -> Vec<String> {
+        self.log.faults()
+    }
 }
 
 /// Runs the command.
 pub(crate) async fn run(args: DigestArgs, output: Output) -> anyhow::Result<()> {
     let log = args
-        .store
+        .log
         .open_existing_log(&format!("digest-{}", Uuid::new_v4()))
         .await?;
-    let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(
-        "{pos} records  {elapsed_precise}",
-    )?);
-    let report = foretide_processor::digest(
-        log,
-        args.store.partitions,
-        FoldRules::default(),
-        |records| {
-            bar.set_position(records);
-        },
-    )
-    .await?;
-    bar.finish_and_clear();
-    Ok(output.answer(&report, || {
+    key_file::check_if_given(&args.log, &*log).await?;
+    let meter = Meter::new("{msg}  {elapsed_precise}");
+    let report =
+        foretide_processor::digest(log, args.log.partitions, FoldRules::default(), |records| {
+            meter.show(records, None, || format!("{records} records read"));
+        })
+        .await?;
+    drop(meter);
+    output.answer(&report, || {
         format!(
             "{}  {} shoppers, {} events folded",
             report.digest, report.shoppers, report.events
         )
-    })?)
+    })
 }

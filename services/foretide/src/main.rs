@@ -1,24 +1,33 @@
 //! `foretide`: every service in one process, and the command line around it.
 //!
-//! `serve` runs ingest, processor and scoring over one log; `import` sends history to a server; `digest` and
-//! `topics` look at a log; `demo` shows it all at work with pretend shoppers. Each command is a module; [`store`]
-//! and [`key_file`] are what they share. The wiring of the services is in [`serve`] and nowhere else.
+//! `serve` runs ingest, processor and scoring over one log; `import` sends history to a server; `digest`, `replay` and
+//! `topics` look at a log; `database` looks after the tables of offers, keys and settings; `demo` shows it all at work
+//! with pretend shoppers. Each command is a module; what they share of data directories and logs is `foretide-host`. The
+//! wiring of the services is in [`serve`].
 
+mod advice;
 mod cli;
+mod completions;
+mod database;
 mod demo;
 mod digest;
-mod durable;
 mod import;
-mod instance;
-mod key_file;
 mod output;
+mod profile_view;
+mod progress;
+mod replay;
+mod sending;
 mod serve;
-mod store;
+mod settings;
+mod simulate;
+mod stop;
 mod topics;
+mod warnings;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::CommandFactory as _;
+use foretide_host::config::{self, Parsed, Settings};
 
 use crate::{
     cli::{Cli, Command},
@@ -26,29 +35,44 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let Parsed {
+        config: cli,
+        settings,
+    } = match config::parse::<Cli>(Cli::command()) {
+        Ok(parsed) => parsed,
+        Err(refusal) => return refusal.tell(),
+    };
     let output = Output::new(cli.json);
-    match run(cli.command, output) {
+    match run(cli.command, &settings, output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::note(&format!("foretide: {error:#}"));
+            if let Some(advice) = advice::on(&error) {
+                output::note(&format!("  {advice}"));
+            }
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(command: Command, output: Output) -> anyhow::Result<()> {
+fn run(command: Command, settings: &Settings, output: Output) -> anyhow::Result<()> {
     match command {
-        Command::Serve(args) => serve::run(&args, output),
+        Command::Serve(args) => serve::run(&args, settings, output),
+        Command::Config(args) => settings::run(&args, output),
         Command::Demo(args) => demo::run(&args, output),
+        Command::Simulate(args) => one_shot(simulate::run(*args, output)),
         Command::Import(args) => one_shot(import::run(args, output)),
         Command::Digest(args) => one_shot(digest::run(args, output)),
+        Command::Replay(args) => one_shot(replay::run(*args, output)),
         Command::Topics(args) => one_shot(topics::run(args, output)),
+        Command::Database(args) => one_shot(database::run(args, output)),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 
 /// Runs a command that ends by itself.
 fn one_shot(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    warnings::tell();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

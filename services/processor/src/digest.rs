@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use foretide_features::{FoldRules, ProfileDigest};
-use foretide_ports::{ACTIONS, Log, PROFILES, ProfileTable};
+use foretide_ports::{ACTIONS, Log, PROFILES, ProfileTable, ReadOnlyLog};
 use foretide_runtime::{CancellationToken, SystemClock};
 use serde::Serialize;
 use tokio::time::sleep;
@@ -30,25 +30,37 @@ pub struct DigestReport {
     pub events: u64,
 }
 
-/// Reads the published profiles of all `partitions` of `log`, folds what follows them by `rules`, and sums up. It publishes
-/// nothing and joins no group, so it can be asked of a live log as well as of a stopped server's; it covers at least
-/// everything that was on the log when it was asked. `progress` is told the number of records dealt with so far.
+/// The profiles and counts of all that a log held at one moment.
+#[derive(Clone)]
+pub struct FoldedLog {
+    /// The profiles.
+    pub table: Arc<ProfileTable>,
+    /// What became of the events, and up to where each partition is applied.
+    pub counts: Arc<SourceCounts>,
+}
+
+/// Sums up what [`fold_all`] finds on `log`.
 pub async fn digest(
     log: Arc<dyn Log>,
     partitions: u32,
     rules: FoldRules,
-    mut progress: impl FnMut(u64) + Send,
+    progress: impl FnMut(u64) + Send,
 ) -> Result<DigestReport, ProcessorError> {
-    let table = ProfileTable::new(partitions);
-    let counts = SourceCounts::new(partitions);
-    let folder = Folder {
-        table: Arc::clone(&table),
-        counts: Arc::clone(&counts),
-        rules,
-        clock: Arc::new(SystemClock),
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let pool = FoldPool::start(&folder, threads, &(Arc::new(|_: &_| {}) as _))?;
+    let folded = fold_all(&ReadOnlyLog::new(log), partitions, rules, progress).await?;
+    Ok(folded.digest())
+}
+
+/// Reads the published profiles of all `partitions` of `log` and folds what follows them by `rules`. It publishes nothing and
+/// joins no group, so it can be asked of a live log as well as of a stopped server's; it covers at least everything that was
+/// on the log when it was asked. `progress` is told the number of records dealt with so far.
+pub async fn fold_all(
+    log: &ReadOnlyLog,
+    partitions: u32,
+    rules: FoldRules,
+    mut progress: impl FnMut(u64) + Send,
+) -> Result<FoldedLog, ProcessorError> {
+    let folded = FoldedLog::nothing(partitions);
+    let pool = folded.pool(rules)?;
 
     // Waits for transactions on their way: what they commit is then before the ends.
     log.committed(GROUP, ACTIONS).await?;
@@ -59,8 +71,8 @@ pub async fn digest(
     for attempt in 1.. {
         let ends = log.end_offsets(PROFILES).await?;
         let begins: Vec<_> = positions.iter().map(|(p, begin)| (*p, *begin)).collect();
-        let mut reading =
-            Reading::begin(&*log, PROFILES, &begins, &ends, Until::End, &never).await?;
+        let reader = log.reader(PROFILES, &begins).await?;
+        let mut reading = Reading::of(reader, &begins, &ends, Until::End, &never);
         while let Some(chunk) = reading.next().await? {
             records += chunk.records.len() as u64;
             progress(records);
@@ -68,7 +80,7 @@ pub async fn digest(
             pool.restore(chunk).await?;
         }
         pool.settled().await?;
-        if !is_torn(&table, &counts) {
+        if !folded.is_torn() {
             break;
         }
         if attempt == ATTEMPTS {
@@ -80,40 +92,70 @@ pub async fn digest(
         sleep(PAUSE).await;
     }
 
-    let begins: Vec<_> = (0..partitions)
-        .map(|partition| (partition, counts.applied(partition)))
-        .collect();
-    let mut reading =
-        Reading::begin(&*log, ACTIONS, &begins, &action_ends, Until::Noted, &never).await?;
+    let begins: Vec<_> = (0..).zip(folded.positions()).collect();
+    let reader = log.reader(ACTIONS, &begins).await?;
+    let mut reading = Reading::of(reader, &begins, &action_ends, Until::Noted, &never);
     while let Some(chunk) = reading.next().await? {
         records += chunk.records.len() as u64;
         progress(records);
         pool.fold(chunk).await?;
     }
     pool.settled().await?;
-    Ok(sum_up(&table, &counts))
+    Ok(folded)
 }
 
-/// Whether a profile has applied more than the counts beside it, so that what it applied could not be counted any more: the
-/// reading of a live log ended within a commit.
-fn is_torn(table: &ProfileTable, counts: &SourceCounts) -> bool {
-    (0..table.partitions()).any(|partition| {
-        let mut applied = 0;
-        table.for_each(partition, |profile| {
-            applied = applied.max(profile.next_offset());
-        });
-        applied > counts.applied(partition)
-    })
-}
-
-fn sum_up(table: &ProfileTable, counts: &SourceCounts) -> DigestReport {
-    let mut digest = ProfileDigest::new();
-    for partition in 0..table.partitions() {
-        table.for_each(partition, |profile| digest.add(profile));
+impl FoldedLog {
+    /// Nothing folded yet, in any of `partitions`.
+    pub(crate) fn nothing(partitions: u32) -> Self {
+        Self {
+            table: ProfileTable::new(partitions),
+            counts: SourceCounts::new(partitions),
+        }
     }
-    DigestReport {
-        shoppers: digest.shoppers() as u64,
-        digest: digest.finish(),
-        events: counts.total().folded,
+
+    /// Threads that fold into it by `rules`, as many as the machine runs at once.
+    pub(crate) fn pool(&self, rules: FoldRules) -> Result<FoldPool, ProcessorError> {
+        let folder = Folder {
+            table: Arc::clone(&self.table),
+            counts: Arc::clone(&self.counts),
+            rules,
+            clock: Arc::new(SystemClock),
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        FoldPool::start(&folder, threads, &(Arc::new(|_: &_| {}) as _))
+    }
+
+    /// Up to where each partition of `foretide.actions` is applied.
+    pub fn positions(&self) -> Vec<u64> {
+        let partitions = 0..self.table.partitions();
+        partitions
+            .map(|partition| self.counts.applied(partition))
+            .collect()
+    }
+
+    /// Sums up.
+    pub fn digest(&self) -> DigestReport {
+        let mut digest = ProfileDigest::new();
+        for partition in 0..self.table.partitions() {
+            self.table
+                .for_each(partition, |profile| digest.add(profile));
+        }
+        DigestReport {
+            shoppers: digest.shoppers() as u64,
+            digest: digest.finish(),
+            events: self.counts.total().folded,
+        }
+    }
+
+    /// Whether a profile has applied more than the counts beside it, so that what it applied could not be counted any more:
+    /// the reading of a live log ended within a commit.
+    fn is_torn(&self) -> bool {
+        (0..self.table.partitions()).any(|partition| {
+            let mut applied = 0;
+            self.table.for_each(partition, |profile| {
+                applied = applied.max(profile.next_offset());
+            });
+            applied > self.counts.applied(partition)
+        })
     }
 }

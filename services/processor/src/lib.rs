@@ -27,10 +27,12 @@
 //!   `foretide.dead-letters`, in the same commit, counted apart.
 //!
 //! Where what is: [`Processor`] is the loop; [`published`] is what it writes; [`SourceCounts`] are the counts and applied
-//! positions; [`Follower`] reads along where no processor is; [`digest()`] proves that two runs made the same profiles.
+//! positions; [`Follower`] reads along where no processor is; [`digest()`] proves that two runs made the same profiles; [`replay`] folds a
+//! range of the log again, beside all of this and seen by none of it.
 //!
 //! It never answers a request, and decides nothing about shoppers: that is `foretide-scoring`'s.
 
+mod alone;
 mod checkpointing;
 mod config;
 mod counts;
@@ -48,18 +50,22 @@ mod processor;
 pub mod published;
 mod queue;
 mod reading;
+pub mod replay;
 mod restore;
 mod source_counts;
+mod start;
 mod take_over;
 
+pub use alone::ProcessorAlone;
 pub use config::ProcessorConfig;
 pub use counts::{Fates, PartitionCounts, SourceCount};
-pub use digest::{DigestReport, digest};
+pub use digest::{DigestReport, FoldedLog, digest, fold_all};
 pub use error::ProcessorError;
 pub use follower::{Follower, FollowerParts};
 pub use metrics::ProcessorMetrics;
 pub use processor::{Processor, ProcessorParts};
 pub use source_counts::{SourceCounts, SourceSummary};
+pub use start::{Folded, follow, start};
 
 /// The consumer group of processors on `foretide.actions`.
 pub const GROUP: &str = "foretide.processor";

@@ -39,17 +39,28 @@ impl<'a> Reading<'a> {
         until: Until,
         stop: &'a CancellationToken,
     ) -> Result<Self, ProcessorError> {
+        let reader = log.reader(topic, begins).await?;
+        Ok(Self::of(reader, begins, ends, until, stop))
+    }
+
+    /// Goes on with `reader`, which begins at `begins`.
+    pub(crate) fn of(
+        reader: Box<dyn Reader>,
+        begins: &[(u32, u64)],
+        ends: &[u64],
+        until: Until,
+        stop: &'a CancellationToken,
+    ) -> Self {
         let to_do = |(partition, begin): &(u32, u64)| {
             let end = at(ends, *partition);
             (until == Until::End || *begin < end).then_some((*partition, end))
         };
-        let left = begins.iter().filter_map(to_do).collect();
-        Ok(Self {
-            reader: log.reader(topic, begins).await?,
+        Self {
+            reader,
             until,
-            left,
+            left: begins.iter().filter_map(to_do).collect(),
             stop,
-        })
+        }
     }
 
     /// The next chunk; `None` when done.

@@ -11,13 +11,14 @@ use std::{
 use foretide_events::{EpochMs, SourceId};
 use foretide_ports::NewRecord;
 use parking_lot::Mutex;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::{pin, sync::Notify, time::timeout};
 
 use crate::{Fates, PartitionCounts, published};
 
 /// What became of one source's events on the log, as `GET /v1/sources/{source}` tells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SourceSummary {
     /// Events of the source that the log holds, copies included, as counted by the fold.
     pub accepted: u64,

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::Router;
-use foretide_decision::{Popularity, PopularityRules, RulePolicy};
+use foretide_decision::{Popularity, PopularityRules};
 use foretide_features::{FoldRules, schema_id};
 use foretide_http::{Keys, MemoryBudget};
-use foretide_ports::{Log, ProfileTable};
+use foretide_ports::{Log, ProfileTable, store::StoreView};
 use foretide_privacy::Pseudonymiser;
 use foretide_runtime::{Lifecycle, SharedClock, prometheus};
 use parking_lot::RwLock;
+use utoipa::openapi::OpenApi;
 
 use crate::{
     ScoringConfig, SourceReader,
@@ -17,6 +18,7 @@ use crate::{
     popular::{Learner, SharedPopularity},
     recorder::{self, Drain, Recorder},
     routes,
+    rulebook::Rulebook,
 };
 
 /// What the service needs from outside.
@@ -25,6 +27,8 @@ pub struct Parts {
     pub config: ScoringConfig,
     /// Where decisions go and actions are read.
     pub log: Arc<dyn Log>,
+    /// The offers, keys and settings.
+    pub store: Arc<StoreView>,
     /// The profiles.
     pub table: Arc<ProfileTable>,
     /// The rules the profiles were folded by.
@@ -43,8 +47,8 @@ pub struct Parts {
 
 /// What every handler sees.
 pub(crate) struct Api {
-    pub(crate) config: ScoringConfig,
-    pub(crate) policy: RulePolicy,
+    pub(crate) store: Arc<StoreView>,
+    pub(crate) rulebook: Rulebook,
     pub(crate) table: Arc<ProfileTable>,
     pub(crate) rules: FoldRules,
     /// The name of the catalogue of features.
@@ -63,6 +67,8 @@ pub(crate) struct Api {
 pub struct Scoring {
     /// The routes. Put [`foretide_http::protect`] and [`foretide_http::observe`] around them.
     pub router: Router,
+    /// Their description.
+    pub document: OpenApi,
     /// What runs behind them.
     pub background: Background,
 }
@@ -87,8 +93,8 @@ impl Scoring {
             metrics: metrics.clone(),
         };
         let api = Api {
-            config,
-            policy: RulePolicy::new(config.thresholds()),
+            rulebook: Rulebook::new(Arc::clone(&parts.store), config),
+            store: parts.store,
             table: parts.table,
             rules: parts.rules,
             catalogue: schema_id().into(),
@@ -101,8 +107,10 @@ impl Scoring {
             recorder,
             metrics,
         };
+        let (router, document) = routes::table(Arc::new(api));
         Ok(Self {
-            router: routes::table(Arc::new(api)),
+            router,
+            document,
             background: Background { drain, learner },
         })
     }

@@ -1,14 +1,14 @@
 //! How the service decides and what it bounds.
 
 use clap::Args;
-use foretide_decision::{Percent, Thresholds};
+use foretide_decision::Thresholds;
 use foretide_models::Probability;
 
 /// When to offer what, and what to bound.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Decisions")]
 pub struct ScoringConfig {
-    /// A probability of abandonment above this gets a discount
+    /// A probability of abandonment above this gets a discount, unless the setting `discount_threshold` says otherwise
     #[arg(
         long,
         env = "FORETIDE_DISCOUNT_THRESHOLD",
@@ -17,7 +17,7 @@ pub struct ScoringConfig {
     )]
     pub discount_threshold: Probability,
 
-    /// Otherwise, a probability of drift above this gets recommendations
+    /// Otherwise, a probability of drift above this gets recommendations, unless the setting `drift_threshold` says otherwise
     #[arg(
         long,
         env = "FORETIDE_DRIFT_THRESHOLD",
@@ -26,30 +26,14 @@ pub struct ScoringConfig {
     )]
     pub drift_threshold: Probability,
 
-    /// How much of the cart the discount is, in whole percent
-    #[arg(
-        long,
-        env = "FORETIDE_DISCOUNT_PERCENT",
-        value_name = "PERCENT",
-        default_value = "10"
-    )]
-    pub discount_percent: Percent,
-
-    /// How many products are recommended at most
-    #[arg(
-        long,
-        env = "FORETIDE_RECOMMENDATIONS",
-        value_name = "N",
-        default_value_t = 8
-    )]
-    pub recommendations: usize,
-
-    /// Answers that rest on features older than this, in milliseconds, say that they are degraded
+    /// Answers that rest on features older than this, in milliseconds, say that they are degraded, unless the setting
+    /// `max_features_age_ms` says otherwise
     #[arg(
         long,
         env = "FORETIDE_MAX_FEATURES_AGE_MS",
         value_name = "MS",
-        default_value_t = 10_000
+        default_value_t = 10_000,
+        value_parser = clap::value_parser!(i64).range(0..)
     )]
     pub max_features_age_ms: i64,
 
@@ -73,12 +57,11 @@ pub struct ScoringConfig {
 }
 
 impl ScoringConfig {
-    /// The numbers of the rule.
+    /// The numbers of the rule, unless the store holds others.
     pub(crate) fn thresholds(&self) -> Thresholds {
         Thresholds {
             abandonment: self.discount_threshold,
             drift: self.drift_threshold,
-            discount_percent: self.discount_percent,
         }
     }
 }
@@ -100,15 +83,14 @@ mod tests {
         let thresholds = Command::parse_from(["serve"]).scoring.thresholds();
         let numbers = (thresholds.abandonment.get(), thresholds.drift.get());
         assert_eq!(numbers, (0.7, 0.8));
-        assert_eq!(thresholds.discount_percent.get(), 10);
     }
 
     #[test]
-    fn a_threshold_that_is_no_probability_is_refused() {
+    fn a_number_out_of_range_is_refused() {
         for bad in [
             "--discount-threshold=1.2",
             "--drift-threshold=x",
-            "--discount-percent=0",
+            "--max-features-age-ms=-1",
         ] {
             assert!(Command::try_parse_from(["serve", bad]).is_err(), "{bad}");
         }

@@ -1,16 +1,13 @@
 //! Deciding: from a question to the whole record of its answer.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashSet},
-};
+use std::collections::HashSet;
 
 use foretide_decision::{
-    Choice, Cohort, DecisionRecord, MaskCause, Reason, ReasonCode, Recommended, RecordedFeatures,
-    Situation,
+    Cohort, DecisionRecord, MaskCause, Reason, ReasonCode, Recommended, RecordedFeatures,
+    RecordedValues, Situation,
 };
 use foretide_events::{Category, EpochMs, SessionId, ShopId, ShopperId, Text};
-use foretide_features::FeatureVector;
+use foretide_features::{FeatureVector, State};
 use foretide_http::Problem;
 use foretide_models::prior;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -20,7 +17,7 @@ use crate::{
     cart::KnownCart,
     freshness::Freshness,
     instant::no_longer_remembered,
-    knowledge::{Found, Knowledge, look_up},
+    knowledge::{Found, look_up},
 };
 
 /// In how many of the shopper's categories products are looked for.
@@ -38,44 +35,47 @@ pub(crate) struct Question {
     pub(crate) request_id: Option<Text<128>>,
 }
 
+/// What a decision rests on of what is known of a shopper.
+struct Knowledge {
+    features: FeatureVector,
+    /// What the shopper's actions tell of the cart, if there is one and the question does not name it.
+    cart: Option<KnownCart>,
+    /// The offset after the last event it rests on, in the shopper's partition of the actions.
+    next_offset: u64,
+}
+
 /// Decides. The only refusal is an instant that is no longer remembered.
 pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Problem> {
     let now = EpochMs(api.clock.now_ms());
     let at = question.at.unwrap_or(now);
-    let known = match look_up(&api.table, &question.shopper, question.at, &api.rules) {
-        Found::NotRemembered => return Err(no_longer_remembered()),
-        Found::Nobody => None,
-        Found::Known(known) => Some(known),
-    };
+    let known = known(api, &question, at)?;
     let freshness = Freshness::of(&api.table, &question.shopper, at, now);
-    let cart = question
-        .cart
-        .or_else(|| KnownCart::of(known.as_ref()?.state.cart()));
-    let features = known
-        .as_ref()
-        .map(|known| known.state.features(at, &api.rules));
+    let (shopper, asked_at) = (question.shopper, question.at);
+    let cart = question.cart.or_else(|| known.as_ref()?.cart.clone());
+    let features = known.as_ref().map(|known| &known.features);
 
     let inputs = prior::Inputs {
         has_cart: cart.as_ref().is_some_and(|cart| cart.filled),
-        ..features.as_ref().map(prior::Inputs::of).unwrap_or_default()
+        ..features.map(prior::Inputs::of).unwrap_or_default()
     };
     let predictions = prior::predict(&inputs);
-    let choice = api.policy.decide(&Situation {
+    let rules = api.rulebook.current();
+    let choice = rules.policy.decide(&Situation {
         predictions: &predictions,
         cart_value: cart.as_ref().and_then(|cart| cart.value),
-        recommend: &|| recommend(api, known.as_deref(), cart.as_ref()),
-        withheld: withheld(freshness, known.as_deref()),
+        recommend: &|most| recommend(api, &shopper, asked_at, cart.as_ref(), most),
+        withheld: withheld(freshness, known.as_ref()),
     });
     let explained = explain(
-        &choice,
+        choice.reasons,
         freshness,
         known.is_some(),
-        api.config.max_features_age_ms,
+        rules.max_features_age_ms,
     );
     Ok(DecisionRecord {
         decision_id: decision_id(now),
         at,
-        shopper: question.shopper,
+        shopper,
         session: question.session,
         request_id: question.request_id,
         placement: question.placement,
@@ -85,12 +85,13 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
             catalogue: api.catalogue.to_string().into(),
             fold_rules: api.rules.version(),
             age_ms: freshness.age_ms(),
+            max_age_ms: Some(rules.max_features_age_ms),
             next_offset: known.as_ref().map(|known| known.next_offset),
-            values: features.as_ref().map(recorded).unwrap_or_default(),
+            values: features.map(recorded).unwrap_or_default(),
         },
         cohort: Cohort::EVERYONE,
         predictions,
-        policy: api.policy.recorded(),
+        policy: rules.policy.recorded(),
         arms: choice.arms.to_vec(),
         chosen: choice.offer.clone(),
         served: choice.offer,
@@ -100,24 +101,49 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
     })
 }
 
+/// What is known of the shopper at `at`, if anything is.
+fn known(api: &Api, question: &Question, at: EpochMs) -> Result<Option<Knowledge>, Problem> {
+    let read = |state: &State, next_offset| Knowledge {
+        features: state.features(at, &api.rules),
+        cart: match question.cart {
+            None => KnownCart::of(state.cart()),
+            Some(_) => None,
+        },
+        next_offset,
+    };
+    match look_up(&api.table, &question.shopper, question.at, &api.rules, read) {
+        Found::NotRemembered => Err(no_longer_remembered()),
+        Found::Nobody => Ok(None),
+        Found::Known(known) => Ok(Some(known)),
+    }
+}
+
 /// While profiles are being restored, a shopper who seems unknown may not be: nothing is offered on no knowledge.
 fn withheld(freshness: Freshness, known: Option<&Knowledge>) -> Option<MaskCause> {
     (freshness == Freshness::NotReady && known.is_none()).then_some(MaskCause::FeaturesNotReady)
 }
 
-fn recommend(api: &Api, known: Option<&Knowledge>, cart: Option<&KnownCart>) -> Vec<Recommended> {
-    let tastes: Vec<(Category, f64)> = known
-        .map(|known| known.state.top_categories(TASTES))
-        .unwrap_or_default()
+/// Few decisions recommend: the shopper is looked up again for it, rather than each time for nothing.
+fn recommend(
+    api: &Api,
+    shopper: &ShopperId,
+    at: Option<EpochMs>,
+    cart: Option<&KnownCart>,
+    most: usize,
+) -> Vec<Recommended> {
+    let top = |state: &State, _| state.top_categories(TASTES);
+    let top = match look_up(&api.table, shopper, at, &api.rules, top) {
+        Found::Known(top) => top,
+        Found::Nobody | Found::NotRemembered => Vec::new(),
+    };
+    let tastes: Vec<(Category, f64)> = top
         .into_iter()
         .map(|taste| (taste.category, taste.share))
         .collect();
     let in_cart: HashSet<ShopId> = cart
         .map(|cart| cart.products.iter().cloned().collect())
         .unwrap_or_default();
-    api.popularity
-        .read()
-        .recommend(&tastes, &in_cart, api.config.recommendations)
+    api.popularity.read().recommend(&tastes, &in_cart, most)
 }
 
 /// The reasons of an answer, and which of them make it degraded.
@@ -126,8 +152,13 @@ struct Explained {
     degraded_by: Vec<ReasonCode>,
 }
 
-fn explain(choice: &Choice, freshness: Freshness, known: bool, max_age_ms: i64) -> Explained {
-    let mut reasons = choice.reasons.clone();
+/// `reasons` are those of the choice.
+fn explain(
+    mut reasons: Vec<Reason>,
+    freshness: Freshness,
+    known: bool,
+    max_age_ms: i64,
+) -> Explained {
     if !known && freshness != Freshness::NotReady {
         let text = "nothing is known of the shopper yet: the answer rests on the request alone";
         reasons.push(Reason::new(ReasonCode::UnknownShopper, text));
@@ -149,11 +180,8 @@ fn explain(choice: &Choice, freshness: Freshness, known: bool, max_age_ms: i64) 
     explained
 }
 
-fn recorded(features: &FeatureVector) -> BTreeMap<Cow<'static, str>, f64> {
-    features
-        .iter()
-        .filter_map(|(spec, value)| Some((spec.name.into(), value?)))
-        .collect()
+fn recorded(features: &FeatureVector) -> RecordedValues {
+    RecordedValues::InOrder(features.iter().map(|(_, value)| value).collect())
 }
 
 /// A UUID of version 7: sorts by the time it was made at.

@@ -15,6 +15,7 @@
 //! The table of profiles is filled by whoever folds: the processor in the same process, or a follower of the profiles'
 //! topic. This service only reads it. Raw ids of shoppers are replaced at once and never echoed, stored or logged.
 
+mod alone;
 mod api;
 mod cart;
 mod config;
@@ -25,14 +26,23 @@ mod knowledge;
 mod metrics;
 mod page;
 mod popular;
+mod profiles_age;
 mod recorder;
 mod routes;
+mod rulebook;
 mod shopper;
 mod sources;
+mod start;
+mod stored;
+mod whole;
 
+pub use alone::ScoringAlone;
 pub use api::{Background, Parts, Scoring};
 pub use config::ScoringConfig;
-pub use sources::{LocalSources, RejectedOf, SourceAnswer, SourceReader};
+pub use sources::{
+    LocalSources, Rejections, SourceAnswer, SourceError, SourceReader, StoredRejections,
+};
+pub use start::start;
 
 #[cfg(test)]
 mod testing;

@@ -1,10 +1,11 @@
 //! The page a shopper is on, as a decision keeps it.
 
 use foretide_events::Text;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// A page as a request names it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "is neither a path or URL nor an object with `path`, `url` or `name`"

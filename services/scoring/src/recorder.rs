@@ -15,8 +15,10 @@ use tokio::{
 
 use crate::metrics::ScoringMetrics;
 
-/// How many decisions are written at once.
-const BATCH: usize = 500;
+/// How long decisions are gathered before they are written. Nobody waits for them, and every write has the log synced.
+const GATHER: Duration = Duration::from_millis(50);
+/// How many decisions are written at once, at most.
+const BATCH: usize = 5_000;
 /// How long to wait before trying again: first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -115,7 +117,7 @@ impl Drain {
     /// `hard`, nothing is.
     pub(crate) async fn run(mut self, soft: CancellationToken, hard: CancellationToken) {
         loop {
-            let mut batch = Vec::with_capacity(BATCH);
+            let mut batch = Vec::new();
             tokio::select! {
                 _ = self.queue.recv_many(&mut batch, BATCH) => {}
                 () = quiet_after(&soft) => {
@@ -134,6 +136,9 @@ impl Drain {
             if !written {
                 self.abandon();
                 return;
+            }
+            if self.queue.len() < BATCH {
+                let _ = timeout(GATHER, soft.cancelled()).await;
             }
         }
     }

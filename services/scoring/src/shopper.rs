@@ -1,9 +1,13 @@
 //! Who is meant: a raw id of the shop, replaced at once, or the pseudonym.
 
+use std::borrow::Cow;
+
 use foretide_events::{ShopperId, Text, limits};
 use foretide_http::{Problem, ProblemCode};
 use foretide_privacy::{IdKind, Pseudonymiser};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::json;
 
 /// A raw id as the shop knows the shopper by. Never echoed: it has no `Debug`.
 type RawId = Text<{ limits::MAX_RAW_ID_CHARS }>;
@@ -15,6 +19,53 @@ pub(crate) struct NamedShopper {
     pub(crate) user_id: Option<RawId>,
     pub(crate) anonymous_id: Option<RawId>,
     pub(crate) shopper_id: Option<ShopperId>,
+}
+
+impl JsonSchema for NamedShopper {
+    fn schema_name() -> Cow<'static, str> {
+        "NamedShopper".into()
+    }
+
+    /// One of the ids is needed; the pseudonym beside a raw id must be that of it, which no schema can say.
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let raw = |description: &str| {
+            json!({
+                "description": description,
+                "anyOf": [
+                    { "type": "string", "pattern": r"\S", "maxLength": limits::MAX_RAW_ID_CHARS },
+                    { "type": "number" },
+                ],
+            })
+        };
+        let user =
+            raw("The shop's id of a shopper who has signed in. It counts before `anonymous_id`.");
+        let anonymous = raw("The shop's id of a device or browser.");
+        let mut beside = anonymous.clone();
+        beside["anyOf"] = json!([
+            { "type": ["string", "null"], "maxLength": limits::MAX_RAW_ID_CHARS },
+            { "type": "number" },
+        ]);
+        // Blank ids are none.
+        let nothing = json!({ "type": ["string", "null"], "pattern": r"^\s*$", "maxLength": limits::MAX_RAW_ID_CHARS });
+        let pseudonym = generator.subschema_for::<ShopperId>();
+        json_schema!({
+            "description": "A shopper, by one of the ids. Raw ids are replaced at once and never stored.",
+            "anyOf": [
+                {
+                    "type": "object", "title": "signed in", "required": ["user_id"],
+                    "properties": { "user_id": user, "anonymous_id": beside },
+                },
+                {
+                    "type": "object", "title": "anonymous", "required": ["anonymous_id"],
+                    "properties": { "anonymous_id": anonymous, "user_id": nothing },
+                },
+                {
+                    "type": "object", "title": "pseudonymous", "required": ["shopper_id"],
+                    "properties": { "shopper_id": pseudonym, "anonymous_id": beside, "user_id": nothing },
+                },
+            ],
+        })
+    }
 }
 
 impl NamedShopper {

@@ -1,19 +1,21 @@
 //! A shop in memory to ask questions of.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Request};
 use clap::Parser;
 use foretide_decision::DecisionRecord;
 use foretide_events::{
     Action, CartAdd, Category, Currency, EpochMs, Event, EventId, Identity, Money, PageView,
-    Product, ProductView, ShopId, ShopperId, SourceId, wire,
+    Product, ProductView, RejectionReason, ShopId, ShopperId, SourceId, wire,
 };
 use foretide_features::FoldRules;
 use foretide_http::{Keys, MemoryBudget};
 use foretide_ports::{
     ACTIONS, DECISIONS, Log, NewRecord, ProfileTable, TopicPartition, foretide_topics,
-    memory::MemoryLog, partition_for, shopper_key,
+    memory::MemoryLog,
+    partition_for, shopper_key,
+    store::{MemoryStore, Store, StoreView},
 };
 use foretide_privacy::{IdKind, PseudonymKey, Pseudonymiser};
 use foretide_runtime::{
@@ -48,19 +50,57 @@ pub(crate) struct Shop {
     pub(crate) router: Router,
     pub(crate) background: Background,
     pub(crate) log: MemoryLog,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) document: utoipa::openapi::OpenApi,
     pub(crate) table: Arc<ProfileTable>,
     pub(crate) clock: ManualClock,
     pub(crate) registry: Registry,
     next_offset: std::cell::Cell<u64>,
 }
 
+/// What `work` comes to, which waits for nothing.
+fn at_once<T>(work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match work.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(done) => done,
+        std::task::Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// Three events of any source were refused.
+struct Refused;
+
+#[async_trait::async_trait]
+impl crate::Rejections for Refused {
+    async fn of(
+        &self,
+        _: &SourceId,
+    ) -> Result<BTreeMap<RejectionReason, u64>, foretide_ports::store::StoreError> {
+        Ok([(RejectionReason::MissingIdentity, 3)].into())
+    }
+}
+
 /// What came back.
 pub(crate) struct Reply {
     pub(crate) status: u16,
+    pub(crate) headers: axum::http::HeaderMap,
     pub(crate) text: String,
 }
 
 impl Reply {
+    /// A header's value; empty when there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body, whatever became of the request.
+    pub(crate) fn body(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+
     /// The answer of a request that went well.
     pub(crate) fn ok(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text);
@@ -86,14 +126,17 @@ impl Shop {
         let log = MemoryLog::new(Arc::new(|| NOW));
         let table = ProfileTable::new(PARTITIONS);
         let registry = Registry::new();
+        let store = Arc::new(MemoryStore::new());
+        let view = at_once(StoreView::load(Arc::clone(&store) as Arc<dyn Store>)).unwrap();
         let sources = LocalSources {
             log: Arc::new(log.clone()),
             counts: SourceCounts::new(PARTITIONS),
-            rejected: Arc::new(|_| [(foretide_events::RejectionReason::MissingIdentity, 3)].into()),
+            rejections: Arc::new(Refused),
         };
         let parts = Parts {
             config,
             log: Arc::new(log.clone()),
+            store: view,
             table: Arc::clone(&table),
             rules: FoldRules::default(),
             pseudonymiser: pseudonymiser(),
@@ -102,12 +145,18 @@ impl Shop {
             sources: Arc::new(sources),
             clock: Arc::new(clock.clone()),
         };
-        let Scoring { router, background } = Scoring::new(parts, &registry).unwrap();
+        let Scoring {
+            router,
+            document,
+            background,
+        } = Scoring::new(parts, &registry).unwrap();
         let next_offset = std::cell::Cell::new(0);
         let shop = Self {
             router,
             background,
             log,
+            store,
+            document,
             table,
             clock,
             registry,
@@ -165,6 +214,26 @@ impl Shop {
             .await
     }
 
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Reply {
+        self.send(Request::put(path), "admin", body.to_string())
+            .await
+    }
+
+    pub(crate) async fn put_if(&self, path: &str, version: &str, body: &Value) -> Reply {
+        let request = Request::put(path).header("If-Match", version);
+        self.send(request, "admin", body.to_string()).await
+    }
+
+    pub(crate) async fn delete_if(&self, path: &str, version: &str) -> Reply {
+        let request = Request::delete(path).header("If-Match", version);
+        self.send(request, "admin", String::new()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        self.send(Request::delete(path), "admin", String::new())
+            .await
+    }
+
     pub(crate) async fn send(
         &self,
         request: axum::http::request::Builder,
@@ -175,9 +244,11 @@ impl Shop {
         let request = request.body(Body::from(body)).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
+        let headers = response.headers().clone();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         Reply {
             status,
+            headers,
             text: String::from_utf8(body.to_vec()).unwrap(),
         }
     }

@@ -1,6 +1,16 @@
 //! `foretide demo`: the server in a throw-away directory, pretend shoppers sending to it, and a view of what goes on.
+//!
+//! ```text
+//!   scaled clock ─▶ server        shoppers ─ actions, questions ─▶ HTTP API ─▶ offers ─▶ shoppers
+//!        └────────▶ shoppers                                                      └─▶ ledger: what they truly did
+//! ```
 
-mod feeder;
+mod api;
+mod ledger;
+mod shoppers;
+mod sight;
+mod story;
+mod text;
 mod view;
 mod watcher;
 
@@ -8,39 +18,52 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser as _};
-use foretide_runtime::{Lifecycle, SystemClock, telemetry};
-use foretide_simulator::{Settings, Simulator};
+use foretide_events::EpochMs;
+use foretide_host::Ports;
+use foretide_runtime::{Clock as _, Lifecycle, ScaledClock, SystemClock, telemetry};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use self::{feeder::Feeder, view::View, watcher::Watcher};
+use self::{api::Api, shoppers::Shoppers, story::Story, view::View, watcher::Watcher};
 use crate::{
     cli::{Cli, Command},
     output::Output,
-    serve::{self, Ports, Running, ServeArgs},
+    serve::{self, Running, ServeArgs},
 };
 
 /// Shows Foretide at work with pretend shoppers, in a directory that is thrown away
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  # Watch until Ctrl-C
+  # Watch until Ctrl-C: a day of the shop passes in a minute
   foretide demo
+
+  # An hour a minute, and more shoppers
+  foretide demo --speed 60 --rate 100
 
   # Two hundred actions a second for one minute, one line of JSON each second
   foretide demo --rate 200 --seconds 60 --json
 
 The shoppers send through the HTTP API like any shop would, so the addresses shown can be tried from \
-another terminal.")]
+another terminal. Server and shoppers live by one clock, which begins at eight in the morning (UTC) and runs \
+faster than the day; how the machinery paces itself (publishing, checkpoints, this view) stays in real time.
+
+What the offers did is known exactly, because the same visit is also played without the offer, with the \
+same luck. Whether drift is seen is known too: it is simulated.")]
 pub(crate) struct DemoArgs {
     /// End after this many seconds instead of waiting for Ctrl-C
     #[arg(long, env = "FORETIDE_DEMO_SECONDS", value_name = "S")]
     seconds: Option<u64>,
 
     /// Actions a second, about
-    #[arg(long, env = "FORETIDE_DEMO_RATE", value_name = "N", default_value_t = 25,
+    #[arg(long, env = "FORETIDE_DEMO_RATE", value_name = "N", default_value_t = 50,
         value_parser = clap::value_parser!(u32).range(1..=20_000))]
     rate: u32,
+
+    /// How many seconds of the shop pass in one: 60 for an hour a minute, 1440 for a day a minute
+    #[arg(long, env = "FORETIDE_DEMO_SPEED", value_name = "X", default_value_t = 1440,
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    speed: u32,
 
     /// Decides what the pretend shoppers do
     #[arg(
@@ -52,17 +75,6 @@ pub(crate) struct DemoArgs {
     seed: u64,
 }
 
-/// What the parts of the demo share.
-#[derive(Clone)]
-struct Stage {
-    /// The address of the public port.
-    base: String,
-    write_key: String,
-    admin_key: String,
-    client: reqwest::Client,
-    simulator: Arc<Mutex<Simulator>>,
-}
-
 /// Runs the demo until Ctrl-C or the end of its time.
 pub(crate) fn run(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
     let dir = tempfile::Builder::new()
@@ -70,12 +82,13 @@ pub(crate) fn run(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
         .tempdir()
         .context("making a throw-away directory")?;
     let keys = [(); 2].map(|()| Uuid::new_v4().simple().to_string());
-    let server = server_settings(dir.path(), &keys)?;
-    telemetry::init(&server.telemetry)?;
-    let ended = foretide_runtime::run(&server.lifecycle.clone(), async |lifecycle| {
-        let ports = Ports::bind(&server.http).await?;
-        let clock = Arc::new(SystemClock);
-        let Some(running) = serve::start(&server, ports, &lifecycle, clock).await? else {
+    let server = server_settings(dir.path(), &keys, args.speed)?;
+    telemetry::init(&server.process.telemetry)?;
+    let ended = foretide_runtime::run(&server.process.lifecycle.clone(), async |lifecycle| {
+        let ports = Ports::bind(&server.edge.http, server.host.admin).await?;
+        let opening = Story::opening(EpochMs(SystemClock.now_ms()));
+        let clock = ScaledClock::starting_at(opening.0, f64::from(args.speed));
+        let Some(running) = serve::start(&server, ports, &lifecycle, Arc::new(clock)).await? else {
             return Ok(());
         };
         play(args, &keys, running, &lifecycle, output)
@@ -84,11 +97,17 @@ pub(crate) fn run(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
     ended
 }
 
-/// The settings of `serve` for `dir`, with free ports of this machine.
-fn server_settings(dir: &Path, [write_key, admin_key]: &[String; 2]) -> anyhow::Result<ServeArgs> {
+/// The settings of `serve` for `dir`, with free ports of this machine. Ages are told in time of the shop, so what is too
+/// old grows with `speed`.
+fn server_settings(
+    dir: &Path,
+    [write_key, admin_key]: &[String; 2],
+    speed: u32,
+) -> anyhow::Result<ServeArgs> {
     let dir = dir
         .to_str()
         .context("the throw-away directory's path is not UTF-8")?;
+    let max_features_age_ms = (10_000 * u64::from(speed)).to_string();
     let words = [
         "foretide",
         "serve",
@@ -104,6 +123,8 @@ fn server_settings(dir: &Path, [write_key, admin_key]: &[String; 2]) -> anyhow::
         write_key,
         "--admin-key",
         admin_key,
+        "--max-features-age-ms",
+        &max_features_age_ms,
         "--log-level",
         "warn",
     ];
@@ -111,14 +132,6 @@ fn server_settings(dir: &Path, [write_key, admin_key]: &[String; 2]) -> anyhow::
         Command::Serve(args) => Ok(*args),
         _ => bail!("the settings of the server cannot be made"),
     }
-}
-
-/// For how long the shop has been open already, so that there are carts left behind from the start: a quarter of an
-/// hour, or as long as it takes for the most actions that are sent within seconds.
-fn open_for_ms(rate: u32) -> i64 {
-    const LONGEST_MS: i64 = 15 * 60 * 1000;
-    const MOST_ACTIONS: i64 = 25_000;
-    LONGEST_MS.min(MOST_ACTIONS * 1000 / i64::from(rate.max(1)))
 }
 
 /// Lets the shoppers in and shows what goes on.
@@ -129,33 +142,30 @@ fn play(
     lifecycle: &Lifecycle,
     output: Output,
 ) -> anyhow::Result<()> {
-    let settings = Settings {
-        seed: args.seed,
-        actions_per_second: f64::from(args.rate),
-        ..Settings::default()
-    };
-    let opened_ms = running.clock.now_ms() - open_for_ms(args.rate);
-    let stage = Stage {
-        base: format!("http://{}", running.address),
-        write_key: write_key.clone(),
-        admin_key: admin_key.clone(),
-        client: reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(10))
-            .build()?,
-        simulator: Arc::new(Mutex::new(Simulator::new(settings, opened_ms))),
-    };
-    let view = View::new(output, &stage, running.admin_address);
-    let feeder = Feeder::new(stage.clone(), running.clock.clone());
-    let sent = feeder.sent();
+    let opens_at = EpochMs(running.clock.now_ms());
+    let speed = f64::from(args.speed);
+    let story = Arc::new(Mutex::new(Story::begin(
+        args.seed,
+        f64::from(args.rate) / speed,
+        opens_at,
+    )));
+    let api = Api::new(running.address, write_key, admin_key)?;
+    let view = View::new(
+        output,
+        &api,
+        running.admin_address,
+        &story.lock().somebody(),
+    );
+
+    let shoppers = Shoppers::new(api.clone(), story.clone(), running.clock.clone());
     let soft = lifecycle.soft().clone();
     lifecycle.spawn("pretend shoppers", async move {
         tokio::select! {
-            ended = feeder.run() => ended,
+            ended = shoppers.play() => ended,
             () = soft.cancelled() => Ok(()),
         }
     });
-    let watcher = Watcher::new(stage, sent, running);
+    let watcher = Watcher::new(api, story, running, args.speed);
     let ends = args.seconds.map(Duration::from_secs);
     let lifecycle = lifecycle.clone();
     let soft = lifecycle.soft().clone();

@@ -1,5 +1,4 @@
-//! Looks at the server through its API, as a shop and its staff would: decisions for live shoppers, a profile, the
-//! fates.
+//! Looks at how things stand: at the server through its API, and at the truth, which the shoppers know.
 
 use std::{
     collections::BTreeMap,
@@ -7,14 +6,21 @@ use std::{
     time::Instant,
 };
 
+use foretide_events::EpochMs;
+use foretide_simulator::{Effect, EffectSum, Moment, PriceChange, Temperament};
+use parking_lot::Mutex;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Stage, feeder::Sent};
+use super::{
+    api::Api,
+    ledger::Offered,
+    shoppers::Sent,
+    sight::{Drift, Sight},
+    story::Story,
+};
 use crate::serve::Running;
 
-/// How many shoppers are decided for each second, of each kind.
-const LOOKED_AT: usize = 4;
 /// For how many looks an example stays.
 const EXAMPLE_STAYS: usize = 4;
 
@@ -23,135 +29,195 @@ const EXAMPLE_STAYS: usize = 4;
 pub(super) struct Snapshot {
     /// Since the start.
     pub(super) seconds: u64,
+    /// What the clock of the shop shows.
+    pub(super) shop_time: EpochMs,
+    /// How many seconds of the shop pass in one.
+    pub(super) speed: u32,
+    /// Whether what the regulars did before has all been sent; until then the server catches up.
+    pub(super) past_is_told: bool,
     /// Over the last second.
     pub(super) events_per_second: u64,
     pub(super) accepted: u64,
     pub(super) rejected: u64,
     /// Shoppers with a profile.
     pub(super) shoppers: usize,
+    /// In the shop now, by temperament.
+    pub(super) inside: BTreeMap<&'static str, usize>,
     /// `GET /v1/sources/{source}`.
     pub(super) fates: Value,
     /// Decisions so far, by the kind of offer.
     pub(super) offers: BTreeMap<String, u64>,
-    /// The latest shopper who was made an offer.
+    /// What the offers truly did, by their kind.
+    pub(super) effects: BTreeMap<&'static str, EffectSum>,
+    /// Whether drift is seen.
+    pub(super) drift: Drift,
+    /// Products that are reduced now.
+    pub(super) reduced: usize,
+    /// The latest change of a price.
+    pub(super) price_change: Option<Repriced>,
+    /// A shopper who was made an offer lately.
     pub(super) example: Option<Example>,
 }
 
-/// One shopper, as the API tells.
+/// A product whose price changed.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Repriced {
+    pub(super) product_id: String,
+    pub(super) from_cents: i64,
+    pub(super) to_cents: i64,
+}
+
+/// One shopper, as the API tells, and what is true.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Example {
     /// How the shop names the shopper.
     pub(super) shopper: Value,
     pub(super) decision: Value,
     pub(super) profile: Value,
+    pub(super) temperament: Temperament,
+    pub(super) moment: Moment,
+    /// What the offer truly does.
+    pub(super) effect: Effect,
 }
 
 /// Takes snapshots.
 pub(super) struct Watcher {
-    stage: Stage,
+    api: Api,
+    story: Arc<Mutex<Story>>,
     sent: Arc<Sent>,
     running: Running,
     source: String,
+    speed: u32,
     since: Instant,
-    offers: BTreeMap<String, u64>,
+    sight: Sight,
+    priced: EpochMs,
+    price_change: Option<Repriced>,
     example: Option<Example>,
     turn: usize,
     last: (Instant, u64),
 }
 
 impl Watcher {
-    pub(super) fn new(stage: Stage, sent: Arc<Sent>, running: Running) -> Self {
-        let source = format!("key:{}", running.write_fingerprint);
+    pub(super) fn new(api: Api, story: Arc<Mutex<Story>>, running: Running, speed: u32) -> Self {
         let since = Instant::now();
-        let last = (since, 0);
+        let (sent, priced) = {
+            let story = story.lock();
+            (Arc::clone(&story.ledger.sent), story.opens_at)
+        };
         Self {
-            stage,
+            source: format!("key:{}", running.write_fingerprint),
+            api,
+            story,
             sent,
             running,
-            source,
+            speed,
             since,
-            offers: BTreeMap::new(),
+            sight: Sight::default(),
+            priced,
+            price_change: None,
             example: None,
             turn: 0,
-            last,
+            last: (since, 0),
         }
     }
 
-    /// Decides for a few shoppers and tells how things stand. A question that fails leaves its part as it was.
+    /// Tells how things stand. A question that fails leaves its part as it was.
     pub(super) async fn look(&mut self) -> Snapshot {
-        for (shopper, question) in self.questions() {
-            let Some(decision) = self.post("/v1/decisions", &question).await else {
-                continue;
-            };
-            let kind = decision["offer"]["kind"]
-                .as_str()
-                .unwrap_or("none")
-                .to_owned();
-            *self.offers.entry(kind.clone()).or_default() += 1;
-            if self.is_next_example(&kind) {
-                self.show(shopper, decision).await;
+        let now = EpochMs(self.running.clock.now_ms());
+        let whom = {
+            let story = self.story.lock();
+            if story.past_is_told() {
+                self.sight.whom(&story)
+            } else {
+                Vec::new()
             }
-        }
+        };
+        self.sight.ask(&self.api, whom, &now.to_string()).await;
+        self.look_for_example().await;
+        let fates = self.api.get(&format!("/v1/sources/{}", self.source)).await;
         self.turn += 1;
+
         let accepted = self.sent.accepted.load(Ordering::Relaxed);
+        let events_per_second = self.rate(accepted);
+        let changes = self.price_changes(now);
+        let story = self.story.lock();
+        let shop = story.simulator.shop();
+        let latest = changes.last().map(|change| Repriced {
+            product_id: shop.product(change.product).product_id.clone(),
+            from_cents: change.before.cents,
+            to_cents: change.after.cents,
+        });
+        self.price_change = latest.or_else(|| self.price_change.take());
+        let reduced = (0..shop.products().len())
+            .filter_map(|index| u32::try_from(index).ok())
+            .filter(|&index| shop.price(index, now).is_reduced())
+            .count();
         Snapshot {
             seconds: self.since.elapsed().as_secs(),
-            events_per_second: self.rate(accepted),
+            shop_time: now,
+            speed: self.speed,
+            past_is_told: story.past_is_told(),
+            events_per_second,
             accepted,
             rejected: self.sent.rejected.load(Ordering::Relaxed),
             shoppers: self.running.table.len(),
-            fates: self
-                .get(&format!("/v1/sources/{}", self.source))
-                .await
-                .unwrap_or(Value::Null),
-            offers: self.offers.clone(),
+            inside: inside(&story),
+            fates: fates.unwrap_or(Value::Null),
+            offers: story.ledger.decisions.clone(),
+            effects: story.ledger.effects.clone(),
+            drift: self.sight.drift(&story),
+            reduced,
+            price_change: self.price_change.clone(),
             example: self.example.clone(),
         }
     }
 
-    /// Whom to decide for: shoppers with carts, and some whose interest is fading.
-    fn questions(&self) -> Vec<(Value, Value)> {
-        let simulator = self.stage.simulator.lock();
-        let carts = simulator.carts().into_iter().cycle().skip(self.turn * LOOKED_AT).take(LOOKED_AT).map(|sighting| {
-            let question = json!({ "shopper": sighting.shopper, "session": sighting.session, "cart": sighting.cart });
-            (sighting.shopper, question)
-        });
-        let drifting = simulator
-            .drifting()
-            .into_iter()
-            .cycle()
-            .skip(self.turn)
-            .take(1);
-        carts
-            .chain(drifting.map(|shopper| (shopper.clone(), json!({ "shopper": shopper }))))
-            .collect()
-    }
-
-    /// Whether a decision for an offer of `kind` becomes the example. Each stays a few seconds; every third one shows
-    /// recommendations.
-    fn is_next_example(&self, kind: &str) -> bool {
-        let wanted = if (self.turn / EXAMPLE_STAYS) % 3 == 2 {
-            "recommendations"
-        } else {
-            "discount"
-        };
-        match self.example {
-            None => kind != "none",
-            Some(_) => kind == wanted && self.turn.is_multiple_of(EXAMPLE_STAYS),
+    /// Takes the latest offer for the example. Each stays a few looks; every third one shows recommendations.
+    async fn look_for_example(&mut self) {
+        if self.example.is_some() && !self.turn.is_multiple_of(EXAMPLE_STAYS) {
+            return;
         }
-    }
-
-    async fn show(&mut self, shopper: Value, decision: Value) {
-        let Some(id) = decision["shopper_id"].as_str() else {
+        let wanted = match (self.turn / EXAMPLE_STAYS) % 3 {
+            2 => "recommendations",
+            _ => "discount",
+        };
+        let offered = {
+            let latest = &self.story.lock().ledger.latest;
+            latest
+                .get(wanted)
+                .or_else(|| latest.values().next())
+                .cloned()
+        };
+        let Some(Offered {
+            shopper,
+            temperament,
+            moment,
+            decision,
+            effect,
+        }) = offered
+        else {
             return;
         };
-        if let Some(profile) = self.get(&format!("/v1/shoppers/{id}")).await {
+        let id = decision["shopper_id"].as_str().unwrap_or_default();
+        if let Some(profile) = self.api.get(&format!("/v1/shoppers/{id}")).await {
             self.example = Some(Example {
                 shopper,
                 decision,
                 profile,
+                temperament,
+                moment,
+                effect,
             });
         }
+    }
+
+    fn price_changes(&mut self, now: EpochMs) -> Vec<PriceChange> {
+        let before = std::mem::replace(&mut self.priced, now);
+        self.story
+            .lock()
+            .simulator
+            .shop()
+            .price_changes(before, now)
     }
 
     fn rate(&mut self, accepted: u64) -> u64 {
@@ -161,28 +227,10 @@ impl Watcher {
             .max(1);
         (accepted - before).saturating_mul(1000) / elapsed_ms
     }
+}
 
-    async fn get(&self, path: &str) -> Option<Value> {
-        self.ask(self.stage.client.get(format!("{}{path}", self.stage.base)))
-            .await
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> Option<Value> {
-        self.ask(
-            self.stage
-                .client
-                .post(format!("{}{path}", self.stage.base))
-                .json(body),
-        )
-        .await
-    }
-
-    async fn ask(&self, request: reqwest::RequestBuilder) -> Option<Value> {
-        let response = request
-            .basic_auth(&self.stage.admin_key, Some(""))
-            .send()
-            .await
-            .ok()?;
-        response.error_for_status().ok()?.json().await.ok()
-    }
+fn inside(story: &Story) -> BTreeMap<&'static str, usize> {
+    let names = Temperament::ALL.map(Temperament::as_str);
+    let counts = names.into_iter().zip(story.simulator.inside());
+    counts.filter(|(_, count)| *count > 0).collect()
 }

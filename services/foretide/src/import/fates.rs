@@ -4,10 +4,7 @@ use anyhow::{Context as _, bail};
 use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 
-use super::{
-    backoff::Backoff,
-    sender::{cause_of, client},
-};
+use crate::sending::{Backoff, cause_of, client, what_to_do};
 
 /// How long one question may wait for the fold, in milliseconds.
 const WAIT_MS: u32 = 10_000;
@@ -102,7 +99,12 @@ impl FatesClient {
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 Ok(None)
             }
-            status => bail!("{} answered {status}: {}", self.url, text.trim()),
+            status => bail!(
+                "{} answered {status}: {}{}",
+                self.url,
+                text.trim(),
+                what_to_do(status, "--admin-key")
+            ),
         }
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{row::Row, sender::Sender, tally::Tally};
+use super::{row::Row, tally::Tally};
+use crate::sending::Sender;
 
 /// The most bytes of items in one batch: below the half megabyte that Segment's API allows.
 const MAX_BATCH_BYTES: usize = 400 * 1024;
@@ -19,11 +20,12 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// Opens `count` lanes that send up to `batch` events at once. The set ends when the lanes are closed and all is
+    /// Opens `count` lanes that send up to `batch` events at once, as the list `member` of the body. The set ends when the lanes are closed and all is
     /// answered, or at the first refusal.
     pub(crate) fn open(
         count: usize,
         batch: usize,
+        member: &'static str,
         sender: &Sender,
         tally: &Arc<Tally>,
     ) -> (Self, JoinSet<anyhow::Result<()>>) {
@@ -31,7 +33,13 @@ impl Lanes {
         let into = (0..count.max(1))
             .map(|_| {
                 let (into, rows) = mpsc::channel(batch.max(1) * 2);
-                running.spawn(run(rows, batch.max(1), sender.clone(), tally.clone()));
+                running.spawn(run(
+                    rows,
+                    batch.max(1),
+                    member,
+                    sender.clone(),
+                    tally.clone(),
+                ));
                 into
             })
             .collect();
@@ -48,12 +56,17 @@ impl Lanes {
 async fn run(
     mut rows: mpsc::Receiver<Row>,
     most: usize,
+    member: &'static str,
     sender: Sender,
     tally: Arc<Tally>,
 ) -> anyhow::Result<()> {
     let mut carried = None;
     while let Some(batch) = next_batch(&mut rows, most, &mut carried).await {
-        let answered = sender.send(&batch, |cause| tally.retried(cause)).await?;
+        let items: Vec<&str> = batch.iter().map(|row| row.item.as_str()).collect();
+        let body = format!("{{\"{member}\":[{}]}}", items.join(","));
+        let answered = sender
+            .send(body, batch.len(), |cause| tally.retried(cause))
+            .await?;
         tally.answered(&answered, &batch);
     }
     Ok(())

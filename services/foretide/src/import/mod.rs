@@ -6,7 +6,6 @@
 //!                                                               └──────────────────┘
 //! ```
 
-mod backoff;
 mod csv_line;
 mod fates;
 mod ids;
@@ -18,7 +17,6 @@ mod read;
 mod rees46;
 mod retentioneering;
 mod row;
-mod sender;
 mod summary;
 mod tally;
 
@@ -41,11 +39,14 @@ use self::{
     rees46::Rees46,
     retentioneering::Retentioneering,
     row::Reader,
-    sender::Sender,
     summary::Summary,
     tally::Tally,
 };
-use crate::output::{Output, note};
+use crate::{
+    output::{Output, note},
+    sending::{Sender, server_url},
+    stop,
+};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -61,7 +62,10 @@ and how many equal rows came before it. Each shopper's events stay in the order 
 should be ordered by time.
 
 The summary counts what ingest said of each row (accepted, rejected) and what the fold did with each \
-event on the log (folded, duplicate, late); resent are copies whose first reply was lost.";
+event on the log (folded, duplicate, late); resent are copies whose first reply was lost.
+
+https:// needs a build with TLS: `cargo build --release --features tls`; the container image is one. It trusts \
+whom the system trusts; SSL_CERT_FILE can name a file of others.";
 
 /// Sends a historical file to a running server
 #[derive(Args, Debug)]
@@ -147,29 +151,31 @@ impl Format {
 /// # Errors
 /// The file or the server cannot be used, Ctrl-C was pressed, or the sums of the summary do not hold.
 pub(crate) async fn run(args: ImportArgs, output: Output) -> anyhow::Result<()> {
+    let stop = stop::when_asked();
     let run = Uuid::new_v4().simple().to_string();
     let source = format!("import:{run}");
-    let progress = Progress::of(&args.file)?;
-    let tally = Arc::new(Tally::new({
-        let progress = progress.clone();
-        move |text| progress.say(&text)
-    }));
+    let progress = Progress::of(&args.file);
+    let tally = Arc::new(Tally::new(|text| note(&text)));
 
     let outcome = tokio::select! {
         outcome = import(&args, &run, &source, &tally, &progress) => outcome,
         () = progress.follow(&tally) => Ok(None),
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("listening for Ctrl-C")?;
+        () = stop.cancelled() => {
             Err(anyhow!("stopped; what was accepted is safe, and importing the file again will add what is missing"))
         }
     };
-    progress.finish();
+    drop(progress);
     let fates = outcome?;
 
     let totals = tally.totals();
     let summary = Summary::new(source, &totals, fates);
     output.answer(&summary, || summary.to_string())?;
-    if fates.is_none() {
+    if totals.accepted == 0 {
+        note(match totals.rows {
+            0 => "the file holds no rows: is it the right one?",
+            _ => "nothing was accepted: is that the file's format (--format)?",
+        });
+    } else if fates.is_none() {
         note("the fates are unknown: they are read with the admin key (--admin-key)");
     }
     Ok(summary.check(totals.retries)?)
@@ -185,7 +191,7 @@ async fn import(
 ) -> anyhow::Result<Option<Fates>> {
     let (path, member) = args.format.route();
     // The keys go to the server and nowhere else.
-    let sender = Sender::new(&args.to, path, member, args.write_key.expose(), run)?;
+    let sender = Sender::new(&args.to, path, args.write_key.expose(), Some(run))?;
     let asking = args
         .admin_key
         .as_ref()
@@ -197,7 +203,8 @@ async fn import(
 
     let file = Lines::open(&args.file, progress.read_bytes.clone())?;
     let reader = args.format.reader(args.currency);
-    let (lanes, sending) = Lanes::open(args.lanes.into(), args.batch.into(), &sender, tally);
+    let (lanes, sending) =
+        Lanes::open(args.lanes.into(), args.batch.into(), member, &sender, tally);
     let reading = tokio::task::spawn_blocking({
         let tally = tally.clone();
         move || read::into_lanes(file, reader, &lanes, &tally)
@@ -210,7 +217,7 @@ async fn import(
     let Some(asking) = asking else {
         return Ok(None);
     };
-    progress.waiting(tally);
+    progress.waiting();
     asking.settled().await.map(Some)
 }
 
@@ -225,17 +232,4 @@ async fn all_answered(mut sending: JoinSet<anyhow::Result<()>>) -> anyhow::Resul
 fn currency(text: &str) -> Result<Currency, String> {
     text.parse()
         .map_err(|error: foretide_events::MoneyError| error.to_string())
-}
-
-/// Takes the address of a server, with or without a path, so that joining a route to it keeps the path.
-fn server_url(text: &str) -> Result<Url, String> {
-    let url: Url = format!("{}/", text.trim_end_matches('/'))
-        .parse()
-        .map_err(|error| format!("{error}"))?;
-    match url.scheme() {
-        "http" => Ok(url),
-        other => Err(format!(
-            "{other} is not spoken here: use http, through a local proxy or tunnel if need be"
-        )),
-    }
 }

@@ -1,49 +1,37 @@
-//! The progress bar of an import, on standard error, where that is a terminal.
+//! How far an import is.
 
 use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 use super::tally::Tally;
-use crate::output::note;
+use crate::progress::Meter;
 
-/// How often the bar is brought up to date.
+/// How often it is brought up to date.
 const TICK: Duration = Duration::from_millis(200);
 
-/// The bar of one file.
-#[derive(Clone)]
+/// Shows how far one file is.
 pub(crate) struct Progress {
-    bar: ProgressBar,
+    meter: Meter,
+    /// The length of the file; 0 where it has none, as a pipe.
+    bytes: u64,
     pub(crate) read_bytes: Arc<AtomicU64>,
+    is_sent: AtomicBool,
 }
 
 impl Progress {
-    /// For the file at `path`. Draws nothing where standard error is no terminal.
-    pub(crate) fn of(path: &Path) -> anyhow::Result<Self> {
-        let bytes = path.metadata().map_or(0, |found| found.len());
-        let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
-        bar.set_style(ProgressStyle::with_template(
-            "{bar:30} {bytes}/{total_bytes} of the file  {msg}  {elapsed_precise}",
-        )?);
-        Ok(Self {
-            bar,
+    /// For the file at `path`.
+    pub(crate) fn of(path: &Path) -> Self {
+        Self {
+            meter: Meter::new("{bar:30} {msg}  {elapsed_precise}"),
+            bytes: path.metadata().map_or(0, |found| found.len()),
             read_bytes: Arc::default(),
-        })
-    }
-
-    /// Says something above the bar.
-    pub(crate) fn say(&self, text: &str) {
-        if self.bar.is_hidden() {
-            note(text);
-        } else {
-            self.bar.println(text);
+            is_sent: AtomicBool::new(false),
         }
     }
 
@@ -56,25 +44,27 @@ impl Progress {
     }
 
     /// Everything is answered; now the folding is waited for.
-    pub(crate) fn waiting(&self, tally: &Tally) {
-        self.show(tally);
-        self.bar.set_message("sent; waiting until it is folded");
-    }
-
-    /// Takes the bar away.
-    pub(crate) fn finish(&self) {
-        self.bar.finish_and_clear();
+    pub(crate) fn waiting(&self) {
+        self.is_sent.store(true, Ordering::Relaxed);
     }
 
     fn show(&self, tally: &Tally) {
-        let totals = tally.totals();
-        self.bar
-            .set_position(self.read_bytes.load(Ordering::Relaxed));
-        self.bar.set_message(format!(
-            "{} accepted, {} rejected, {} tries repeated",
-            totals.accepted,
-            totals.rejected(),
-            totals.retries
-        ));
+        let read = self.read_bytes.load(Ordering::Relaxed);
+        self.meter.show(read, Some(self.bytes), || {
+            let totals = tally.totals();
+            let place = if self.is_sent.load(Ordering::Relaxed) {
+                "all is sent; waiting until it is folded".to_owned()
+            } else if let Some(percent) = (read * 100).checked_div(self.bytes) {
+                format!("{percent} % of the file is read")
+            } else {
+                format!("{read} bytes are read")
+            };
+            format!(
+                "{place}: {} accepted, {} rejected, {} tries repeated",
+                totals.accepted,
+                totals.rejected(),
+                totals.retries
+            )
+        });
     }
 }

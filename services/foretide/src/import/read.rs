@@ -86,10 +86,8 @@ mod tests {
 
     use foretide_events::Currency;
 
-    use super::{
-        super::{Format, sender::Sender},
-        *,
-    };
+    use super::{super::Format, *};
+    use crate::sending::Sender;
 
     /// Reads `lines` and counts what becomes of them, by reason for the refused and by lane for the others.
     fn read(lines: Lines, format: Format) -> (u64, BTreeMap<String, u64>) {
@@ -128,8 +126,8 @@ mod tests {
     async fn a_file_of_another_format_is_refused_at_its_first_line() {
         let tally = Arc::new(Tally::new(|_| {}));
         let base = "http://127.0.0.1:1/".parse().unwrap();
-        let sender = Sender::new(&base, "v1/actions", "actions", "key", "run").unwrap();
-        let (lanes, mut sending) = Lanes::open(1, 1, &sender, &tally);
+        let sender = Sender::new(&base, "v1/actions", "key", Some("run")).unwrap();
+        let (lanes, mut sending) = Lanes::open(1, 1, "actions", &sender, &tally);
         let reader = Format::Rees46.reader(Currency::EUR);
         let refused =
             into_lanes(Lines::new(&b"a,b,c\n1,2,3\n"[..]), reader, &lanes, &tally).unwrap_err();

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
-use super::{row::Row, sender::Answered};
+use super::row::Row;
+use crate::sending::Answered;
 
 /// The most causes that are named one by one; beyond that only their number is told.
 const NAMED: usize = 5;
@@ -100,7 +101,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::import::sender::{Receipts, Refused};
+    use crate::sending::{Receipts, Refused};
 
     #[test]
     fn the_first_refusals_are_named_and_all_are_counted() {

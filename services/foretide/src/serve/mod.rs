@@ -1,35 +1,31 @@
 //! `foretide serve`: ingest, processor and scoring in one process, over one log.
 
-mod folding;
-mod ports;
-mod public;
-mod waiting;
 mod wiring;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use anyhow::bail;
 use clap::Args;
-use foretide_http::{HttpConfig, KeysConfig};
+use foretide_host::{
+    EdgeArgs, HostArgs, Ports, ProcessArgs,
+    config::{Checked, Settings},
+};
 use foretide_ingest::IngestConfig;
 use foretide_processor::ProcessorConfig;
-use foretide_runtime::{LifecycleConfig, SystemClock, TelemetryConfig, telemetry};
+use foretide_runtime::{SystemClock, telemetry};
 use foretide_scoring::ScoringConfig;
 use serde::Serialize;
 
-pub(crate) use self::{
-    ports::Ports,
-    wiring::{Running, start},
-};
-use crate::{key_file, output::Output, store::StoreArgs};
+pub(crate) use self::wiring::{Running, start};
+use crate::output::Output;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   # Everything in one directory
   foretide serve --data-dir ./data --write-key KEY --admin-key ADMIN
 
-  # Over Kafka: every host with the same key file
+  # Over Kafka and PostgreSQL: every host with the same key file
   foretide serve --data-dir /var/lib/foretide --log kafka:broker-1:9092,broker-2:9092 \\
+    --database postgres://foretide:PASSWORD@db/foretide \\
     --pseudonym-key-file /etc/foretide/pseudonym.key --write-key KEY --admin-key ADMIN
 
   # An action in, a decision out
@@ -40,17 +36,16 @@ Examples:
 
 The admin port answers /livez, /readyz and /metrics without a key: keep it away from the public. SIGTERM \
 finishes what is held; a second one stops at once. Keys are best given in the environment, where other \
-users do not see them.";
+users do not see them: `foretide config sample` prints a file with every variable. foretide-ingest, \
+foretide-processor and foretide-scoring are the parts of this, each as a process of its own.";
 
 /// Runs the server: takes actions in, folds profiles, decides on offers
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) host: HostArgs,
     #[command(flatten)]
-    pub(crate) http: HttpConfig,
-    #[command(flatten)]
-    pub(crate) keys: KeysConfig,
+    pub(crate) edge: EdgeArgs,
     #[command(flatten)]
     pub(crate) ingest: IngestConfig,
     #[command(flatten)]
@@ -58,46 +53,14 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) scoring: ScoringConfig,
     #[command(flatten)]
-    pub(crate) telemetry: TelemetryConfig,
-    #[command(flatten)]
-    pub(crate) lifecycle: LifecycleConfig,
+    pub(crate) process: ProcessArgs,
 }
 
-impl ServeArgs {
-    /// Says everything that is wrong with the settings together, before anything is opened.
-    pub(crate) fn check(&self) -> anyhow::Result<()> {
-        let mut faults = Vec::new();
-        // Only looked at, never shown.
-        let keys = [
-            ("--write-key", self.keys.write_key.expose()),
-            ("--admin-key", self.keys.admin_key.expose()),
-        ];
-        for (flag, key) in keys {
-            if key.is_empty()
-                || key.contains(|c: char| c == ':' || c.is_whitespace() || c.is_control())
-            {
-                faults.push(format!(
-                    "{flag} is empty, or holds a colon or a space, which HTTP Basic cannot carry"
-                ));
-            }
-        }
-        if keys[0].1 == keys[1].1 {
-            faults.push("--write-key and --admin-key are the same: every page of the shop would hold the admin key".to_owned());
-        }
-        faults.extend(
-            key_file::check_given(&self.store)
-                .err()
-                .map(|fault| fault.to_string()),
-        );
-        match faults.as_slice() {
-            [] => Ok(()),
-            [one] => bail!("{one}"),
-            many => bail!(
-                "{} settings are wrong:\n- {}",
-                many.len(),
-                many.join("\n- ")
-            ),
-        }
+impl Checked for ServeArgs {
+    fn faults(&self) -> Vec<String> {
+        let mut faults = self.host.log.faults();
+        faults.extend(self.edge.faults(&self.host.log));
+        faults
     }
 }
 
@@ -114,46 +77,48 @@ impl<'a> Serving<'a> {
         Self {
             listen: running.address,
             admin_listen: running.admin_address,
-            instance: &running.instance.id,
+            instance: &running.host.instance.id,
         }
     }
 }
 
 /// Runs the server until it is told to end.
-pub(crate) fn run(args: &ServeArgs, output: Output) -> anyhow::Result<()> {
-    args.check()?;
-    telemetry::init(&args.telemetry)?;
-    let lifecycle = args.lifecycle;
+pub(crate) fn run(args: &ServeArgs, settings: &Settings, output: Output) -> anyhow::Result<()> {
+    telemetry::init(&args.process.telemetry)?;
+    settings.log("foretide serve");
+    let lifecycle = args.process.lifecycle;
     // Holds the data directory until everything has ended.
     let mut held = None;
     foretide_runtime::run(&lifecycle, async |lifecycle| {
-        let ports = Ports::bind(&args.http).await?;
+        let ports = Ports::bind(&args.edge.http, args.host.admin).await?;
         let Some(running) = start(args, ports, &lifecycle, Arc::new(SystemClock)).await? else {
             return Ok(());
         };
         output.answer(&Serving::of(&running), || {
             format!("serving on http://{}", running.address)
         })?;
-        held = Some(running.instance);
+        held = Some(running.host);
         Ok(())
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
+    use std::ffi::OsString;
 
-    use crate::cli::{Cli, Command};
+    use clap::CommandFactory as _;
+    use foretide_host::config::parse_from;
+
+    use crate::cli::Cli;
 
     fn check(args: &str) -> Result<(), String> {
         let words = ["foretide", "serve"].into_iter().chain(args.split(' '));
-        match Cli::try_parse_from(words)
-            .map_err(|error| error.to_string())?
-            .command
-        {
-            Command::Serve(args) => args.check().map_err(|error| error.to_string()),
-            other => Err(format!("{other:?}")),
-        }
+        parse_from::<Cli>(
+            Cli::command(),
+            &words.map(OsString::from).collect::<Vec<_>>(),
+        )
+        .map(|_| ())
+        .map_err(|refusal| refusal.to_string())
     }
 
     #[test]
@@ -167,16 +132,42 @@ mod tests {
 
     #[test]
     fn all_faults_are_told_at_once() {
-        let refusal =
-            check("--data-dir d --write-key a:b --admin-key a:b --log kafka:h:1").unwrap_err();
+        let refusal = check(
+            "--data-dir d --write-key a:b --admin-key a:b --log kafka:h:1 --listen here --partitions 0 \
+             --kafka-setting s3cret",
+        );
+        let refusal = refusal.unwrap_err();
         for part in [
-            "--write-key",
-            "--admin-key",
-            "the same",
+            "--write-key is empty, or holds a colon",
+            "--admin-key is empty, or holds a colon",
+            "are the same",
             "--pseudonym-key-file",
+            "--listen cannot be `here`",
+            "--partitions cannot be `0`",
+            "--kafka-setting is not as it should be",
         ] {
             assert!(refusal.contains(part), "{refusal}");
         }
+        assert!(
+            !refusal.contains("s3cret") && !refusal.contains("a:b"),
+            "{refusal}"
+        );
         assert_eq!(check("--data-dir d --write-key w --admin-key a"), Ok(()));
+    }
+
+    #[test]
+    #[cfg(not(feature = "tls"))]
+    fn encryption_that_this_build_is_without_is_told() {
+        for setting in [
+            "security.protocol=sasl_ssl",
+            "ssl.ca.location=/ca.pem",
+            "sasl.mechanism=SCRAM-SHA-256",
+        ] {
+            let refusal = check(&format!(
+                "--data-dir d --write-key w --admin-key a --kafka-setting {setting}"
+            ))
+            .unwrap_err();
+            assert!(refusal.contains("--features tls"), "{refusal}");
+        }
     }
 }

@@ -11,6 +11,7 @@ mod fates;
 mod following;
 mod members;
 mod owners;
+mod replay;
 mod support;
 mod trouble;
 mod watched;

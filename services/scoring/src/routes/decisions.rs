@@ -9,8 +9,13 @@ use axum::{
 use bytes::Bytes;
 use foretide_decision::{DecisionRecord, Reason, ReasonCode};
 use foretide_events::{EpochMs, SessionId, Text};
-use foretide_http::{Problem, parse_json, read_body};
+use foretide_http::{
+    Problem, ProblemCode, documented,
+    openapi::{BODY, KEYED},
+    parse_json, read_body,
+};
 use foretide_ports::{DECISIONS, NewRecord, TopicPartition, shopper_key};
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use self::answer::Answer;
@@ -28,8 +33,9 @@ use crate::{
 mod answer;
 
 /// What is asked.
-#[derive(Deserialize)]
-struct Asked {
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "Question", example = example(), transform = need_shopper)]
+pub(crate) struct Asked {
     /// By `user_id`, `anonymous_id` or `shopper_id`.
     #[serde(default)]
     shopper: NamedShopper,
@@ -51,20 +57,48 @@ struct Asked {
 }
 
 /// What the query may hold.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
-struct Parameters {
+pub(crate) struct Parameters {
+    /// The instant to decide for, which makes the decision dry: answered, not recorded.
+    #[schemars(with = "Option<EpochMs>")]
     at: Option<String>,
 }
 
-/// Decides what to offer a shopper: a discount, recommendations, or nothing (`offer` is `null`), with the probabilities it
-/// rests on and the reasons.
+/// Read as nobody where it is absent, so that the refusal says how to name one: needed all the same.
+fn need_shopper(schema: &mut Schema) {
+    schema.insert("required".to_owned(), serde_json::json!(["shopper"]));
+}
+
+fn example() -> serde_json::Value {
+    serde_json::json!({
+        "shopper": { "user_id": "ann" },
+        "session": "s1",
+        "cart": { "total": "129.90", "currency": "EUR" },
+        "page": "/cart",
+        "placement": "cart-page",
+    })
+}
+
+documented! {
+    asked Asked;
+    answered Answer;
+    query Parameters;
+    refused Refusals = KEYED, BODY, &[ProblemCode::NotRemembered];
+}
+
+/// Decides what to offer a shopper.
+///
+/// A discount, recommendations, or nothing (`offer` is `null`), with the probabilities it rests on and the reasons.
 ///
 /// A cart in the request (`total` and `currency`, or `items` with prices) counts instead of the one that actions told of. A
 /// shopper of whom nothing is known gets an answer with the reason `unknown_shopper`. Where something behind is down or late
 /// the answer says `degraded`, and the reasons say why; it is never an error for that.
 ///
 /// With `at` (RFC 3339) it is dry: answered as of then, not recorded, not counted.
+#[utoipa::path(post, path = "/v1/decisions", operation_id = "decide", tag = "decisions",
+    params(Parameters), request_body = Asked,
+    responses((status = 200, description = "The decision", body = Answer), Refusals))]
 pub(crate) async fn decide(
     State(api): State<Arc<Api>>,
     request: Request,

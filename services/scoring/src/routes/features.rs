@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use foretide_features::CATALOGUE;
+use foretide_http::{documented, openapi::KEYED};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::api::Api;
 
 /// What is answered.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FeatureCatalogue")]
 pub(crate) struct Answer {
     /// Names this catalogue: another one has another name.
     schema: String,
@@ -18,10 +21,14 @@ pub(crate) struct Answer {
 }
 
 /// One feature.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Feature")]
 struct Described {
+    /// Its name.
     name: &'static str,
+    /// What it tells.
     meaning: &'static str,
+    /// What it is counted in.
     unit: &'static str,
     /// The least value, always 0.
     min: f64,
@@ -30,7 +37,16 @@ struct Described {
     max: Option<f64>,
 }
 
-/// Every feature of the catalogue: `name`, `meaning`, `unit`, `min`, and `max` where there is one.
+documented! {
+    answered Answer;
+    refused Refusals = KEYED;
+}
+
+/// Lists the features that are known of a shopper.
+///
+/// Each with its `name`, `meaning`, `unit`, `min`, and `max` where there is one.
+#[utoipa::path(get, path = "/v1/features", operation_id = "list_features", tag = "shoppers",
+    responses((status = 200, description = "The catalogue", body = Answer), Refusals))]
 pub(crate) async fn list(State(api): State<Arc<Api>>) -> Json<Answer> {
     let described = |spec: &foretide_features::FeatureSpec| Described {
         name: spec.name,

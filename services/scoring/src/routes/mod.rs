@@ -2,6 +2,9 @@
 
 mod decisions;
 mod features;
+mod keys;
+mod offers;
+mod settings;
 mod shoppers;
 mod sources;
 
@@ -10,13 +13,14 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{Path, Query, Request, State, rejection::PathRejection},
-    http::Uri,
+    http::{Method, StatusCode, Uri},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
-    routing::{get, post},
 };
 use foretide_http::{BodyLimits, BodyReader, Problem, ProblemCode, Role};
 use serde::de::DeserializeOwned;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::api::Api;
 
@@ -26,29 +30,48 @@ const BODY_LIMITS: BodyLimits = BodyLimits {
     decompressed_bytes: 256 * 1024,
 };
 
-/// The table of routes. All need the admin key.
-pub(crate) fn table(api: Arc<Api>) -> Router {
-    Router::new()
-        .route("/v1/decisions", post(decisions::decide))
-        .route("/v1/shoppers", get(shoppers::find))
-        .route("/v1/shoppers/{id}", get(shoppers::show))
-        .route("/v1/sources/{source}", get(sources::show))
-        .route("/v1/features", get(features::list))
-        .route_layer(middleware::from_fn_with_state(
-            Arc::clone(&api),
-            with_admin_key,
-        ))
-        .with_state(api)
+/// Why a change of what the store holds may be refused.
+const DATABASE: &[ProblemCode] = &[
+    ProblemCode::DatabaseAway,
+    ProblemCode::DatabaseFull,
+    ProblemCode::DatabaseRefuses,
+];
+
+/// The table of routes, with their description. All need the admin key.
+pub(crate) fn table(api: Arc<Api>) -> (Router, OpenApi) {
+    let (router, document) = OpenApiRouter::default()
+        .routes(routes!(decisions::decide))
+        .routes(routes!(shoppers::find))
+        .routes(routes!(shoppers::show))
+        .routes(routes!(sources::show))
+        .routes(routes!(features::list))
+        .routes(routes!(offers::list, offers::make))
+        .routes(routes!(offers::show, offers::change, offers::archive))
+        .routes(routes!(settings::list))
+        .routes(routes!(settings::change, settings::reset))
+        .routes(routes!(keys::list, keys::make))
+        .routes(routes!(keys::revoke))
+        .split_for_parts();
+    let keyed = middleware::from_fn_with_state(Arc::clone(&api), with_admin_key);
+    (router.route_layer(keyed).with_state(api), document)
 }
 
 async fn with_admin_key(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    match api.keys.require(request.headers(), Role::Admin) {
-        Ok(()) => next.run(request).await,
+    let key = match api.keys.require(request.headers(), Role::Admin) {
+        Ok(key) => key,
         Err(problem) => {
             BodyReader::of(request).1.discard().await;
-            problem.into_response()
+            return problem.into_response();
         }
+    };
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let response = next.run(request).await;
+    let status = response.status();
+    let is_change = matches!(method, Method::PUT | Method::DELETE) && status.is_success();
+    if is_change || status == StatusCode::CREATED {
+        tracing::info!(http.method = %method, http.path = uri.path(), admin_key.id = %key, "changed by an admin key");
     }
+    response
 }
 
 /// The parameters in the query of `uri`. Each is optional text, to be read by the handler, which can name it.
@@ -70,4 +93,36 @@ fn variable(
     let Path(text) =
         path.map_err(|_| Problem::new(ProblemCode::InvalidField, "is not text in UTF-8").at(name))?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use crate::testing::Shop;
+
+    #[test]
+    fn every_route_is_described_with_an_id_of_its_own_and_what_may_be_wrong() {
+        let document = serde_json::to_value(Shop::new().document).unwrap();
+        let mut ids = HashSet::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let told = format!("{method} {path}: {operation}");
+                assert!(ids.insert(operation["operationId"].to_string()), "{told}");
+                assert!(
+                    operation["summary"]
+                        .as_str()
+                        .is_some_and(|text| !text.is_empty()),
+                    "{told}"
+                );
+                for status in ["401", "403", "500", "503"] {
+                    assert!(
+                        operation["responses"][status].is_object(),
+                        "{status} of {told}"
+                    );
+                }
+            }
+        }
+        assert_eq!(ids.len(), 16);
+    }
 }

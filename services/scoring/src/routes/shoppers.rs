@@ -7,8 +7,9 @@ use axum::{
     extract::{Path, State, rejection::PathRejection},
     http::Uri,
 };
-use foretide_events::{EpochMs, ShopperId, Text};
-use foretide_http::{Problem, ProblemCode};
+use foretide_events::{EpochMs, ShopperId, Text, limits};
+use foretide_http::{Problem, ProblemCode, documented, openapi::KEYED};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::answer::Answer;
@@ -24,25 +25,67 @@ use crate::{
 mod answer;
 
 /// What the query may hold.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
-struct Parameters {
+pub(crate) struct Named {
+    /// The shop's id of a shopper who has signed in.
+    #[schemars(length(max = limits::MAX_RAW_ID_CHARS), extend("examples" = ["ann"]))]
     user_id: Option<String>,
+    /// The shop's id of a device or browser. Where both are given, `user_id` counts.
+    #[schemars(length(max = limits::MAX_RAW_ID_CHARS))]
     anonymous_id: Option<String>,
+    /// The instant it is about; now by default.
+    #[schemars(with = "Option<EpochMs>")]
     at: Option<String>,
 }
 
-/// The shopper whose pseudonym is `id`: when first and last seen, sessions, cart, purchases, affinity, and every feature
-/// with its value (`null` where it is missing), unit and age.
+/// What the query may hold beside a path.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct Instant {
+    /// The instant it is about; now by default.
+    #[schemars(with = "Option<EpochMs>")]
+    at: Option<String>,
+}
+
+/// Who is meant.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "documents the path")]
+pub(crate) struct ShopperPath {
+    /// The shopper's pseudonym.
+    id: ShopperId,
+}
+
+documented! {
+    answered Answer;
+    query Named;
+    query Instant;
+    path ShopperPath;
+    refused Refusals = KEYED, &[ProblemCode::InvalidField, ProblemCode::NotFound, ProblemCode::NotRemembered];
+    refused FindRefusals = KEYED, &[
+        ProblemCode::InvalidField,
+        ProblemCode::MissingField,
+        ProblemCode::NotFound,
+        ProblemCode::NotRemembered,
+    ];
+}
+
+/// Shows a shopper, by the pseudonym.
+///
+/// When first and last seen, sessions, cart, purchases, affinity, and every feature with its value (`null` where it is
+/// missing), unit and age.
 ///
 /// `at` (RFC 3339, now by default): what was known then. 404 if the shopper was unknown, 422 if `at` lies before what is
 /// still remembered. Ages are in milliseconds: how long before `at` everything on the log was folded.
+#[utoipa::path(get, path = "/v1/shoppers/{id}", operation_id = "get_shopper", tag = "shoppers",
+    params(ShopperPath, Instant),
+    responses((status = 200, description = "The shopper", body = Answer), Refusals))]
 pub(crate) async fn show(
     State(api): State<Arc<Api>>,
     id: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Result<Json<Answer>, Problem> {
-    let Parameters { at, .. } = parameters(&uri)?;
+    let Instant { at } = parameters(&uri)?;
     let shopper = variable(id, "id")?
         .parse()
         .map_err(|error: foretide_events::InvalidId| {
@@ -51,9 +94,13 @@ pub(crate) async fn show(
     answer(&api, shopper, at.as_deref())
 }
 
-/// The same, found by `user_id` or `anonymous_id`, which is never part of the answer.
+/// Finds a shopper, by the shop's own id.
+///
+/// By `user_id` or `anonymous_id`, which is never part of the answer. What is answered is what `/v1/shoppers/{id}` shows.
+#[utoipa::path(get, path = "/v1/shoppers", operation_id = "find_shopper", tag = "shoppers", params(Named),
+    responses((status = 200, description = "The shopper", body = Answer), FindRefusals))]
 pub(crate) async fn find(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Answer>, Problem> {
-    let Parameters {
+    let Named {
         user_id,
         anonymous_id,
         at,
@@ -86,18 +133,20 @@ fn answer(api: &Api, shopper: ShopperId, at: Option<&str>) -> Result<Json<Answer
     let at = parse_at(at)?;
     let now = EpochMs(api.clock.now_ms());
     let instant = at.unwrap_or(now);
-    match look_up(&api.table, &shopper, at, &api.rules) {
+    match look_up(&api.table, &shopper, at, &api.rules, |state, _| {
+        state.clone()
+    }) {
         Found::NotRemembered => Err(no_longer_remembered()),
         Found::Nobody => Err(Problem::new(
             ProblemCode::NotFound,
             "nothing is known of this shopper",
         )),
-        Found::Known(known) => {
+        Found::Known(state) => {
             let freshness = Freshness::of(&api.table, &shopper, instant, now);
             Ok(Json(Answer::of(
                 shopper,
                 instant,
-                &known.state,
+                &state,
                 freshness.age_ms(),
                 &api.rules,
             )))

@@ -5,31 +5,42 @@ use foretide_decision::{
 };
 use foretide_events::{Currency, EpochMs, Label, ShopId, ShopperId, Text};
 use foretide_models::{Contribution, Predictions, Probability};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What is answered.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Decision")]
 pub(crate) struct Answer {
+    /// Names the decision.
     decision_id: Text<64>,
+    /// The shopper's pseudonym.
     shopper_id: ShopperId,
     /// The instant it was decided for.
     at: EpochMs,
+    /// The group of shoppers it was decided for.
     cohort: Cohort,
+    /// What it rests on.
     predictions: ShownPredictions,
-    /// `null` for no offer.
+    /// What to show; `null` for no offer.
     offer: Option<ShownOffer>,
+    /// Why, the first reason first.
     reasons: Vec<Reason>,
     /// How long before `at` everything on the log was folded; `null` while profiles are being restored.
     features_age_ms: Option<i64>,
+    /// Whether something behind was down or late: the reasons say what.
     degraded: bool,
     /// Whether it was a question only: not recorded, not counted.
     dry: bool,
 }
 
 /// The probabilities if no offer is shown.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Predictions")]
 struct ShownPredictions {
+    /// That the shopper's engagement falls.
     drift: Probability,
+    /// That the purchase is abandoned in this visit.
     abandonment: Probability,
     /// The model that says so.
     source: String,
@@ -37,22 +48,27 @@ struct ShownPredictions {
     contributions: ShownContributions,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Contributions")]
 struct ShownContributions {
     drift: Vec<Contribution>,
     abandonment: Vec<Contribution>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MadeOffer")]
 struct ShownOffer {
+    /// Which offer of the catalogue.
     id: OfferId,
+    /// What it offers.
     kind: OfferKind,
     #[serde(flatten)]
     content: ShownContent,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "MadeContent")]
 enum ShownContent {
     /// Decimal amounts of one currency.
     Discount {

@@ -1,4 +1,5 @@
-use foretide_decision::{CartSource, ReasonCode};
+use foretide_decision::{CartSource, ReasonCode, RecordedValues};
+use foretide_features::Feature;
 use serde_json::{Value, json};
 
 use crate::testing::{DAY_MS, MINUTE_MS, NOW, Shop, add, config, page, shopper_of, view};
@@ -211,8 +212,11 @@ async fn a_decision_is_recorded_with_all_it_rested_on() {
     assert_eq!(record.request_id.as_deref(), Some("r1"));
     assert_eq!(record.cart.as_ref().unwrap().source, CartSource::Request);
     assert_eq!(record.features.next_offset, Some(1));
-    let cart_items = record.features.values["cart_items"];
-    assert_eq!(cart_items.to_bits(), 1.0_f64.to_bits());
+    let RecordedValues::InOrder(values) = &record.features.values else {
+        panic!("{:?}", record.features.values);
+    };
+    assert_eq!(values.len(), Feature::COUNT);
+    assert_eq!(values[Feature::CartItems as usize], Some(1.0));
     let sure: Vec<bool> = record
         .arms
         .iter()

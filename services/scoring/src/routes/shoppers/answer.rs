@@ -2,18 +2,22 @@
 
 use foretide_events::{Category, Currency, EpochMs, Money, ShopperId};
 use foretide_features::{Cart, FeatureVector, FoldRules, Purchases, Session, State};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 /// How many categories are shown.
 const CATEGORIES: usize = 16;
 
 /// What is answered.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Shopper")]
 pub(crate) struct Answer {
     shopper_id: ShopperId,
     /// The instant it is about.
     at: EpochMs,
+    /// The first action that was seen.
     first_seen: Option<EpochMs>,
+    /// The last action that was seen.
     last_seen: Option<EpochMs>,
     /// Actions so far.
     actions: u64,
@@ -21,16 +25,20 @@ pub(crate) struct Answer {
     sessions: u32,
     /// The session that is going on; `null` if none is.
     session: Option<ShownSession>,
+    /// What is in the cart.
     cart: ShownCart,
+    /// What was bought so far.
     purchases: ShownPurchases,
     /// Shares of attention by category, largest first.
     affinity: Vec<ShownShare>,
+    /// Every feature of the catalogue, by name.
     features: Features,
     /// How long before `at` everything on the log was folded; `null` while profiles are being restored.
     features_age_ms: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
 struct ShownSession {
     started_at: EpochMs,
     last_action_at: EpochMs,
@@ -41,7 +49,8 @@ struct ShownSession {
     payment_entered: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Cart")]
 struct ShownCart {
     items: Vec<ShownItem>,
     pieces: u64,
@@ -52,7 +61,8 @@ struct ShownCart {
     changed_at: Option<EpochMs>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CartItem")]
 struct ShownItem {
     product_id: String,
     quantity: u32,
@@ -60,7 +70,8 @@ struct ShownItem {
     currency: Option<Currency>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Purchases")]
 struct ShownPurchases {
     count: u32,
     last_at: Option<EpochMs>,
@@ -68,7 +79,8 @@ struct ShownPurchases {
     currency: Option<Currency>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CategoryShare")]
 struct ShownShare {
     category: Category,
     share: f64,
@@ -80,7 +92,8 @@ struct Features {
     age_ms: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FeatureValue")]
 struct ShownFeature {
     value: Option<f64>,
     unit: &'static str,
@@ -172,6 +185,17 @@ fn amount(money: Option<Money>) -> Option<String> {
 
 fn currency(money: Option<Money>) -> Option<Currency> {
     money.map(|money| money.currency)
+}
+
+impl JsonSchema for Features {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "FeatureValues".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let value = generator.subschema_for::<ShownFeature>();
+        json_schema!({ "type": "object", "additionalProperties": value })
+    }
 }
 
 impl Serialize for Features {

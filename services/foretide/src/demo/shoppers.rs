@@ -1,0 +1,134 @@
+//! Plays the shoppers: sends what they do, asks for offers where a shop would, and shows them the answers.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use foretide_events::EpochMs;
+use foretide_runtime::SharedClock;
+use foretide_simulator::{Action, Ask, Batch, Offer, Simulator};
+use futures_util::future::{join_all, try_join_all};
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use super::{api::Api, story::Story};
+
+/// Between two looks at the clock.
+const PACE: Duration = Duration::from_millis(50);
+/// Actions that are sent side by side, at most.
+const AT_ONCE: usize = 4_000;
+/// In so many requests, each shopper's actions in one of them.
+const LANES: u32 = 8;
+
+/// What the server said of what was sent.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    pub(super) accepted: AtomicU64,
+    pub(super) rejected: AtomicU64,
+}
+
+/// The shoppers, at play.
+pub(super) struct Shoppers {
+    api: Api,
+    story: Arc<Mutex<Story>>,
+    clock: SharedClock,
+}
+
+impl Shoppers {
+    pub(super) fn new(api: Api, story: Arc<Mutex<Story>>, clock: SharedClock) -> Self {
+        Self { api, story, clock }
+    }
+
+    /// Plays the past of the regulars, then what happens as it happens, for ever.
+    pub(super) async fn play(self) -> anyhow::Result<()> {
+        let past_ends_at = self.story.lock().past_ends_at();
+        while self.go_on(past_ends_at).await? < past_ends_at {}
+        {
+            let mut story = self.story.lock();
+            let rate = story.rate;
+            story.simulator.set_rate(rate);
+            story.simulator.set_asks(true);
+        }
+        loop {
+            let now = EpochMs(self.clock.now_ms());
+            if self.go_on(now).await? >= now {
+                tokio::time::sleep(PACE).await;
+            }
+        }
+    }
+
+    /// Plays on towards `until` and says how far that went.
+    async fn go_on(&self, until: EpochMs) -> anyhow::Result<EpochMs> {
+        let Batch {
+            actions,
+            asks,
+            reached,
+        } = self.story.lock().simulator.next_batch(until, AT_ONCE);
+        if !actions.is_empty() {
+            self.send(&actions).await?;
+        }
+        join_all(asks.into_iter().map(|ask| self.decide(ask))).await;
+        Ok(reached)
+    }
+
+    async fn send(&self, actions: &[Action]) -> anyhow::Result<()> {
+        let bodies = {
+            let story = self.story.lock();
+            bodies(&story.simulator, actions)
+        };
+        let sending = bodies
+            .into_iter()
+            .map(|(body, count)| self.api.send(body, count));
+        let sent = Arc::clone(&self.story.lock().ledger.sent);
+        for receipts in try_join_all(sending).await? {
+            let rejected = receipts.rejected.len() as u64;
+            sent.accepted
+                .fetch_add(receipts.accepted, Ordering::Relaxed);
+            sent.rejected.fetch_add(rejected, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Asks for an offer and shows it to the shopper. A question that cannot be answered offers nothing.
+    async fn decide(&self, ask: Ask) {
+        let body = ask.body(self.story.lock().simulator.shop());
+        match self.api.post("/v1/decisions", &body).await {
+            Some(decision) => self.story.lock().show(&ask, decision),
+            None => self.story.lock().ledger.unanswered(),
+        }
+    }
+}
+
+impl Story {
+    /// Shows the shopper what was decided, and writes down what it does.
+    fn show(&mut self, ask: &Ask, decision: Value) {
+        let offer = Offer::of_answer(&decision);
+        let id = decision["decision_id"].as_str().unwrap_or_default();
+        let effect = self.simulator.respond(ask, id, offer.as_ref());
+        let temperament = self
+            .simulator
+            .truth(ask.identity.shopper, ask.at)
+            .temperament;
+        self.ledger
+            .enter(ask, temperament, decision, offer.as_ref(), effect);
+    }
+}
+
+/// The bodies of `POST /v1/actions` that hold `actions`, each with how many it holds.
+fn bodies(simulator: &Simulator, actions: &[Action]) -> Vec<(Vec<u8>, usize)> {
+    let mut lanes = vec![(b"{\"actions\":[".to_vec(), 0); LANES as usize];
+    for action in actions {
+        let (body, count) = &mut lanes[(action.identity.shopper % LANES) as usize];
+        simulator.write_native(action, body);
+        *count += 1;
+    }
+    lanes.retain(|(_, count)| *count > 0);
+    for (body, _) in &mut lanes {
+        body.extend_from_slice(b"]}");
+    }
+    lanes
+}

@@ -1,0 +1,82 @@
+//! Starts the processor in a process, its own or a shared one.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use foretide_checkpoint::Checkpoints;
+use foretide_features::FoldRules;
+use foretide_host::Host;
+use foretide_ports::ProfileTable;
+
+use crate::{
+    Follower, FollowerParts, Processor, ProcessorConfig, ProcessorMetrics, ProcessorParts,
+    SourceCounts,
+};
+
+/// Where profiles and counts are kept in this process.
+#[derive(Clone, Debug)]
+pub struct Folded {
+    /// The profiles.
+    pub table: Arc<ProfileTable>,
+    /// The counts of fates.
+    pub counts: Arc<SourceCounts>,
+}
+
+impl Folded {
+    fn empty(partitions: u32) -> Self {
+        Self {
+            table: ProfileTable::new(partitions),
+            counts: SourceCounts::new(partitions),
+        }
+    }
+}
+
+/// Starts a processor on `host`, which folds the partitions that its group leaves to it. What is returned holds those.
+pub fn start(host: &Host, config: ProcessorConfig) -> anyhow::Result<Folded> {
+    let owned = Folded::empty(host.partitions);
+    let folder = host
+        .data_dir
+        .join("checkpoints")
+        .join(host.log_id.to_string());
+    let checkpoints =
+        Checkpoints::open(&folder).with_context(|| format!("opening {}", folder.display()))?;
+    let parts = ProcessorParts {
+        log: Arc::clone(&host.log),
+        table: Arc::clone(&owned.table),
+        counts: Arc::clone(&owned.counts),
+        rules: FoldRules::default(),
+        metrics: ProcessorMetrics::register(&host.registry)?,
+        clock: Arc::clone(&host.clock),
+        readiness: host.readiness.component("processor"),
+        member: host.instance.id.clone(),
+        checkpoints: Some(checkpoints),
+    };
+    let processor = Processor::new(parts, config);
+    let lifecycle = &host.lifecycle;
+    let (soft, hard) = (lifecycle.soft().clone(), lifecycle.hard().clone());
+    lifecycle.spawn(
+        "processor",
+        async move { Ok(processor.run(soft, hard).await?) },
+    );
+    Ok(owned)
+}
+
+/// Starts a follower on `host`: what is returned holds all profiles and counts that processors publish. The component
+/// `scoring` is ready once it has caught up.
+pub fn follow(host: &Host) -> Folded {
+    let all = Folded::empty(host.partitions);
+    let follower = Follower::new(FollowerParts {
+        log: Arc::clone(&host.log),
+        table: Arc::clone(&all.table),
+        counts: Arc::clone(&all.counts),
+        rules: FoldRules::default(),
+        clock: Arc::clone(&host.clock),
+        readiness: host.readiness.component("scoring"),
+    });
+    let soft = host.lifecycle.soft().clone();
+    host.lifecycle.spawn(
+        "profile follower",
+        async move { Ok(follower.run(soft).await?) },
+    );
+    all
+}

@@ -1,0 +1,52 @@
+//! Starts the service in a process, its own or a shared one.
+
+use std::sync::Arc;
+
+use foretide_features::FoldRules;
+use foretide_host::{Edge, Host, Routes};
+use foretide_http::protect;
+use foretide_processor::Folded;
+
+use crate::{
+    LocalSources, Parts, Rejections, Scoring, ScoringConfig, profiles_age::ProfileMetrics,
+};
+
+/// Starts scoring on `host`, answering from `profiles`. `rejections` tells what ingest refused of a source.
+pub fn start(
+    host: &Host,
+    edge: &Edge,
+    config: ScoringConfig,
+    profiles: &Folded,
+    rejections: Arc<dyn Rejections>,
+) -> anyhow::Result<Routes> {
+    let sources = LocalSources {
+        log: Arc::clone(&host.log),
+        counts: Arc::clone(&profiles.counts),
+        rejections,
+    };
+    let parts = Parts {
+        config,
+        log: Arc::clone(&host.log),
+        table: Arc::clone(&profiles.table),
+        rules: FoldRules::default(),
+        pseudonymiser: edge.pseudonymiser.clone(),
+        store: Arc::clone(&edge.store),
+        keys: edge.keys.clone(),
+        budget: edge.budget.clone(),
+        sources: Arc::new(sources),
+        clock: Arc::clone(&host.clock),
+    };
+    let scoring = Scoring::new(parts, &host.registry)?;
+    scoring.background.spawn(&host.lifecycle);
+    let ages = ProfileMetrics::register(&host.registry)?;
+    let watching = ages.watch(
+        Arc::clone(&profiles.table),
+        Arc::clone(&host.clock),
+        host.lifecycle.soft().clone(),
+    );
+    host.lifecycle.spawn("profile ages", watching);
+    Ok(Routes {
+        router: protect(scoring.router, edge.http.protection()),
+        document: scoring.document,
+    })
+}
