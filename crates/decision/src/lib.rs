@@ -27,7 +27,8 @@ pub use offer::{
 pub use popularity::{Popularity, PopularityRules};
 pub use reason::{Reason, ReasonCode};
 pub use record::{
-    CartSource, DecisionRecord, RecordError, RecordedCart, RecordedFeatures, RecordedPolicy, RecordedValues,
+    CartSource, DecisionRecord, RecordError, RecordedCart, RecordedFeatures, RecordedPolicy,
+    RecordedValues,
 };
 pub use rule::{RuleDiscount, RulePolicy, RuleRecommendations, RuleSettings, Situation};
 pub use thresholds::{InvalidPercent, Percent, Thresholds};

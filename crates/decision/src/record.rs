@@ -17,6 +17,9 @@ const VERSION: u32 = 2;
 /// The former version: features have their names beside them, offers have no version and no store, the discount's percentage is a threshold.
 const BEFORE_THE_CATALOGUE: u32 = 1;
 
+/// About how many bytes a record has.
+const USUAL_BYTES: usize = 3 << 10;
+
 /// Everything a decision rested on and what came of it, so that it can be explained, learnt from and replayed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DecisionRecord {
@@ -165,10 +168,13 @@ struct VersionOnly {
 impl DecisionRecord {
     /// The record's bytes on the log.
     pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
-        Ok(serde_json::to_vec(&Versioned {
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        let versioned = Versioned {
             v: VERSION,
             record: self,
-        })?)
+        };
+        serde_json::to_writer(&mut bytes, &versioned)?;
+        Ok(bytes)
     }
 
     /// Reads the bytes of a record.

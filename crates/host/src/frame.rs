@@ -70,7 +70,7 @@ impl Frame {
     pub fn open_public(&self, public: TcpListener) {
         // Or a process would say that it is ready while it still refuses everything.
         self.readiness.component(ROUTES);
-        let serving = foretide_http::serve(public, self.routes.router(), self.lifecycle.clone());
+        let serving = foretide_http::serve(public, self.routes.clone(), self.lifecycle.clone());
         let closed = self.closed.clone();
         self.lifecycle.spawn("public port", async move {
             let ended = serving.await;

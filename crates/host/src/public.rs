@@ -1,22 +1,22 @@
 //! The public port before and after the services are wired.
 
 use std::{
+    convert::Infallible,
     sync::{Arc, OnceLock},
+    task::{Context, Poll},
     time::Duration,
 };
 
-use axum::{
-    Router,
-    extract::Request,
-    response::{IntoResponse as _, Response},
-};
+use axum::{BoxError, Router, body::HttpBody, http::Request, response::Response};
+use bytes::Bytes;
 use foretide_http::{Problem, ProblemCode, open_to_pages};
-use tower::ServiceExt as _;
+use tower::Service;
 
 /// When a caller may try again, in seconds.
 const RETRY_AFTER_S: u32 = 2;
 
-/// What the public port answers with. Clones share one state.
+/// What the public port answers with: 503 to everything until the services are wired, and by them afterwards. Clones share
+/// one state.
 #[derive(Clone, Debug, Default)]
 pub struct PublicRoutes {
     wired: Arc<OnceLock<Router>>,
@@ -27,39 +27,48 @@ impl PublicRoutes {
     pub fn wire(&self, router: Router) {
         let _ = self.wired.set(router);
     }
+}
 
-    /// Answers everything with 503 until the services are wired, and by them afterwards.
-    pub fn router(&self) -> Router {
-        let routes = self.clone();
-        Router::new().fallback(async move |request: Request| routes.answer(request).await)
+impl<B> Service<Request<B>> for PublicRoutes
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = <Router as Service<Request<B>>>::Future;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // Routers always are.
+        Poll::Ready(Ok(()))
     }
 
-    async fn answer(&self, request: Request) -> Response {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.wired.get() {
-            Some(router) => router.clone().oneshot(request).await.into_response(),
-            None => not_yet(request).await,
+            Some(router) => router.clone().call(request),
+            None => not_yet().call(request),
         }
     }
 }
 
 /// A page of any origin may read the refusal, and so try again; its preflight passes.
-async fn not_yet(request: Request) -> Response {
+fn not_yet() -> Router {
     let refuse = async || {
         Problem::new(ProblemCode::NotReady, "the server is starting").retry_after_s(RETRY_AFTER_S)
     };
     // Of which of the routes that is true later, a browser asks again.
     let for_now = open_to_pages().max_age(Duration::ZERO);
-    let router: Router = Router::new().fallback(refuse).layer(for_now);
-    router.oneshot(request).await.into_response()
+    Router::new().fallback(refuse).layer(for_now)
 }
 
 #[cfg(test)]
 mod tests {
     use axum::{body::Body, routing::post};
+    use tower::ServiceExt as _;
 
     use super::*;
 
-    async fn status(router: &Router, method: &str, path: &str) -> u16 {
+    async fn status(router: &PublicRoutes, method: &str, path: &str) -> u16 {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -82,7 +91,7 @@ mod tests {
             .header("origin", "https://shop.example")
             .body(Body::empty())
             .unwrap();
-        let port = PublicRoutes::default().router();
+        let port = PublicRoutes::default();
         let response = port.oneshot(request).await.unwrap();
         assert_eq!(response.status(), 503);
         let allowed = &response.headers()["access-control-allow-origin"];
@@ -92,7 +101,7 @@ mod tests {
     #[tokio::test]
     async fn all_is_503_until_the_services_are_wired() {
         let routes = PublicRoutes::default();
-        let port = routes.router();
+        let port = routes.clone();
         assert_eq!(status(&port, "POST", "/v1/actions").await, 503);
         assert_eq!(status(&port, "GET", "/nowhere").await, 503);
         routes.wire(Router::new().route("/v1/actions", post(async || "taken")));

@@ -1,6 +1,13 @@
-//! JSON bodies whose faults name the field.
+//! JSON bodies whose faults name the field, and JSON answers.
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use axum::{
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse as _, Response},
+};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use crate::{Problem, ProblemCode};
 
@@ -8,6 +15,17 @@ use crate::{Problem, ProblemCode};
 pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // Keeping track of the path takes longer than the reading: it is done only where there is a fault to be named.
     serde_json::from_slice(body).or_else(|_| parse_with_path(body))
+}
+
+/// Answers with `value`, of which about `expected_bytes` are expected. What [`axum::Json`] does, into memory that need not
+/// grow: for the routes that are asked most.
+pub fn json_answer<T: Serialize>(value: &T, expected_bytes: usize) -> Result<Response, Problem> {
+    let mut body = Vec::with_capacity(expected_bytes);
+    serde_json::to_writer(&mut body, value).map_err(|error| {
+        tracing::error!(%error, "an answer cannot be written as JSON");
+        Problem::new(ProblemCode::Internal, "the answer cannot be written")
+    })?;
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 fn parse_with_path<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {

@@ -12,6 +12,7 @@
 //! whatever is sent. It never logs an id, a key or a query string, and knows nothing of shoppers.
 
 mod admin;
+mod around;
 mod body;
 mod budget;
 mod config;
@@ -25,13 +26,14 @@ mod protect;
 mod serve;
 
 pub use admin::admin_router;
+pub use around::{Around, AroundLayer, answered, around};
 pub use body::{BodyLimits, BodyReader, HeldBody, read_body};
 pub use budget::{Lease, MemoryBudget};
 pub use config::{AdminConfig, HttpConfig, KeysConfig};
 pub use cors::open_to_pages;
-pub use json::parse_json;
+pub use json::{json_answer, parse_json};
 pub use keys::{KeyFingerprint, Keys, Role, key_digest, missing_key, presented_key};
 pub use observe::{BatchFacts, HttpMetrics, observe};
 pub use problem::{PROBLEM_JSON, Problem, ProblemCode};
 pub use protect::{Protection, protect};
-pub use serve::serve;
+pub use serve::{Answering, serve};

@@ -1,18 +1,21 @@
 //! One log event and two metrics for every request.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Router,
     body::HttpBody as _,
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{Method, StatusCode},
-    middleware::{self, Next},
     response::Response,
+    routing::Route,
 };
 use foretide_runtime::{metrics::SECONDS, telemetry::REQUEST_TARGET};
 
-use crate::{Problem, ProblemCode};
+use crate::{
+    Problem, ProblemCode,
+    around::{answered, around},
+};
 
 foretide_runtime::metrics! {
     /// What is counted of every HTTP service. Routes are the patterns of the routing table, never paths.
@@ -37,7 +40,10 @@ pub struct BatchFacts {
 
 /// Logs and counts every request to `router`, and answers what it has no route for with a problem.
 pub fn observe(router: Router, metrics: HttpMetrics) -> Router {
-    with_fallbacks(router).layer(middleware::from_fn_with_state(metrics, observed))
+    let metrics = Arc::new(metrics);
+    with_fallbacks(router).layer(around(move |request, route| {
+        observed(&metrics, request, route)
+    }))
 }
 
 /// Answers unknown paths and methods with problems.
@@ -58,26 +64,32 @@ pub(crate) async fn method_not_allowed() -> Problem {
     )
 }
 
-async fn observed(State(metrics): State<HttpMetrics>, request: Request, next: Next) -> Response {
+fn observed(
+    metrics: &Arc<HttpMetrics>,
+    request: Request,
+    route: &mut Route,
+) -> impl Future<Output = Response> + use<> {
     let began = Instant::now();
     let method = method_name(request.method());
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let pattern = request.extensions().get::<MatchedPath>().cloned();
     let request_bytes = request.body().size_hint().exact();
-    let in_flight = InFlight::begin(&metrics);
+    let in_flight = InFlight::begin(Arc::clone(metrics));
+    let answer = answered(route, request);
 
-    let response = next.run(request).await;
-
-    drop(in_flight);
-    let duration = began.elapsed().as_secs_f64();
-    let labels = [route, method, status_class(response.status())];
-    metrics.requests.with_label_values(&labels).inc();
-    metrics
-        .duration
-        .with_label_values(&labels)
-        .observe(duration);
-    log(method, route, request_bytes, duration, &response);
-    response
+    async move {
+        let response = answer.await;
+        let pattern = pattern.as_ref().map_or("unmatched", MatchedPath::as_str);
+        let duration = began.elapsed().as_secs_f64();
+        let labels = [pattern, method, status_class(response.status())];
+        let metrics = in_flight.end();
+        metrics.requests.with_label_values(&labels).inc();
+        metrics
+            .duration
+            .with_label_values(&labels)
+            .observe(duration);
+        log(method, pattern, request_bytes, duration, &response);
+        response
+    }
 }
 
 /// The request's one log event.
@@ -102,16 +114,20 @@ fn log(method: &str, route: &str, request_bytes: Option<u64>, duration: f64, res
 }
 
 /// Counts a request as in flight until dropped, which also happens when the client goes away.
-struct InFlight<'a>(&'a HttpMetrics);
+struct InFlight(Arc<HttpMetrics>);
 
-impl<'a> InFlight<'a> {
-    fn begin(metrics: &'a HttpMetrics) -> Self {
+impl InFlight {
+    fn begin(metrics: Arc<HttpMetrics>) -> Self {
         metrics.in_flight.inc();
         Self(metrics)
     }
+
+    fn end(self) -> Arc<HttpMetrics> {
+        Arc::clone(&self.0)
+    }
 }
 
-impl Drop for InFlight<'_> {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.dec();
     }

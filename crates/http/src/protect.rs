@@ -1,17 +1,21 @@
 //! Bounds around the routes of one service: requests in flight, time, panics.
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{Request, State},
-    middleware::{self, Next},
+    extract::Request,
     response::{IntoResponse as _, Response},
+    routing::Route,
 };
+use futures_util::FutureExt as _;
 use tokio::{sync::Semaphore, time::timeout};
-use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{BodyReader, Problem, ProblemCode, observe::method_not_allowed};
+use crate::{
+    BodyReader, Problem, ProblemCode,
+    around::{answered, around},
+    observe::method_not_allowed,
+};
 
 /// What a service takes upon itself. Clones share one bound on requests in flight.
 #[derive(Clone, Debug)]
@@ -40,44 +44,55 @@ impl Default for Protection {
 
 /// Puts `protection` around every route of `router`. Refusals are 503 with `Retry-After`; a panic is a 500, logged.
 pub fn protect(router: Router, protection: Protection) -> Router {
-    let Protection { slots, timeout } = protection;
     router
-        // Before the layers, or a fallback set later would replace them for methods without a handler: preflights among these.
+        // Before the layer, or a fallback set later would replace it for methods without a handler: preflights among these.
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(timeout, within_time))
-        .layer(middleware::from_fn_with_state(slots, within_slots))
+        .layer(around(move |request, route| {
+            protected(&protection, request, route)
+        }))
 }
 
-async fn within_slots(
-    State(slots): State<Arc<Semaphore>>,
+/// Answers `request` by `route`, within the bounds of `protection`.
+fn protected(
+    protection: &Protection,
     request: Request,
-    next: Next,
-) -> Response {
-    let Ok(_slot) = slots.try_acquire() else {
-        BodyReader::of(request).1.discard().await;
-        let detail = "more requests are in flight than are taken: try again";
-        return Problem::new(ProblemCode::Overloaded, detail)
-            .retry_after_s(1)
-            .into_response();
+    route: &mut Route,
+) -> impl Future<Output = Response> + use<> {
+    let limit = protection.timeout;
+    let begun = match Arc::clone(&protection.slots).try_acquire_owned() {
+        Ok(slot) => Ok((slot, answered(route, request))),
+        Err(_) => Err(request),
     };
-    next.run(request).await
+    async move {
+        let (_slot, answer) = match begun {
+            Ok(begun) => begun,
+            Err(request) => return overloaded(request).await,
+        };
+        // Nothing of the handler is looked at after its panic.
+        match timeout(limit, AssertUnwindSafe(answer).catch_unwind()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(panic)) => panicked(&*panic),
+            Err(_) => timed_out(limit),
+        }
+    }
 }
 
-async fn within_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
-        let detail = format!("the request took longer than {} ms", limit.as_millis());
-        Problem::new(ProblemCode::TimedOut, detail)
-            .retry_after_s(1)
-            .into_response()
-    })
+async fn overloaded(request: Request) -> Response {
+    BodyReader::of(request).1.discard().await;
+    let detail = "more requests are in flight than are taken: try again";
+    Problem::new(ProblemCode::Overloaded, detail)
+        .retry_after_s(1)
+        .into_response()
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the layer hands the payload over"
-)]
-fn panicked(payload: Box<dyn Any + Send>) -> Response {
+fn timed_out(limit: Duration) -> Response {
+    let detail = format!("the request took longer than {} ms", limit.as_millis());
+    Problem::new(ProblemCode::TimedOut, detail)
+        .retry_after_s(1)
+        .into_response()
+}
+
+fn panicked(payload: &(dyn Any + Send)) -> Response {
     let words = payload
         .downcast_ref::<&str>()
         .copied()

@@ -1,10 +1,10 @@
 //! Taking connections until told to end.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{http::Request, response::Response};
 use foretide_runtime::{CancellationToken, Lifecycle};
-use hyper::server::conn::http1;
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
@@ -15,6 +15,7 @@ use tokio::{
     sync::Semaphore,
     time::sleep,
 };
+use tower::Service;
 
 /// How many connections are open at once; more wait in the backlog.
 const MAX_CONNECTIONS: usize = 8192;
@@ -29,11 +30,28 @@ const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long to wait after the system refused a connection for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` on `listener`, HTTP/1.1. At the soft signal it takes no more connections, finishes the requests that have
+/// What answers requests: a router, or something in front of one.
+pub trait Answering:
+    Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static>
+    + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S> Answering for S where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
+/// Serves `service` on `listener`, HTTP/1.1. At the soft signal it takes no more connections, finishes the requests that have
 /// begun and returns; at the hard one it drops them.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    service: impl Answering,
     lifecycle: Lifecycle,
 ) -> anyhow::Result<()> {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -51,7 +69,7 @@ pub async fn serve(
             Ok((stream, _)) => {
                 let connection = connection(
                     stream,
-                    router.clone(),
+                    service.clone(),
                     connections.watcher(),
                     lifecycle.hard().clone(),
                 );
@@ -72,14 +90,19 @@ pub async fn serve(
 }
 
 /// Serves one connection until it ends or the hard signal comes.
-async fn connection(stream: TcpStream, router: Router, watcher: Watcher, hard: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    service: impl Answering,
+    watcher: Watcher,
+    hard: CancellationToken,
+) {
     // Answers are small and written at once: waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(CONNECTION_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     tokio::select! {
         ended = watcher.watch(connection) => {
             if let Err(error) = ended {

@@ -34,8 +34,10 @@ pub(crate) fn log_error(error: &KafkaError, reason: &str) {
         Some(RDKafkaErrorCode::Fatal) => error!(target: "librdkafka", %error, "{reason}"),
         // The end of a partition is asked for and is no error.
         Some(RDKafkaErrorCode::PartitionEOF) => {}
-        // Told again and again beside the failed connections themselves, which say why.
-        Some(RDKafkaErrorCode::AllBrokersDown) => debug!(target: "librdkafka", %error, "{reason}"),
+        // Told again and again beside the logged lines of the failed connections, which say why.
+        Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure) => {
+            debug!(target: "librdkafka", %error, "{reason}");
+        }
         _ => warn!(target: "librdkafka", %error, "{reason}"),
     }
 }

@@ -31,6 +31,11 @@ impl Refusals {
     /// Notes a line of librdkafka's log, if it is such a reason: brokers that speak another protocol just hang up, which is
     /// logged but is no error of the client.
     pub(crate) fn note_line(&self, line: &str) {
+        if line.contains("Connection refused") {
+            // Nobody listens there, so nobody speaks another protocol either: the broker had just ended.
+            self.0.lock().take_if(|refusal| !refusal.lasts);
+            return;
+        }
         let before_a_word = line.contains("Disconnected") && line.contains("APIVERSION_QUERY");
         if before_a_word || line.contains("security.protocol") {
             *self.0.lock() = Some(other_protocol(line));
@@ -133,7 +138,10 @@ mod tests {
         assert_eq!(refusals.explain(away.clone()), away);
         refusals
             .note_line("[thrd:a]: a:1: Disconnected: closed (after 3ms in state APIVERSION_QUERY)");
-        assert!(refusals.explain(away).to_string().contains("fits the port"));
+        let explained = refusals.explain(away.clone());
+        assert!(explained.to_string().contains("fits the port"));
+        refusals.note_line("a:1: Connect to a:1 failed: Connection refused (after 0ms)");
+        assert_eq!(refusals.explain(away.clone()), away);
     }
 
     #[test]

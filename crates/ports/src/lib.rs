@@ -33,7 +33,7 @@ pub use partition::{partition_for, shopper_key};
 pub use profile_table::ProfileTable;
 pub use read_only::{ReadOnlyLog, ReadOnlyMember};
 pub use store::{
-    BatchId, Expected, KeyId, KeyRole, MemoryStore, NewKey, RejectionCount, Snapshot, Store, StoreError,
-    StoreView, StoredKey,
+    BatchId, Expected, KeyId, KeyRole, MemoryStore, NewKey, RejectionCount, Snapshot, Store,
+    StoreError, StoreView, StoredKey,
 };
 pub use topics::{ACTIONS, ARTEFACTS, DEAD_LETTERS, DECISIONS, PROFILES, foretide_topics};

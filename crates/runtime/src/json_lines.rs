@@ -120,7 +120,9 @@ struct Escaped<'a, 'w>(&'a mut Writer<'w>);
 impl fmt::Write for Escaped<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
-        while let Some(place) = rest.find(|letter| matches!(letter, '"' | '\\' | '\0'..='\u{1f}')) {
+        // Byte by byte: none of these is part of another letter.
+        let is_odd = |byte| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+        while let Some(place) = rest.bytes().position(is_odd) {
             let (plain, odd) = rest.split_at(place);
             self.0.write_str(plain)?;
             let mut letters = odd.chars();

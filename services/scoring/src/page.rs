@@ -30,12 +30,10 @@ impl NamedPage {
                 path.as_deref().or(url.as_deref()).or(name.as_deref())?
             }
         };
-        let bare: String = address
-            .chars()
-            .take_while(|letter| !matches!(letter, '?' | '#'))
-            .take(1024)
-            .collect();
-        Text::new(&bare).filter(|page| !page.is_empty())
+        let bare = address.split(['?', '#']).next().unwrap_or_default();
+        let end = bare.char_indices().nth(1024);
+        let kept = &bare[..end.map_or(bare.len(), |(end, _)| end)];
+        Text::new(kept).filter(|page| !page.is_empty())
     }
 }
 

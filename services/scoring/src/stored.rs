@@ -95,12 +95,12 @@ fn refused(error: &StoreError, when_away: &str) -> Problem {
 const NO_VERSION: u64 = 0;
 
 /// What `If-Match` looks like.
-pub(crate) const IF_MATCH_PATTERN: &str = r#"^(\*|(W/)?"[!#-~]*"( ?, ?(W/)?"[!#-~]*")*)$"#;
+pub(crate) const IF_MATCH_PATTERN: &str = r#"^(\*|(W/)?"[!#-~]*"( ?, ?(W/)?"[!#-~]*")*)?$"#;
 
 /// What a change takes to be there, by `If-Match`: whatever is there for `*` and without the header.
 ///
 /// Of several versions the latest counts: versions never repeat, so the others are gone for sure. A tag that is weak or none
-/// of ours matches nothing.
+/// of ours matches nothing, and neither does an empty header.
 pub(crate) fn expected(headers: &HeaderMap) -> Result<Expected, Problem> {
     let mut latest = None;
     for value in headers.get_all(header::IF_MATCH) {
@@ -108,7 +108,11 @@ pub(crate) fn expected(headers: &HeaderMap) -> Result<Expected, Problem> {
         if value == Some("*") {
             return Ok(Expected::Any);
         }
-        let version = value.and_then(latest_version).ok_or_else(|| {
+        let version = match value {
+            Some("") => Some(NO_VERSION),
+            value => value.and_then(latest_version),
+        };
+        let version = version.ok_or_else(|| {
             let detail =
                 "is neither * nor the ETag of an earlier answer, quotes included, such as \"3\"";
             Problem::new(ProblemCode::InvalidField, detail).at("If-Match")
@@ -164,6 +168,7 @@ mod tests {
             ("\"+17\"", NO_VERSION),
             ("\"a,b\"", NO_VERSION),
             ("\"\"", NO_VERSION),
+            ("", NO_VERSION),
         ] {
             assert_eq!(
                 expected(&with(value)),
@@ -181,7 +186,6 @@ mod tests {
     fn an_if_match_without_quotes_is_told_how_it_should_be() {
         for bad in [
             "17",
-            "",
             "\"17",
             "w/\"17\"",
             "\"1\" \"2\"",

@@ -48,7 +48,7 @@ pub(super) fn block(snapshot: &Snapshot) -> String {
     );
     for (name, value) in [
         ("events", events),
-        ("folded", past),
+        ("fates", past),
         ("shoppers", shoppers),
         ("drift", drift(snapshot.drift)),
         ("prices", prices(snapshot)),

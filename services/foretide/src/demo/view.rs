@@ -33,7 +33,8 @@ impl View {
         note(&format!(
             "Foretide is up, with pretend shoppers. Ctrl-C ends it and removes everything.\n\n\
              Look around from another terminal:\n  \
-             API={base} WRITE={write_key} ADMIN={admin_key}\n  \
+             API={base}\n  \
+             WRITE={write_key} ADMIN={admin_key}\n  \
              curl -s -u $ADMIN: \"$API/v1/shoppers?user_id={somebody}\"\n  \
              curl -s -u $ADMIN: $API/v1/decisions -H content-type:application/json \\\n    \
              -d '{{\"shopper\":{{\"user_id\":\"{somebody}\"}}}}'\n  \

@@ -43,7 +43,7 @@ impl FatesClient {
     pub(crate) fn new(base: &Url, source: &str, admin_key: &str) -> anyhow::Result<Self> {
         let url = base
             .join(&format!("v1/sources/{source}"))
-            .with_context(|| format!("--to {base}"))?;
+            .with_context(|| format!("asking {base}"))?;
         Ok(Self {
             client: client()?,
             url,

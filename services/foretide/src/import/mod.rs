@@ -57,6 +57,10 @@ Examples:
   foretide import --format segment calls.ndjson --to http://10.0.0.7:8080 \\
     --write-key KEY --admin-key ADMIN --json
 
+  # Into services that run alone
+  foretide import --format ndjson actions.ndjson --to http://ingest:8080 --scoring http://scoring:8080 \\
+    --write-key KEY --admin-key ADMIN
+
 Importing a file again, after a crash or by mistake, changes nothing: ids are made from what a row says \
 and how many equal rows came before it. Each shopper's events stay in the order of the file, so a file \
 should be ordered by time.
@@ -80,6 +84,10 @@ pub(crate) struct ImportArgs {
     /// The server's public address
     #[arg(long, env = "FORETIDE_TO", value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = server_url)]
     to: Url,
+
+    /// Where scoring answers, when the services run alone and --to is ingest's address
+    #[arg(long, env = "FORETIDE_SCORING", value_name = "URL", value_parser = server_url)]
+    scoring: Option<Url>,
 
     /// The server's write key
     #[arg(
@@ -195,7 +203,13 @@ async fn import(
     let asking = args
         .admin_key
         .as_ref()
-        .map(|key| FatesClient::new(&args.to, source, key.expose()))
+        .map(|key| {
+            FatesClient::new(
+                args.scoring.as_ref().unwrap_or(&args.to),
+                source,
+                key.expose(),
+            )
+        })
         .transpose()?;
     if let Some(asking) = &asking {
         asking.check_key().await?;

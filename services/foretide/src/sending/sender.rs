@@ -181,7 +181,7 @@ pub(crate) fn what_to_do(status: StatusCode, flag: &str) -> String {
             format!(". Give the key that the server was started with ({flag})")
         }
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-            ". Is that the public address of a foretide server (--to)?".to_owned()
+            ". Is that the public address of a foretide server (--to), or of scoring where the services run alone (--scoring)?".to_owned()
         }
         status if status.is_redirection() => {
             ". It sends elsewhere, which keys do not follow: give the address where it ends (--to)"

@@ -39,6 +39,10 @@ pub(crate) struct SimulateArgs {
     #[arg(long, env = "FORETIDE_TO", value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = server_url)]
     pub(super) to: Url,
 
+    /// Where scoring answers, when the services run alone and --to is ingest's address
+    #[arg(long, env = "FORETIDE_SCORING", value_name = "URL", value_parser = server_url)]
+    pub(super) scoring: Option<Url>,
+
     /// The server's write key; not needed with --out
     #[arg(
         long,

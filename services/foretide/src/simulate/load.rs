@@ -20,7 +20,7 @@ use super::{
     tally::Tally,
     timeline::Timeline,
 };
-use crate::{progress::Meter, sending::Sender};
+use crate::{output::note, progress::Meter, sending::Sender};
 
 /// Between two looks at what is due.
 const TICK: Duration = Duration::from_millis(5);
@@ -47,9 +47,12 @@ pub(super) async fn play(
         Arc::new(Mutex::new(making.await?))
     };
     let decisions = match &args.admin_key {
-        Some(key) if args.decisions => {
-            Some(Decisions::new(&args.to, key.expose(), &simulator, tally)?)
-        }
+        Some(key) if args.decisions => Some(Decisions::new(
+            args.scoring.as_ref().unwrap_or(&args.to),
+            key.expose(),
+            &simulator,
+            tally,
+        )?),
         _ => None,
     };
     let generator = Generator {

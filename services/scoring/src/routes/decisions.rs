@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Instant};
 
 use axum::{
-    Json,
     extract::{Request, State},
+    response::Response,
 };
 use bytes::Bytes;
 use foretide_decision::{DecisionRecord, Reason, ReasonCode};
 use foretide_events::{EpochMs, SessionId, Text};
 use foretide_http::{
-    Problem, ProblemCode, documented,
+    Problem, ProblemCode, documented, json_answer,
     openapi::{BODY, KEYED},
     parse_json, read_body,
 };
@@ -31,6 +31,9 @@ use crate::{
 };
 
 mod answer;
+
+/// About how large an answer is.
+const ANSWER_BYTES: usize = 1536;
 
 /// What is asked.
 #[derive(Deserialize, JsonSchema)]
@@ -102,7 +105,7 @@ documented! {
 pub(crate) async fn decide(
     State(api): State<Arc<Api>>,
     request: Request,
-) -> Result<Json<Answer>, Problem> {
+) -> Result<Response, Problem> {
     let (parts, body) = read_body(request, BODY_LIMITS, &api.budget).await?;
     let began = Instant::now();
     let Parameters { at } = parameters(&parts.uri)?;
@@ -114,7 +117,7 @@ pub(crate) async fn decide(
         keep(&api, &mut record);
         count(&api, &record, began);
     }
-    Ok(Json(Answer::of(record, dry)))
+    json_answer(&Answer::of(record, dry), ANSWER_BYTES)
 }
 
 impl Asked {

@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Path, Query, Request, State, rejection::PathRejection},
+    extract::{Path, Query, Request, rejection::PathRejection},
     http::{Method, StatusCode, Uri},
-    middleware::{self, Next},
     response::{IntoResponse as _, Response},
+    routing::Route,
 };
-use foretide_http::{BodyLimits, BodyReader, Problem, ProblemCode, Role};
+use foretide_http::{BodyLimits, BodyReader, Problem, ProblemCode, Role, answered, around};
 use serde::de::DeserializeOwned;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -52,26 +52,39 @@ pub(crate) fn table(api: Arc<Api>) -> (Router, OpenApi) {
         .routes(routes!(keys::list, keys::make))
         .routes(routes!(keys::revoke))
         .split_for_parts();
-    let keyed = middleware::from_fn_with_state(Arc::clone(&api), with_admin_key);
+    let asked = Arc::clone(&api);
+    let keyed = around(move |request, route| with_admin_key(&asked, request, route));
     (router.route_layer(keyed).with_state(api), document)
 }
 
-async fn with_admin_key(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let key = match api.keys.require(request.headers(), Role::Admin) {
-        Ok(key) => key,
-        Err(problem) => {
-            BodyReader::of(request).1.discard().await;
-            return problem.into_response();
+fn with_admin_key(
+    api: &Api,
+    request: Request,
+    route: &mut Route,
+) -> impl Future<Output = Response> + use<> {
+    let begun = match api.keys.require(request.headers(), Role::Admin) {
+        Ok(key) => {
+            let (method, uri) = (request.method().clone(), request.uri().clone());
+            Ok((key, method, uri, answered(route, request)))
         }
+        Err(problem) => Err((problem, request)),
     };
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let response = next.run(request).await;
-    let status = response.status();
-    let is_change = matches!(method, Method::PUT | Method::DELETE) && status.is_success();
-    if is_change || status == StatusCode::CREATED {
-        tracing::info!(http.method = %method, http.path = uri.path(), admin_key.id = %key, "changed by an admin key");
+    async move {
+        let (key, method, uri, answer) = match begun {
+            Ok(begun) => begun,
+            Err((problem, request)) => {
+                BodyReader::of(request).1.discard().await;
+                return problem.into_response();
+            }
+        };
+        let response = answer.await;
+        let status = response.status();
+        let is_change = matches!(method, Method::PUT | Method::DELETE) && status.is_success();
+        if is_change || status == StatusCode::CREATED {
+            tracing::info!(http.method = %method, http.path = uri.path(), admin_key.id = %key, "changed by an admin key");
+        }
+        response
     }
-    response
 }
 
 /// The parameters in the query of `uri`. Each is optional text, to be read by the handler, which can name it.
