@@ -193,12 +193,7 @@ fn text(report: &StatusReport) -> String {
     };
     format!(
         "{schema}\noffers    {}, {} of them active\nkeys      {}, {} of them active\nsettings  {}\nrevision  {}",
-        held.offers,
-        held.active_offers,
-        held.keys,
-        held.active_keys,
-        held.settings,
-        held.revision,
+        held.offers, held.active_offers, held.keys, held.active_keys, held.settings, held.revision,
     )
 }
 

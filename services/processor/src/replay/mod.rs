@@ -56,7 +56,9 @@ impl GroupName {
         }
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if name.is_empty() || name.len() > Self::MAX_BYTES || !name.chars().all(is_plain) {
-            return Err("a group's name is up to 200 letters, digits, dots, dashes and underscores");
+            return Err(
+                "a group's name is up to 200 letters, digits, dots, dashes and underscores",
+            );
         }
         Ok(Self(name.to_owned()))
     }
