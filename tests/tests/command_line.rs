@@ -193,9 +193,9 @@ fn an_embedded_log_is_read_and_replayed_when_its_server_is_stopped() {
     server.stop();
     every_topic_can_be_read(&server, 3_000);
     a_replay_is_exact_and_silent(&server, 3_000);
-    let stats = lines(&server, &["topics", "stats"]);
-    assert_eq!(stats[0]["records"], 3_000);
-    assert_eq!(stats[0]["exact"], true);
+    let topics = lines(&server, &["topics", "stats"]);
+    assert_eq!(topics[0]["records"], 3_000);
+    assert_eq!(topics[0]["exact"], true);
     let made = lines(&server, &["topics", "create"]);
     assert!(
         made.iter().all(|topic| topic["created"] == false),
@@ -323,6 +323,65 @@ fn completions_are_written_for_every_shell() {
     assert!(checked.success(), "bash reads what is written for it");
 }
 
+/// Commands that cannot be done, the exit status, and words of the complaint.
+const MISTAKES: &[(&str, i32, &[&str])] = &[
+    ("topcs", 2, &["topics"]),
+    (
+        "topics tail orders --data-dir DIR",
+        2,
+        &["actions", "profiles"],
+    ),
+    ("topics tail action --data-dir DIR", 2, &["actions"]),
+    (
+        "topics tail actions --data-dir DIR",
+        1,
+        &["no log at", "--data-dir"],
+    ),
+    ("topics tail actions", 2, &["--data-dir"]),
+    (
+        "topics tail actions --from yesterday --data-dir DIR",
+        2,
+        &["beginning", "2026-11-22T10:00:00Z"],
+    ),
+    (
+        "topics tail actions --data-dir DIR --log BROKER",
+        1,
+        &["--log", "broker"],
+    ),
+    // Flags that rule each other out are looked at one by one.
+    (
+        "topics tail actions --to 9 --partitions 0 --data-dir DIR",
+        2,
+        &["--partitions"],
+    ),
+    (
+        "replay --group foretide.processor --data-dir DIR",
+        2,
+        &["own"],
+    ),
+    ("replay --check --to 5 --data-dir DIR", 2, &["--check"]),
+    (
+        "replay --from 9 --to 5 --data-dir DIR",
+        2,
+        &["--from 9", "--to 5"],
+    ),
+    (
+        "replay --profiles /nowhere/x --data-dir DIR",
+        1,
+        &["/nowhere/x", "--profiles"],
+    ),
+    (
+        "import --format rees46 /nowhere.csv --write-key k --to URL",
+        1,
+        &["/nowhere.csv"],
+    ),
+    (
+        "import --format rees46 x --write-key k --to ftp://x",
+        2,
+        &["http"],
+    ),
+];
+
 #[test]
 fn what_goes_wrong_is_said_with_what_to_do_and_the_exit_status() {
     let dir = tempfile::tempdir().unwrap();
@@ -330,122 +389,18 @@ fn what_goes_wrong_is_said_with_what_to_do_and_the_exit_status() {
     let port = foretide_tests::free_port();
     let broker = format!("kafka:127.0.0.1:{port}");
     let url = format!("http://127.0.0.1:{port}");
-    let cases: &[(&[&str], i32, &[&str])] = &[
-        (
-            &["topics", "tail", "orders", "--data-dir", dir],
-            2,
-            &["actions", "profiles"],
-        ),
-        (
-            &["topics", "tail", "action", "--data-dir", dir],
-            2,
-            &["actions"],
-        ),
-        (
-            &["topics", "tail", "actions", "--data-dir", dir],
-            1,
-            &["no log at", "--data-dir"],
-        ),
-        (&["topics", "tail", "actions"], 2, &["--data-dir"]),
-        (
-            &[
-                "topics",
-                "tail",
-                "actions",
-                "--from",
-                "yesterday",
-                "--data-dir",
-                dir,
-            ],
-            2,
-            &["beginning", "2026-11-22T10:00:00Z"],
-        ),
-        (
-            &[
-                "topics",
-                "tail",
-                "actions",
-                "--data-dir",
-                dir,
-                "--log",
-                &broker,
-            ],
-            1,
-            &["--log", "broker"],
-        ),
-        (
-            &["replay", "--group", "foretide.processor", "--data-dir", dir],
-            2,
-            &["own"],
-        ),
-        (
-            &["replay", "--check", "--to", "5", "--data-dir", dir],
-            2,
-            &["--check"],
-        ),
-        (
-            &["replay", "--profiles", "/nowhere/x", "--data-dir", dir],
-            1,
-            &["/nowhere/x", "--profiles"],
-        ),
-        (
-            &[
-                "import",
-                "--format",
-                "rees46",
-                "/nowhere.csv",
-                "--write-key",
-                "k",
-                "--to",
-                &url,
-            ],
-            1,
-            &["/nowhere.csv"],
-        ),
-        (
-            &[
-                "import",
-                "--format",
-                "rees46",
-                "x",
-                "--write-key",
-                "k",
-                "--to",
-                "ftp://x",
-            ],
-            2,
-            &["http"],
-        ),
-        (
-            &["replay", "--from", "9", "--to", "5", "--data-dir", dir],
-            2,
-            &["--from 9", "--to 5"],
-        ),
-        // Flags that rule each other out are looked at one by one.
-        (
-            &[
-                "topics",
-                "tail",
-                "actions",
-                "--to",
-                "9",
-                "--partitions",
-                "0",
-                "--data-dir",
-                dir,
-            ],
-            2,
-            &["--partitions"],
-        ),
-        (&["topcs"], 2, &["topics"]),
-    ];
-    for (command, status, words) in cases {
-        let (found, complaint) = complaint(command);
-        assert_eq!(found, *status, "{command:?}: {complaint}");
+    for (line, status, words) in MISTAKES {
+        let filled = line
+            .replace("DIR", dir)
+            .replace("BROKER", &broker)
+            .replace("URL", &url);
+        let command: Vec<&str> = filled.split(' ').collect();
+        let (found, complaint) = complaint(&command);
+        assert_eq!(found, *status, "{line}: {complaint}");
         for word in *words {
             assert!(
                 complaint.contains(word),
-                "{command:?}: {word:?} is missing in {complaint}"
+                "{line}: {word:?} is missing in {complaint}"
             );
         }
     }

@@ -73,13 +73,16 @@ pub(crate) fn kept(sum: f64) -> f64 {
 /// The six bytes of a sum above zero that is [kept](kept) so.
 pub(crate) fn to_stored(sum: f64) -> [u8; 6] {
     let bits = stored_bits(sum.to_bits() >> DROPPED_BITS).unwrap_or(0);
-    let [a, b, c, d, e, f, ..] = bits.to_le_bytes();
-    [a, b, c, d, e, f]
+    let mut bytes = [0; 6];
+    bytes.copy_from_slice(&bits.to_le_bytes()[..6]);
+    bytes
 }
 
 /// The sum in six bytes; `None` if they hold none.
-pub(crate) fn from_stored([a, b, c, d, e, f]: [u8; 6]) -> Option<f64> {
-    let bits = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+pub(crate) fn from_stored(bytes: [u8; 6]) -> Option<f64> {
+    let mut eight = [0; 8];
+    eight[..6].copy_from_slice(&bytes);
+    let bits = u64::from_le_bytes(eight);
     let exponent = bits >> KEPT_BITS;
     (exponent > 0).then(|| f64::from_bits((bits + EXPONENT_SHIFT) << DROPPED_BITS))
 }
