@@ -45,7 +45,7 @@ impl HalfLife {
     }
 }
 
-/// `value` times `factor`, [kept](kept), or zero where that is negligible.
+/// `value` times `factor`, [`kept`], or zero where that is negligible.
 pub(crate) fn decayed(value: f64, factor: f64) -> f64 {
     let left = value * factor;
     if left < NEGLIGIBLE { 0.0 } else { kept(left) }
@@ -70,7 +70,7 @@ pub(crate) fn kept(sum: f64) -> f64 {
     }
 }
 
-/// The six bytes of a sum above zero that is [kept](kept) so.
+/// The six bytes of a sum above zero that is [`kept`] so.
 pub(crate) fn to_stored(sum: f64) -> [u8; 6] {
     let bits = stored_bits(sum.to_bits() >> DROPPED_BITS).unwrap_or(0);
     let mut bytes = [0; 6];

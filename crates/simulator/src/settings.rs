@@ -32,6 +32,8 @@ pub struct Settings {
     pub drift_after_days: (f64, f64),
     /// In how many days the engagement of a drifting shopper halves; more than 0.
     pub drift_half_life_days: f64,
+    /// Of all the engagement a drifting shopper had, this share stays, however long ago it began to fall; from above 0 to 1.
+    pub least_engagement: f64,
     /// Products of each category, at least 6.
     pub products_per_category: u16,
     /// What offers do.
@@ -54,6 +56,7 @@ impl Settings {
             mix: [0.41, 0.22, 0.18, 0.18, 0.01],
             drift_after_days: (10.0, 60.0),
             drift_half_life_days: 5.0,
+            least_engagement: 0.02,
             products_per_category: 24,
             effects: Effects::default(),
         }

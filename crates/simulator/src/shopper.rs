@@ -9,8 +9,6 @@ use crate::{
 };
 
 const DAY_MS: f64 = 86_400_000.0;
-/// Of all the engagement a drifting shopper had, this much stays.
-const LEAST_ENGAGEMENT: f64 = 0.02;
 /// IANA time zones with their winter distance from UTC in hours, and the country.
 const PLACES: [(&str, i64, &str, &str); 6] = [
     ("Europe/Berlin", 1, "DE", "de"),
@@ -118,7 +116,7 @@ impl Shopper {
         let stays = whole(settings.effects.recovered_days * DAY_MS);
         let since = won_back_at.map_or(first, |won| first.max(won.plus(stays)));
         let days = at.since(since).max(0) as f64 / DAY_MS;
-        libm::exp2(-days / settings.drift_half_life_days).max(LEAST_ENGAGEMENT)
+        libm::exp2(-days / settings.drift_half_life_days).max(settings.least_engagement)
     }
 
     /// The device used on visit number `visit`.

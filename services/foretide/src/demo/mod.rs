@@ -1,11 +1,12 @@
 //! `foretide demo`: the server in a throw-away directory, pretend shoppers sending to it, and a view of what goes on.
 //!
 //! ```text
-//!   scaled clock ─▶ server        shoppers ─ actions, questions ─▶ HTTP API ─▶ offers ─▶ shoppers
+//!     shop clock ─▶ server        shoppers ─ actions, questions ─▶ HTTP API ─▶ offers ─▶ shoppers
 //!        └────────▶ shoppers                                                      └─▶ ledger: what they truly did
 //! ```
 
 mod api;
+mod clock;
 mod ledger;
 mod shoppers;
 mod sight;
@@ -20,11 +21,11 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser as _};
 use foretide_events::EpochMs;
 use foretide_host::Ports;
-use foretide_runtime::{Clock as _, Lifecycle, ScaledClock, SystemClock, telemetry};
+use foretide_runtime::{Clock as _, Lifecycle, SystemClock, telemetry};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use self::{api::Api, shoppers::Shoppers, story::Story, view::View, watcher::Watcher};
+use self::{api::Api, clock::ShopClock, shoppers::Shoppers, story::{ASKED_BEFORE_MS, Story}, view::View, watcher::Watcher};
 use crate::{
     cli::{Cli, Command},
     output::Output,
@@ -87,18 +88,23 @@ pub(crate) fn run(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
     let ended = foretide_runtime::run(&server.process.lifecycle.clone(), async |lifecycle| {
         let ports = Ports::bind(&server.edge.http, server.host.admin).await?;
         let opening = Story::opening(EpochMs(SystemClock.now_ms()));
-        let clock = ScaledClock::starting_at(opening.0, f64::from(args.speed));
-        let Some(running) = serve::start(&server, ports, &lifecycle, Arc::new(clock)).await? else {
+        let story = Story::begin(
+            args.seed,
+            f64::from(args.rate) / f64::from(args.speed),
+            opening,
+        );
+        let clock = Arc::new(ShopClock::held_at(story.asked_from()));
+        let Some(running) = serve::start(&server, ports, &lifecycle, clock.clone()).await? else {
             return Ok(());
         };
-        play(args, &keys, running, &lifecycle, output)
+        play(args, &keys, running, (story, clock), &lifecycle, output)
     });
     dir.close().context("removing the throw-away directory")?;
     ended
 }
 
 /// The settings of `serve` for `dir`, with free ports of this machine. Ages are told in time of the shop, so what is too
-/// old grows with `speed`.
+/// old grows with `speed`; and the last hours before the opening pass as fast as they can be told.
 fn server_settings(
     dir: &Path,
     [write_key, admin_key]: &[String; 2],
@@ -107,7 +113,7 @@ fn server_settings(
     let dir = dir
         .to_str()
         .context("the throw-away directory's path is not UTF-8")?;
-    let max_features_age_ms = (10_000 * u64::from(speed)).to_string();
+    let max_features_age_ms = (10_000 * i64::from(speed)).max(ASKED_BEFORE_MS).to_string();
     let words = [
         "foretide",
         "serve",
@@ -139,16 +145,11 @@ fn play(
     args: &DemoArgs,
     [write_key, admin_key]: &[String; 2],
     running: Running,
+    (story, clock): (Story, Arc<ShopClock>),
     lifecycle: &Lifecycle,
     output: Output,
 ) -> anyhow::Result<()> {
-    let opens_at = EpochMs(running.clock.now_ms());
-    let speed = f64::from(args.speed);
-    let story = Arc::new(Mutex::new(Story::begin(
-        args.seed,
-        f64::from(args.rate) / speed,
-        opens_at,
-    )));
+    let story = Arc::new(Mutex::new(story));
     let api = Api::new(running.address, write_key, admin_key)?;
     let view = View::new(
         output,
@@ -157,7 +158,8 @@ fn play(
         &story.lock().somebody(),
     );
 
-    let shoppers = Shoppers::new(api.clone(), story.clone(), running.clock.clone());
+    let speed = f64::from(args.speed);
+    let shoppers = Shoppers::new(api.clone(), story.clone(), &running, clock, speed);
     let soft = lifecycle.soft().clone();
     lifecycle.spawn("pretend shoppers", async move {
         tokio::select! {

@@ -9,16 +9,21 @@ use std::{
 };
 
 use foretide_events::EpochMs;
-use foretide_runtime::SharedClock;
+use foretide_ports::{ACTIONS, Log};
+use foretide_processor::SourceCounts;
+use foretide_runtime::Clock as _;
 use foretide_simulator::{Action, Ask, Batch, Offer, Simulator};
 use futures_util::future::{join_all, try_join_all};
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::{api::Api, story::Story};
+use super::{api::Api, clock::ShopClock, story::Story};
+use crate::serve::Running;
 
 /// Between two looks at the clock.
 const PACE: Duration = Duration::from_millis(50);
+/// Between two looks at what the server has folded.
+const FOLDING: Duration = Duration::from_millis(2);
 /// Actions that are sent side by side, at most.
 const AT_ONCE: usize = 4_000;
 /// In so many requests, each shopper's actions in one of them.
@@ -35,24 +40,49 @@ pub(super) struct Sent {
 pub(super) struct Shoppers {
     api: Api,
     story: Arc<Mutex<Story>>,
-    clock: SharedClock,
+    clock: Arc<ShopClock>,
+    speed: f64,
+    log: Arc<dyn Log>,
+    counts: Arc<SourceCounts>,
 }
 
 impl Shoppers {
-    pub(super) fn new(api: Api, story: Arc<Mutex<Story>>, clock: SharedClock) -> Self {
-        Self { api, story, clock }
+    /// Shoppers of the server that is `running` by `clock`, which will run at `speed`.
+    pub(super) fn new(
+        api: Api,
+        story: Arc<Mutex<Story>>,
+        running: &Running,
+        clock: Arc<ShopClock>,
+        speed: f64,
+    ) -> Self {
+        Self {
+            api,
+            story,
+            clock,
+            speed,
+            log: Arc::clone(&running.host.log),
+            counts: Arc::clone(&running.counts),
+        }
     }
 
-    /// Plays the past of the regulars, then what happens as it happens, for ever.
+    /// Plays the past of the regulars, then what happens as it happens, for ever. In the last hours of the past, offers are
+    /// asked for too: the clock stands at each question until it is answered, and runs from the opening on.
     pub(super) async fn play(self) -> anyhow::Result<()> {
-        let past_ends_at = self.story.lock().past_ends_at();
-        while self.go_on(past_ends_at).await? < past_ends_at {}
+        let (asked_from, opens_at) = {
+            let story = self.story.lock();
+            (story.asked_from(), story.opens_at)
+        };
+        while self.go_on(asked_from).await? < asked_from {}
         {
             let mut story = self.story.lock();
             let rate = story.rate;
             story.simulator.set_rate(rate);
             story.simulator.set_asks(true);
         }
+        while self.go_on(opens_at).await? < opens_at {}
+        self.clock.show(opens_at);
+        self.folded().await?;
+        self.clock.run(self.speed);
         loop {
             let now = EpochMs(self.clock.now_ms());
             if self.go_on(now).await? >= now {
@@ -71,8 +101,22 @@ impl Shoppers {
         if !actions.is_empty() {
             self.send(&actions).await?;
         }
+        if !asks.is_empty() && self.clock.is_held() {
+            self.clock.show(reached);
+            self.folded().await?;
+        }
         join_all(asks.into_iter().map(|ask| self.decide(ask))).await;
         Ok(reached)
+    }
+
+    /// Waits until the server knows all that it was told.
+    async fn folded(&self) -> anyhow::Result<()> {
+        let told = self.log.end_offsets(ACTIONS).await?;
+        let is_folded = |(partition, end): (u32, &u64)| self.counts.applied(partition) >= *end;
+        while !(0..).zip(&told).all(is_folded) {
+            tokio::time::sleep(FOLDING).await;
+        }
+        Ok(())
     }
 
     async fn send(&self, actions: &[Action]) -> anyhow::Result<()> {

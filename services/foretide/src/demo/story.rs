@@ -18,7 +18,7 @@ const REGULARS: u32 = 96;
 const DRIFT_AFTER_DAYS: (f64, f64) = (45.0, 72.0);
 const DRIFT_HALF_LIFE_DAYS: f64 = 3.0;
 /// For the last hours of the past, offers are asked for too: there is something to see when the view begins.
-const ASKED_BEFORE_MS: i64 = 6 * HOUR_MS;
+pub(super) const ASKED_BEFORE_MS: i64 = 6 * HOUR_MS;
 /// What a shopper does on an average day, roughly: enough to choose how many there are.
 const ACTIONS_A_DAY: f64 = 6.0;
 const MOST_SHOPPERS: f64 = 200_000.0;
@@ -38,7 +38,11 @@ pub(super) struct Story {
 impl Story {
     /// The story of `seed` with about `rate` actions a second of shop time from `opens_at` on.
     pub(super) fn begin(seed: u64, rate: f64, opens_at: EpochMs) -> Self {
-        let wanted = (rate * 86_400.0 / ACTIONS_A_DAY).clamp(f64::from(REGULARS), MOST_SHOPPERS);
+        let ev = |n: &str, d: f64| std::env::var(n).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
+        let reg = ev("FT_REG", 400.0) as u32;
+        let dr = ev("FT_DR", 0.5);
+        let past = ev("FT_PAST", 75.0) as i64;
+        let wanted = (rate * 86_400.0 / ACTIONS_A_DAY).clamp(f64::from(reg), MOST_SHOPPERS);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -46,12 +50,13 @@ impl Story {
         )]
         let shoppers = wanted as u32;
         let settings = Settings {
-            established: REGULARS,
+            established: reg,
             newcomers_from: opens_at,
-            mix: [0.18, 0.15, 0.16, 0.5, 0.01],
-            drift_after_days: DRIFT_AFTER_DAYS,
-            drift_half_life_days: DRIFT_HALF_LIFE_DAYS,
-            ..Settings::new(seed, shoppers, opens_at.plus(-PAST_DAYS * DAY_MS))
+            mix: [(1.0-dr)*0.36, (1.0-dr)*0.3, (1.0-dr)*0.34, dr, 0.003],
+            drift_after_days: (ev("FT_D0", 25.0), ev("FT_D1", 45.0)),
+            drift_half_life_days: ev("FT_HL", 3.0),
+            least_engagement: ev("FT_LE", 0.12),
+            ..Settings::new(seed, shoppers, opens_at.plus(-past * DAY_MS))
         };
         let simulator = Simulator::new(settings);
         let has_account = |number: &u32| {
@@ -59,7 +64,7 @@ impl Story {
             matches!(temperament, Temperament::Drifting | Temperament::Loyal)
         };
         Self {
-            watched: (0..REGULARS).filter(has_account).collect(),
+            watched: (0..reg).filter(has_account).collect(),
             simulator,
             ledger: Ledger::default(),
             opens_at,
@@ -83,11 +88,11 @@ impl Story {
 
     /// Whether the past has been sent, so that the server knows what there is to know.
     pub(super) fn past_is_told(&self) -> bool {
-        self.simulator.reached() >= self.past_ends_at()
+        self.simulator.reached() >= self.opens_at
     }
 
-    /// Until when the past is played without asking for offers.
-    pub(super) fn past_ends_at(&self) -> EpochMs {
+    /// From when on offers are asked for.
+    pub(super) fn asked_from(&self) -> EpochMs {
         self.opens_at.plus(-ASKED_BEFORE_MS)
     }
 }

@@ -16,7 +16,7 @@ use foretide_ports::{
     ProfileTable,
     store::{Store, StoreError},
 };
-use foretide_processor::Folded;
+use foretide_processor::{Folded, SourceCounts};
 use foretide_runtime::{Lifecycle, SharedClock};
 use foretide_scoring::Rejections;
 
@@ -32,6 +32,8 @@ pub(crate) struct Running {
     pub(crate) host: Host,
     /// What scoring answers from.
     pub(crate) table: Arc<ProfileTable>,
+    /// What became of the events it rests on.
+    pub(crate) counts: Arc<SourceCounts>,
     /// Names the write key, as sources do.
     pub(crate) write_fingerprint: String,
     pub(crate) clock: SharedClock,
@@ -70,6 +72,7 @@ pub(crate) async fn start(
         admin_address: frame.admin_address,
         host,
         table: profiles.table,
+        counts: profiles.counts,
         write_fingerprint: edge.keys.write_fingerprint().to_string(),
         clock,
     }))
