@@ -146,6 +146,17 @@ mod tests {
         );
     }
 
+    #[tokio::test]
+    async fn an_answer_is_json_whatever_was_expected_of_its_size() {
+        for expected_bytes in [0, 100] {
+            let response = json_answer(&["a"], expected_bytes).unwrap();
+            assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
+            assert_eq!(response.headers().get_all(CONTENT_TYPE).iter().count(), 1);
+            let body = axum::body::to_bytes(response.into_body(), 100).await;
+            assert_eq!(&*body.unwrap(), br#"["a"]"#);
+        }
+    }
+
     #[test]
     fn what_is_right_is_read() {
         let cart: Cart = parse_json(br#"{"items":[{"quantity":3}]}"#).unwrap();

@@ -19,18 +19,27 @@ pub(crate) struct Sample(Vec<Sampled>);
 
 struct Sampled {
     shopper: Shopper,
+    engagement: f64,
     /// Actions of a visit, and its length in milliseconds, on average.
     actions: f64,
     length_ms: f64,
 }
 
 impl Sample {
-    pub(crate) fn of(settings: &Settings, shop: &Shop) -> Self {
+    /// Each shopper as engaged as `engagement` says.
+    pub(crate) fn of(
+        settings: &Settings,
+        shop: &Shop,
+        engagement: impl Fn(&Shopper) -> f64,
+    ) -> Self {
         let every = (settings.shoppers / SAMPLED).max(1);
         let numbers = (0..settings.shoppers).step_by(every as usize);
         Self(
             numbers
-                .map(|number| sampled(settings, shop, number))
+                .map(|number| {
+                    let shopper = Shopper::of(settings, number);
+                    sampled(settings, shop, shopper, engagement(&shopper))
+                })
                 .collect(),
         )
     }
@@ -38,7 +47,8 @@ impl Sample {
     /// Actions a second of shop time, of as many shoppers as `settings` say.
     pub(crate) fn rate(&self, settings: &Settings) -> f64 {
         let each = self.0.iter().map(|sampled| {
-            let cycle_ms = mean_absence_ms(settings, &sampled.shopper) + sampled.length_ms;
+            let absence_ms = mean_absence_ms(settings, &sampled.shopper, sampled.engagement);
+            let cycle_ms = absence_ms + sampled.length_ms;
             sampled.actions * 1000.0 / cycle_ms
         });
         each.sum::<f64>() / self.0.len() as f64 * f64::from(settings.shoppers)
@@ -60,18 +70,18 @@ impl Sample {
     }
 }
 
-fn sampled(settings: &Settings, shop: &Shop, number: u32) -> Sampled {
+fn sampled(settings: &Settings, shop: &Shop, shopper: Shopper, engagement: f64) -> Sampled {
     let world = World { settings, shop };
-    let shopper = Shopper::of(settings, number);
     let mut sum = (0.0, 0.0);
     for visit in 0..VISITS {
         let at = EpochMs(settings.start_at.0 + i64::from(visit) * 86_400_000);
-        let mut visit = Visit::begin(world, shopper, visit, at, 1.0);
+        let mut visit = Visit::begin(world, shopper, visit, at, engagement);
         let length_ms = visit.play(world);
         sum = (sum.0 + f64::from(visit.acted), sum.1 + length_ms as f64);
     }
     Sampled {
         shopper,
+        engagement,
         actions: sum.0 / f64::from(VISITS),
         length_ms: sum.1 / f64::from(VISITS),
     }

@@ -76,9 +76,9 @@ pub(crate) fn mean_gap_ms(settings: &Settings, shopper: &Shopper) -> f64 {
     DAY_MS / (shopper.visits_per_day * settings.busyness)
 }
 
-/// The time between two visits, from the end of one to the beginning of the next, in milliseconds.
-pub(crate) fn mean_absence_ms(settings: &Settings, shopper: &Shopper) -> f64 {
-    LEAST_GAP_MS / settings.busyness.max(1.0) + mean_gap_ms(settings, shopper)
+/// The time between two visits of a shopper so engaged, from the end of one to the beginning of the next, in milliseconds.
+pub(crate) fn mean_absence_ms(settings: &Settings, shopper: &Shopper, engagement: f64) -> f64 {
+    LEAST_GAP_MS / settings.busyness.max(1.0) + mean_gap_ms(settings, shopper) / engagement
 }
 
 #[cfg(test)]

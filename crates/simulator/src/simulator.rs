@@ -201,15 +201,16 @@ impl Simulator {
         counts
     }
 
-    /// About how many actions a second of shop time there are, averaged over days, while all are engaged.
+    /// About how many actions a second of shop time there are, averaged over days, while all are as engaged as
+    /// they are now.
     pub fn rate(&self) -> f64 {
-        Sample::of(&self.settings, &self.shop).rate(&self.settings)
+        self.sample().rate(&self.settings)
     }
 
-    /// From now on the shoppers come so often that there are about `rate` actions a second of shop time. Visits to come
-    /// are set anew.
+    /// From now on the shoppers come so often that there are about `rate` actions a second of shop time, while all are
+    /// as engaged as they are now. Visits to come are set anew.
     pub fn set_rate(&mut self, rate: f64) {
-        let sample = Sample::of(&self.settings, &self.shop);
+        let sample = self.sample();
         self.settings.busyness = sample.busyness(&self.settings, rate);
         let now = self.reached;
         let mut coming = self.calendar.take_coming();
@@ -237,6 +238,14 @@ impl Simulator {
     /// Raises questions from now on, or no longer: see [`Settings::asks`].
     pub fn set_asks(&mut self, asks: bool) {
         self.settings.asks = asks;
+    }
+
+    /// Visits of some of the shoppers, as engaged as they are now.
+    fn sample(&self) -> Sample {
+        Sample::of(&self.settings, &self.shop, |shopper| {
+            let won_back_at = self.won_back.get(&shopper.number).copied();
+            shopper.engagement(&self.settings, self.reached, won_back_at)
+        })
     }
 
     fn world(&self) -> World<'_> {

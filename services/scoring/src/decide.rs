@@ -194,3 +194,20 @@ fn decision_id(now: EpochMs) -> Text<64> {
     let mut text = Uuid::encode_buffer();
     Text::new(id.hyphenated().encode_lower(&mut text)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_decision_is_a_uuid_of_version_7_that_holds_its_time() {
+        let now = EpochMs(1_795_334_400_123);
+        let (one, another) = (decision_id(now), decision_id(now));
+        assert_ne!(one, another);
+        let id: Uuid = one.parse().unwrap();
+        assert_eq!(id.get_version_num(), 7);
+        let at = id.get_timestamp().unwrap().to_unix();
+        assert_eq!(at, (1_795_334_400, 123_000_000));
+        assert!(*decision_id(now.plus(1)) > *one);
+    }
+}

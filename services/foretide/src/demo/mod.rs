@@ -25,7 +25,14 @@ use foretide_runtime::{Clock as _, Lifecycle, SystemClock, telemetry};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use self::{api::Api, clock::ShopClock, shoppers::Shoppers, story::{ASKED_BEFORE_MS, Story}, view::View, watcher::Watcher};
+use self::{
+    api::Api,
+    clock::ShopClock,
+    shoppers::Shoppers,
+    story::{ASKED_BEFORE_MS, Story},
+    view::View,
+    watcher::Watcher,
+};
 use crate::{
     cli::{Cli, Command},
     output::Output,

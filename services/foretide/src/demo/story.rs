@@ -10,15 +10,20 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 /// The shop's clock begins at this hour (UTC): most of a busy day lies ahead.
 const OPENS_AT_HOUR: i64 = 8;
 /// For how long the regulars have been coming already: long enough to know what is usual for them.
-const PAST_DAYS: i64 = 75;
-/// How many regulars have a past: what they did is sent before anything is shown.
-const REGULARS: u32 = 96;
+const PAST_DAYS: i64 = 80;
+/// How many regulars have a past: what they did is sent before the shop opens.
+const REGULARS: u32 = 260;
+/// The share of each temperament. More drift than in most shops: few of them are in the shop on any day, and how that is
+/// seen and answered is to be seen soon.
+const MIX: [f64; 5] = [0.11, 0.1, 0.107, 0.68, 0.003];
 /// The engagement of those who drift begins to fall so many days after they came first: late enough to be known well,
-/// early enough that it shows when the view begins.
-const DRIFT_AFTER_DAYS: (f64, f64) = (45.0, 72.0);
-const DRIFT_HALF_LIFE_DAYS: f64 = 3.0;
-/// For the last hours of the past, offers are asked for too: there is something to see when the view begins.
-pub(super) const ASKED_BEFORE_MS: i64 = 6 * HOUR_MS;
+/// early enough that they have been drifting for weeks when the shop opens.
+const DRIFT_AFTER_DAYS: (f64, f64) = (28.0, 42.0);
+const DRIFT_HALF_LIFE_DAYS: f64 = 2.0;
+/// Those who drifted still drop in now and then, for a glance.
+const LEAST_ENGAGEMENT: f64 = 0.11;
+/// Offers are asked for from the evening before the opening on: there is something to see when the view begins.
+pub(super) const ASKED_BEFORE_MS: i64 = 14 * HOUR_MS;
 /// What a shopper does on an average day, roughly: enough to choose how many there are.
 const ACTIONS_A_DAY: f64 = 6.0;
 const MOST_SHOPPERS: f64 = 200_000.0;
@@ -38,11 +43,7 @@ pub(super) struct Story {
 impl Story {
     /// The story of `seed` with about `rate` actions a second of shop time from `opens_at` on.
     pub(super) fn begin(seed: u64, rate: f64, opens_at: EpochMs) -> Self {
-        let ev = |n: &str, d: f64| std::env::var(n).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
-        let reg = ev("FT_REG", 400.0) as u32;
-        let dr = ev("FT_DR", 0.5);
-        let past = ev("FT_PAST", 75.0) as i64;
-        let wanted = (rate * 86_400.0 / ACTIONS_A_DAY).clamp(f64::from(reg), MOST_SHOPPERS);
+        let wanted = (rate * 86_400.0 / ACTIONS_A_DAY).clamp(f64::from(REGULARS), MOST_SHOPPERS);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -50,13 +51,13 @@ impl Story {
         )]
         let shoppers = wanted as u32;
         let settings = Settings {
-            established: reg,
+            established: REGULARS,
             newcomers_from: opens_at,
-            mix: [(1.0-dr)*0.36, (1.0-dr)*0.3, (1.0-dr)*0.34, dr, 0.003],
-            drift_after_days: (ev("FT_D0", 25.0), ev("FT_D1", 45.0)),
-            drift_half_life_days: ev("FT_HL", 3.0),
-            least_engagement: ev("FT_LE", 0.12),
-            ..Settings::new(seed, shoppers, opens_at.plus(-past * DAY_MS))
+            mix: MIX,
+            drift_after_days: DRIFT_AFTER_DAYS,
+            drift_half_life_days: DRIFT_HALF_LIFE_DAYS,
+            least_engagement: LEAST_ENGAGEMENT,
+            ..Settings::new(seed, shoppers, opens_at.plus(-PAST_DAYS * DAY_MS))
         };
         let simulator = Simulator::new(settings);
         let has_account = |number: &u32| {
@@ -64,7 +65,7 @@ impl Story {
             matches!(temperament, Temperament::Drifting | Temperament::Loyal)
         };
         Self {
-            watched: (0..reg).filter(has_account).collect(),
+            watched: (0..REGULARS).filter(has_account).collect(),
             simulator,
             ledger: Ledger::default(),
             opens_at,
