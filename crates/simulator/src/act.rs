@@ -53,11 +53,55 @@ pub fn total_cents(lines: &[Line]) -> i64 {
     lines.iter().map(|line| line.total_cents()).sum()
 }
 
+/// A page of the shop that is neither a list nor a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// The first page.
+    Home,
+    /// Advice on the products of a category: the one of these pages that is about goods.
+    Guide(usize),
+    /// What delivery costs.
+    Shipping,
+    /// How to send something back.
+    Returns,
+    /// The shopper's own account.
+    Account,
+    /// Where the shop has stores, and when they are open.
+    Stores,
+}
+
+impl Page {
+    /// Its path, up to the category where it is about one, and its name.
+    pub(crate) fn path_and_name(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Home => ("/", "Home"),
+            Self::Guide(_) => ("/guides", "Guide"),
+            Self::Shipping => ("/shipping-costs", "Shipping costs"),
+            Self::Returns => ("/returns", "Returns"),
+            Self::Account => ("/account", "Account"),
+            Self::Stores => ("/stores", "Stores"),
+        }
+    }
+}
+
+/// What is searched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// The things of this category.
+    pub category: usize,
+    /// Of this brand alone.
+    pub brand: Option<&'static str>,
+    /// Only what is reduced.
+    pub reduced: bool,
+}
+
 /// How a list is narrowed or ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Narrowing {
     /// By price, the cheapest first.
     Price,
+    /// To what costs at most so many whole euros.
+    UpTo(i64),
     /// To what is reduced.
     Reduced,
     /// To a brand.
@@ -122,15 +166,14 @@ pub enum Interaction {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the fields are named after what they hold")]
 pub enum Act {
-    /// Looked at a page of the shop.
+    /// Looked at a page of the shop, having come from elsewhere where `referrer` says so.
     Page {
-        path: &'static str,
-        name: &'static str,
+        page: Page,
+        referrer: Option<&'static str>,
         attention: Attention,
     },
-    /// Searched for the things of a category.
     Search {
-        category: usize,
+        query: Query,
         results: i64,
         dwell_ms: i64,
     },
@@ -171,8 +214,11 @@ pub enum Act {
         lines: Vec<Line>,
     },
     StartCheckout(Order),
-    /// Completed a step of the checkout.
-    Step(u32),
+    /// Saw a step of the checkout, or completed it.
+    Step {
+        step: u32,
+        completed: bool,
+    },
     EnterPayment,
     Buy(Order),
     /// Was given the money back for some of an order of visit number `visit`.
@@ -180,16 +226,36 @@ pub enum Act {
         visit: u32,
         lines: Vec<Line>,
     },
+    /// Called off the order of visit number `visit`.
+    Cancel {
+        visit: u32,
+        order: Order,
+    },
+    /// Bought something for so much in a store, having shown the account's card.
+    BuyInStore {
+        cents: i64,
+    },
     /// Signed in.
     SignIn,
-    /// Saw, clicked or closed content; for an offer `content_id` is the decision's id.
+    /// Saw, clicked or closed content, about `product` where it is about one. For an offer `content_id` is the decision's
+    /// id; the shop's own content has ids of its own.
     Content {
         kind: ContentKind,
         interaction: Interaction,
         content_id: Arc<str>,
+        product: Option<u32>,
     },
+    /// Sent someone a link to a product.
+    Share(u32),
     Review {
         product: u32,
         rating: i64,
     },
+}
+
+impl Act {
+    /// Whether it is a step of a visit to the site, and not of one to a store.
+    pub(crate) fn is_on_site(&self) -> bool {
+        !matches!(self, Self::BuyInStore { .. })
+    }
 }

@@ -13,14 +13,16 @@ pub(crate) struct Due {
 }
 
 /// What is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum What {
-    /// A visit of this number begins.
-    Visit(u32),
+    /// A visit of this number begins; the one before ended so many seconds after the opening.
+    Visit { number: u32, left_s: u32 },
     /// The visit under way goes on.
     Step,
     /// Something that was bought on the visit of this number is sent back.
     Refund(u32),
+    /// The shopper who made the visit of this number comes to a store.
+    Store(u32),
 }
 
 /// All that is due, the earliest first; at the same instant by the shopper's number.
@@ -42,8 +44,8 @@ impl Calendar {
 
     pub(crate) fn put(&mut self, due: Due) {
         match due.what {
-            What::Visit(_) => self.coming.push(Reverse(due)),
-            What::Step | What::Refund(_) => self.inside.push(Reverse(due)),
+            What::Visit { .. } => self.coming.push(Reverse(due)),
+            What::Step | What::Refund(_) | What::Store(_) => self.inside.push(Reverse(due)),
         }
     }
 

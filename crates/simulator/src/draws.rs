@@ -25,6 +25,13 @@ pub(crate) enum Purpose {
     Recover,
     Refund,
     Wait,
+    Eye,
+    EyedProduct,
+    Wishes,
+    Tidy,
+    Content,
+    Similar,
+    Store,
 }
 
 /// A stream of draws: `SplitMix64` (Steele, Lea and Flood 2014), equal on every machine.

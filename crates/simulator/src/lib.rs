@@ -1,8 +1,9 @@
 //! Pretend shoppers in a pretend shop, for demonstrations, load and tests that need to know the truth.
 //!
 //! A [`Simulator`] plays lives: shoppers of several [temperaments](Temperament) come and go by day and week, look at
-//! products whose prices change, search, fill carts, try coupons, sign in on one device and another, buy, send back, or
-//! leave their cart behind; some drift away from a known instant on. It yields [actions](Action) in order of time, which
+//! products whose prices change, come back to one they have an eye on to see what it costs now, search, fill carts, try
+//! coupons, sign in on one device and another, buy, on the site or in a store, send back, or leave their cart behind until
+//! they come again; some drift away from a known instant on. It yields [actions](Action) in order of time, which
 //! [`Simulator::write_native`] and [`Simulator::write_segment`] write as JSON, so what it makes passes through the same
 //! door as everything else.
 //!
@@ -42,8 +43,8 @@ mod temperament;
 mod visit;
 
 pub use act::{
-    Act, Action, Attention, ContentKind, CouponResult, Interaction, Line, Narrowing, Order,
-    total_cents,
+    Act, Action, Attention, ContentKind, CouponResult, Interaction, Line, Narrowing, Order, Page,
+    Query, total_cents,
 };
 pub use offer::{Ask, Effect, EffectSum, Moment, Offer, Outcome};
 pub use prices::Price;

@@ -6,7 +6,7 @@ use crate::{
     Settings, Shop,
     rhythm::mean_absence_ms,
     shopper::Shopper,
-    visit::{Visit, World},
+    visit::{Past, Visit, World},
 };
 
 /// Shoppers in the sample.
@@ -75,7 +75,7 @@ fn sampled(settings: &Settings, shop: &Shop, shopper: Shopper, engagement: f64) 
     let mut sum = (0.0, 0.0);
     for visit in 0..VISITS {
         let at = EpochMs(settings.start_at.0 + i64::from(visit) * 86_400_000);
-        let mut visit = Visit::begin(world, shopper, visit, at, engagement);
+        let mut visit = Visit::begin(world, shopper, visit, at, engagement, Past::default());
         let length_ms = visit.play(world);
         sum = (sum.0 + f64::from(visit.acted), sum.1 + length_ms as f64);
     }

@@ -57,7 +57,7 @@ impl Settings {
             drift_after_days: (10.0, 60.0),
             drift_half_life_days: 5.0,
             least_engagement: 0.02,
-            products_per_category: 24,
+            products_per_category: 40,
             effects: Effects::default(),
         }
     }

@@ -62,8 +62,8 @@ impl Shopper {
         let drifts_after = earliest + (latest - earliest) * draws.unit();
         let drifts = temperament == Temperament::Drifting;
         let account = draws.chance(habits.account);
-        let first = draws.between(0, 2);
-        let second = draws.between(1, 6);
+        let first = draws.between(0, 1);
+        let second = draws.between(0, 3);
         let visits = |number: i64| u32::try_from(number).unwrap_or(0);
         let let_in = if number < settings.established {
             settings.start_at
@@ -82,6 +82,10 @@ impl Shopper {
             visits_per_day: habits.visits_per_day * (0.6 + 0.8 * draws.unit()),
             drifts_at: drifts.then(|| let_in.plus(whole(drifts_after * DAY_MS))),
         }
+    }
+
+    pub(crate) fn has_account(&self) -> bool {
+        self.sign_in_from.is_some()
     }
 
     /// The IANA name of the time zone.

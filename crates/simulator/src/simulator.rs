@@ -16,12 +16,17 @@ use crate::{
     render::Names,
     rhythm::next_visit,
     shopper::Shopper,
-    visit::{LEAST_WAIT_MS, Step, Visit, World},
+    visit::{LEAST_WAIT_MS, Past, Step, Visit, World},
 };
 
 /// Of the orders, this share is sent back in part.
 const REFUNDED: f64 = 0.06;
-const DAY_MS: i64 = 86_400_000;
+/// Of the orders, this share is called off.
+const CANCELLED: f64 = 0.015;
+/// Whoever left something in the cart goes to a store so many times as often.
+const IN_CART_URGES: f64 = 3.0;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 /// For so long after a question a batch goes on, gathering more of them: less than any shopper waits.
 const GATHERED_MS: i64 = LEAST_WAIT_MS - 5_000;
 
@@ -42,6 +47,11 @@ pub struct Batch {
 pub struct Truth {
     /// The temperament.
     pub temperament: Temperament,
+    /// Whether the shopper has an account, and so signs in sooner or later.
+    pub has_account: bool,
+    /// What a price that is lower by the factor e, on a product that the shopper has an eye on, adds to the log-odds that
+    /// something is put into the cart.
+    pub price_elasticity: f64,
     /// When engagement begins to fall, for the first time.
     pub drifts_at: Option<EpochMs>,
     /// How engaged the shopper is at the instant asked for: 1 as ever, less while drifting.
@@ -50,12 +60,12 @@ pub struct Truth {
     pub time_zone: &'static str,
 }
 
-/// What was bought on a visit and is to be sent back.
+/// What follows a visit, days later.
 #[derive(Debug)]
-struct Return {
+struct Aftermath {
     identity: Identity,
     number: u32,
-    line: Line,
+    act: Act,
 }
 
 /// The shop at work.
@@ -65,8 +75,10 @@ pub struct Simulator {
     shop: Shop,
     names: Names,
     calendar: Calendar,
-    inside: HashMap<u32, Visit>,
-    returns: HashMap<(u32, u32), Return>,
+    inside: HashMap<u32, Box<Visit>>,
+    aftermaths: HashMap<(u32, What), Aftermath>,
+    /// What was left in a cart.
+    carts: HashMap<u32, Vec<Line>>,
     /// When recommendations last won a drifting shopper back.
     won_back: HashMap<u32, EpochMs>,
     reached: EpochMs,
@@ -85,7 +97,10 @@ impl Simulator {
             Due {
                 at: next_visit(&settings, &shopper, 0, from, None),
                 shopper: number,
-                what: What::Visit(0),
+                what: What::Visit {
+                    number: 0,
+                    left_s: 0,
+                },
             }
         }));
         Self {
@@ -93,7 +108,8 @@ impl Simulator {
             names: Names::of(&settings),
             calendar,
             inside: HashMap::new(),
-            returns: HashMap::new(),
+            aftermaths: HashMap::new(),
+            carts: HashMap::new(),
             won_back: HashMap::new(),
             reached: settings.start_at,
             settings,
@@ -132,12 +148,10 @@ impl Simulator {
             };
             self.reached = due.at;
             match due.what {
-                What::Visit(number) => self.begin(due.shopper, number, due.at),
+                What::Visit { number, left_s } => self.begin(due, number, left_s),
                 What::Step => {}
-                What::Refund(visit) => {
-                    batch
-                        .actions
-                        .extend(self.refund(due.shopper, visit, due.at));
+                What::Refund(_) | What::Store(_) => {
+                    batch.actions.extend(self.follow(due));
                     continue;
                 }
             }
@@ -186,6 +200,8 @@ impl Simulator {
         let won_back_at = self.won_back.get(&shopper).copied();
         Truth {
             temperament: traits.temperament,
+            has_account: traits.has_account(),
+            price_elasticity: traits.temperament.habits().elasticity,
             drifts_at: traits.drifts_at,
             engagement: traits.engagement(&self.settings, at, won_back_at),
             time_zone: traits.time_zone(),
@@ -215,7 +231,7 @@ impl Simulator {
         let now = self.reached;
         let mut coming = self.calendar.take_coming();
         for due in &mut coming {
-            let What::Visit(number) = due.what else {
+            let What::Visit { number, .. } = due.what else {
                 continue;
             };
             let newcomer = due.shopper >= self.settings.established;
@@ -256,7 +272,7 @@ impl Simulator {
     }
 
     fn visit(&self, ask: &Ask) -> Option<&Visit> {
-        let visit = self.inside.get(&ask.identity.shopper)?;
+        let visit = self.inside.get(&ask.identity.shopper)?.as_ref();
         (visit.number == ask.visit).then_some(visit)
     }
 
@@ -266,12 +282,17 @@ impl Simulator {
         next_visit(&self.settings, &traits, visit, left, won_back_at)
     }
 
-    fn begin(&mut self, shopper: u32, number: u32, at: EpochMs) {
-        let traits = Shopper::of(&self.settings, shopper);
-        let won_back_at = self.won_back.get(&shopper).copied();
-        let engagement = traits.engagement(&self.settings, at, won_back_at);
-        let visit = Visit::begin(self.world(), traits, number, at, engagement);
-        self.inside.insert(shopper, visit);
+    fn begin(&mut self, due: Due, number: u32, left_s: u32) {
+        let traits = Shopper::of(&self.settings, due.shopper);
+        let won_back_at = self.won_back.get(&due.shopper).copied();
+        let engagement = traits.engagement(&self.settings, due.at, won_back_at);
+        let left_at = self.settings.start_at.plus(i64::from(left_s) * 1000);
+        let past = Past {
+            left_at: (number > 0).then_some(left_at),
+            cart: self.carts.remove(&due.shopper).unwrap_or_default(),
+        };
+        let visit = Visit::begin(self.world(), traits, number, due.at, engagement, past);
+        self.inside.insert(due.shopper, Box::new(visit));
     }
 
     /// The visit of a shopper goes on.
@@ -281,7 +302,7 @@ impl Simulator {
         };
         match visit.step(self.world(), due.at) {
             Some(Step::Act(act)) => {
-                self.remember_return(&visit, &act, due.at);
+                self.remember_order(&visit, &act, due.at);
                 batch.actions.push(Action {
                     identity: visit.identity,
                     visit: visit.number,
@@ -304,20 +325,28 @@ impl Simulator {
                     ..due
                 });
             }
-            None => self.end(&visit, due.at),
+            None => self.end(visit, due.at),
         }
     }
 
-    fn end(&mut self, visit: &Visit, at: EpochMs) {
+    fn end(&mut self, mut visit: Box<Visit>, at: EpochMs) {
         let shopper = visit.shopper.number;
         if visit.outcome.won_back {
             self.won_back.insert(shopper, at);
         }
-        let next = visit.number + 1;
+        self.send_to_store(&visit, at);
+        if !visit.cart.is_empty() {
+            self.carts.insert(shopper, std::mem::take(&mut visit.cart));
+        }
+        let number = visit.number + 1;
+        let left_s = at.since(self.settings.start_at) / 1000;
         self.calendar.put(Due {
-            at: self.comes(shopper, next, at),
+            at: self.comes(shopper, number, at),
             shopper,
-            what: What::Visit(next),
+            what: What::Visit {
+                number,
+                left_s: u32::try_from(left_s).unwrap_or(u32::MAX),
+            },
         });
     }
 
@@ -336,40 +365,95 @@ impl Simulator {
         }
     }
 
-    /// Sets down that something of an order will be sent back, if it will.
-    fn remember_return(&mut self, visit: &Visit, act: &Act, at: EpochMs) {
+    /// Sets down that an order will be called off, or something of it sent back, if it will.
+    fn remember_order(&mut self, visit: &Visit, act: &Act, at: EpochMs) {
         let Act::Buy(order) = act else { return };
-        let (shopper, number) = (visit.shopper.number, visit.number);
-        let names = [shopper.into(), number.into()];
-        let mut draws = Draws::of(self.settings.seed, Purpose::Refund, names);
-        if let Some(&line) = order.lines.first()
-            && draws.chance(REFUNDED)
-        {
-            let back = Return {
-                identity: visit.identity,
-                number: visit.acted,
-                line,
+        let mut draws = self.draws(Purpose::Refund, visit);
+        let luck = draws.unit();
+        let number = visit.number;
+        let (act, after_ms) = if luck < CANCELLED {
+            let order = order.clone();
+            let act = Act::Cancel {
+                visit: number,
+                order,
             };
-            self.returns.insert((shopper, number), back);
-            self.calendar.put(Due {
-                at: at.plus(draws.between(2 * DAY_MS, 10 * DAY_MS)),
-                shopper,
-                what: What::Refund(number),
-            });
+            (act, draws.between(HOUR_MS, 12 * HOUR_MS))
+        } else if luck < CANCELLED + REFUNDED {
+            let lines = order.lines.iter().take(1).copied().collect();
+            let act = Act::Refund {
+                visit: number,
+                lines,
+            };
+            (act, draws.between(2 * DAY_MS, 10 * DAY_MS))
+        } else {
+            return;
+        };
+        self.follow_with(visit, act, What::Refund(number), at.plus(after_ms));
+    }
+
+    /// Sets down that a shopper who bought nothing will buy in a store, if so: what was left in the cart, and then more
+    /// likely, or else what was looked at last.
+    fn send_to_store(&mut self, visit: &Visit, at: EpochMs) {
+        let Some(product) = visit.looked_at else {
+            return;
+        };
+        if !visit.identity.user || visit.outcome.purchased {
+            return;
+        }
+        let mut draws = self.draws(Purpose::Store, visit);
+        let urgent = if visit.cart.is_empty() {
+            1.0
+        } else {
+            IN_CART_URGES
+        };
+        let usual = visit.shopper.temperament.habits().store;
+        if draws.chance(usual * urgent * visit.engagement) {
+            let cents = match total_cents(&visit.cart) {
+                0 => self.shop.price(product, at).cents,
+                cart => cart,
+            };
+            let after_ms = draws.between(4 * HOUR_MS, 5 * DAY_MS);
+            let act = Act::BuyInStore { cents };
+            self.follow_with(visit, act, What::Store(visit.number), at.plus(after_ms));
         }
     }
 
-    fn refund(&mut self, shopper: u32, visit: u32, at: EpochMs) -> Option<Action> {
-        let back = self.returns.remove(&(shopper, visit))?;
-        Some(Action {
-            identity: back.identity,
-            visit,
-            number: back.number,
-            at,
-            act: Act::Refund {
-                visit,
-                lines: vec![back.line],
+    fn draws(&self, purpose: Purpose, visit: &Visit) -> Draws {
+        let names = [visit.shopper.number.into(), visit.number.into()];
+        Draws::of(self.settings.seed, purpose, names)
+    }
+
+    /// After `visit`, the shopper will do `act` at `at`.
+    fn follow_with(&mut self, visit: &Visit, act: Act, what: What, at: EpochMs) {
+        let shopper = visit.shopper.number;
+        let device = visit.identity.device.filter(|_| act.is_on_site());
+        let aftermath = Aftermath {
+            identity: Identity {
+                device,
+                ..visit.identity
             },
+            number: visit.acted,
+            act,
+        };
+        self.aftermaths.insert((shopper, what), aftermath);
+        self.calendar.put(Due { at, shopper, what });
+    }
+
+    fn follow(&mut self, due: Due) -> Option<Action> {
+        let (What::Refund(visit) | What::Store(visit)) = due.what else {
+            return None;
+        };
+        let Aftermath {
+            identity,
+            number,
+            act,
+        } = self.aftermaths.remove(&(due.shopper, due.what))?;
+        Some(Action {
+            identity,
+            visit,
+            number,
+            at: due.at,
+            act,
         })
     }
 }

@@ -71,11 +71,18 @@ pub(crate) struct Habits {
     pub(crate) buy: f64,
     /// That the shopper has an account and signs in sooner or later.
     pub(crate) account: f64,
+    /// That the shopper looks again at the product that there is an eye on.
+    pub(crate) returns: f64,
+    /// What a price lower by the factor e, since the shopper last saw it, adds to the log-odds that the product is put into
+    /// the cart; a higher one takes as much away.
+    pub(crate) elasticity: f64,
+    /// That a shopper with an account who bought nothing goes to a store instead, within days.
+    pub(crate) store: f64,
 }
 
 const HABITS: [Habits; 5] = [
     Habits {
-        visits_per_day: 0.35,
+        visits_per_day: 0.25,
         views: (3, 9),
         pause_ms: 22_000,
         search: 0.4,
@@ -87,9 +94,12 @@ const HABITS: [Habits; 5] = [
         coupon: 0.15,
         buy: 0.3,
         account: 0.5,
+        returns: 0.5,
+        elasticity: 3.0,
+        store: 0.03,
     },
     Habits {
-        visits_per_day: 0.4,
+        visits_per_day: 0.35,
         views: (3, 8),
         pause_ms: 18_000,
         search: 0.35,
@@ -101,9 +111,12 @@ const HABITS: [Habits; 5] = [
         coupon: 0.6,
         buy: 0.25,
         account: 0.7,
+        returns: 0.75,
+        elasticity: 9.0,
+        store: 0.02,
     },
     Habits {
-        visits_per_day: 0.6,
+        visits_per_day: 0.5,
         views: (2, 6),
         pause_ms: 20_000,
         search: 0.6,
@@ -115,9 +128,12 @@ const HABITS: [Habits; 5] = [
         coupon: 0.15,
         buy: 0.7,
         account: 1.0,
+        returns: 0.4,
+        elasticity: 1.0,
+        store: 0.06,
     },
     Habits {
-        visits_per_day: 0.55,
+        visits_per_day: 0.5,
         views: (3, 8),
         pause_ms: 20_000,
         search: 0.4,
@@ -129,6 +145,9 @@ const HABITS: [Habits; 5] = [
         coupon: 0.2,
         buy: 0.45,
         account: 1.0,
+        returns: 0.5,
+        elasticity: 3.0,
+        store: 0.03,
     },
     Habits {
         visits_per_day: 1.0,
@@ -143,5 +162,8 @@ const HABITS: [Habits; 5] = [
         coupon: 0.0,
         buy: 0.0,
         account: 0.0,
+        returns: 0.0,
+        elasticity: 0.0,
+        store: 0.0,
     },
 ];

@@ -35,9 +35,25 @@ impl<'a> Json<'a> {
         self.to.push(b']');
     }
 
+    /// A member that is one of our own words: ids, names, instants, none of which has anything to escape.
     pub(super) fn text(&mut self, name: &str, value: &str) {
         self.name(name);
         self.quoted(value);
+    }
+
+    /// A member that is the text which `write` appends: an id or an instant, likewise.
+    pub(super) fn made(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        self.name(name);
+        self.to.push(b'"');
+        write(self.to);
+        self.to.push(b'"');
+    }
+
+    /// A member that is text from elsewhere, such as the id of a decision.
+    pub(super) fn foreign(&mut self, name: &str, value: &str) {
+        self.name(name);
+        // Writing text to a vector cannot fail.
+        let _ = serde_json::to_writer(&mut *self.to, value);
     }
 
     /// An item of a list.
@@ -48,8 +64,7 @@ impl<'a> Json<'a> {
 
     pub(super) fn number(&mut self, name: &str, value: i64) {
         self.name(name);
-        // Writing to a vector cannot fail.
-        let _ = write!(self.to, "{value}");
+        digits(value, self.to);
     }
 
     pub(super) fn truth(&mut self, name: &str, value: bool) {
@@ -61,13 +76,9 @@ impl<'a> Json<'a> {
     /// A number of hundredths as a decimal, such as 129.95 for 12995.
     pub(super) fn hundredths(&mut self, name: &str, value: i64) {
         self.name(name);
-        let _ = write!(self.to, "{}.{:02}", value / 100, value % 100);
-    }
-
-    /// A member whose value `write` writes.
-    pub(super) fn value(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
-        self.name(name);
-        write(self);
+        digits(value / 100, self.to);
+        // Writing to a vector cannot fail.
+        let _ = write!(self.to, ".{:02}", value % 100);
     }
 
     fn name(&mut self, name: &str) {
@@ -83,15 +94,59 @@ impl<'a> Json<'a> {
         }
     }
 
-    fn quoted(&mut self, text: &str) {
-        let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-        if text.bytes().all(plain) {
-            self.to.push(b'"');
-            self.to.extend_from_slice(text.as_bytes());
-            self.to.push(b'"');
-        } else {
-            // Writing text to a vector cannot fail.
-            let _ = serde_json::to_writer(&mut *self.to, text);
+    fn quoted(&mut self, plain: &str) {
+        debug_assert!(
+            plain
+                .bytes()
+                .all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\'),
+            "{plain} would have to be escaped"
+        );
+        self.to.push(b'"');
+        self.to.extend_from_slice(plain.as_bytes());
+        self.to.push(b'"');
+    }
+}
+
+/// Appends `value` in decimal digits.
+fn digits(value: i64, to: &mut Vec<u8>) {
+    if value < 0 {
+        to.push(b'-');
+    }
+    in_base(value.unsigned_abs(), 10, 1, to);
+}
+
+/// Appends `value` in digits of `base`, at most 16, with zeros before it up to the width `least`.
+pub(super) fn in_base(mut value: u64, base: u64, least: usize, to: &mut Vec<u8>) {
+    let mut buffer = [b'0'; 20];
+    let mut first = buffer.len();
+    while value > 0 {
+        first -= 1;
+        let digit = usize::try_from(value % base).unwrap_or(0);
+        buffer[first] = b"0123456789abcdef"[digit];
+        value /= base;
+    }
+    let first = first.min(buffer.len() - least);
+    to.extend_from_slice(&buffer[first..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_numbers_are() {
+        for value in [0, 7, -7, 1_234_567_890_123, i64::MIN, i64::MAX] {
+            let mut text = Vec::new();
+            digits(value, &mut text);
+            assert_eq!(text, value.to_string().into_bytes());
+        }
+        for value in [0, 15, 16, 0xdead_beef, u64::MAX] {
+            let mut text = Vec::new();
+            in_base(value, 16, 1, &mut text);
+            assert_eq!(text, format!("{value:x}").into_bytes());
+            text.clear();
+            in_base(value, 10, 6, &mut text);
+            assert_eq!(text, format!("{value:06}").into_bytes());
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use foretide_events::EpochMs;
 
-use super::{Part, Visit, World, log_odds, probability};
+use super::{Part, Visit, World, eye::Eyed, log_odds, probability};
 use crate::{
-    Act, CouponResult, Line, Moment, Narrowing, Offer, Temperament,
+    Act, CouponResult, Line, Moment, Narrowing, Offer, Page, Query, Temperament,
     act::total_cents,
     draws::{Draws, Purpose, whole},
     offer::Shown,
@@ -14,6 +14,16 @@ use crate::{
 const LIST: usize = 6;
 /// Attributes that a product's page offers to be examined.
 const ATTRIBUTES: usize = 4;
+/// The share of searches that find nothing, and of those that find something but nothing wanted: no product is looked at
+/// after them.
+const NOTHING_FOUND: f64 = 0.1;
+const NOTHING_WANTED: f64 = 0.12;
+/// What a cart that was left behind adds to the log-odds that the shopper comes to decide over it.
+const LEFT_CART: f64 = 0.8;
+/// The share of carts left behind that are cleared out on the next visit.
+const CLEARED: f64 = 0.25;
+/// The share of visits on which advice is read.
+const ADVISED: f64 = 0.12;
 /// How often a cheaper product is looked for before the next best is taken.
 const TRIES: usize = 6;
 
@@ -25,31 +35,88 @@ impl Visit {
         }
         let habits = self.shopper.temperament.habits();
         let mut draws = self.draws(world, Purpose::Browse);
+        self.clear_cart(world);
+        self.meet_banner(world);
+        let eyed = self.look_at_eyed(world, at);
         let category = self.category(&mut draws);
-        if draws.chance(habits.search) {
-            let dwell_ms = self.usual_pause(&mut draws);
-            let results = draws.between(0, 40);
-            self.after(
-                dwell_ms,
-                Act::Search {
-                    category,
-                    results,
-                    dwell_ms,
-                },
-            );
-        }
-        self.look_at_list(world, category, &mut draws);
+        let searches = draws.chance(habits.search * self.liveliness());
+        let goes_on = !searches || self.search(world, category, &mut draws);
         if self.signs_in {
-            self.signs_in = false;
-            self.then(&mut draws, Act::SignIn);
+            self.sign_in(&mut draws);
         }
-        let (fewest, most) = habits.views;
-        let views = draws.between(fewest, most) as f64 * self.liveliness().max(0.2);
+        if goes_on {
+            self.look_around(world, at, category, &mut draws);
+        }
+        if self.goes_to_cart(world, shown.as_ref(), eyed) {
+            self.fill_cart(world, at, eyed);
+        }
+    }
+
+    /// Looks at a list, perhaps at advice, and at products. Whoever is hardly engaged only drops in for a glance.
+    fn look_around(&mut self, world: World<'_>, at: EpochMs, category: usize, draws: &mut Draws) {
+        let human = self.shopper.temperament != Temperament::Bot;
+        if draws.chance(self.liveliness()) {
+            self.look_at_list(world, category, draws);
+            if human && draws.chance(ADVISED) {
+                self.read(draws, Page::Guide(category));
+            }
+        }
+        let (fewest, most) = self.shopper.temperament.habits().views;
+        let views = draws.between(fewest, most) as f64 * self.liveliness();
         for _ in 0..whole(views).max(1) {
-            self.look_at_product(world, at, &mut draws);
+            self.look_at_product(world, at, draws);
         }
-        if self.fills_cart(world, shown.as_ref()) {
-            self.fill_cart(world, at);
+        if human {
+            self.meet_similar(world, at);
+            let stores = 3.0 * self.shopper.temperament.habits().store;
+            if draws.chance(stores) {
+                self.read(draws, Page::Stores);
+            }
+        }
+    }
+
+    /// Searches, once more where nothing was found; `false` if nothing that is wanted is found.
+    fn search(&mut self, world: World<'_>, category: usize, draws: &mut Draws) -> bool {
+        let any = world.shop.at(category, draws.below(world.shop.per_shelf()));
+        let words = draws.below(3);
+        let mut query = Query {
+            category,
+            brand: (words == 1).then(|| world.shop.product(any).brand),
+            reduced: draws.chance(self.shopper.temperament.habits().reduced / 2.0),
+        };
+        let found = !draws.chance(NOTHING_FOUND);
+        if !found {
+            self.look_for(query, 0, draws);
+            query = Query {
+                brand: None,
+                reduced: false,
+                ..query
+            };
+        }
+        let results = draws.between(1, 40);
+        self.look_for(query, results, draws);
+        !draws.chance(NOTHING_WANTED)
+    }
+
+    fn look_for(&mut self, query: Query, results: i64, draws: &mut Draws) {
+        let dwell_ms = self.usual_pause(draws);
+        self.after(
+            dwell_ms,
+            Act::Search {
+                query,
+                results,
+                dwell_ms,
+            },
+        );
+    }
+
+    /// Clears out what was left in the cart, perhaps.
+    fn clear_cart(&mut self, world: World<'_>) {
+        let mut draws = self.draws(world, Purpose::Tidy);
+        if !self.cart.is_empty() && draws.chance(CLEARED) {
+            for line in std::mem::take(&mut self.cart) {
+                self.then(&mut draws, Act::Remove(line));
+            }
         }
     }
 
@@ -81,7 +148,13 @@ impl Visit {
         }
     }
 
-    fn fills_cart(&mut self, world: World<'_>, shown: Option<&Shown>) -> bool {
+    /// Whether the shopper comes to decide over a cart: one that is filled now, or one that was left behind.
+    fn goes_to_cart(
+        &mut self,
+        world: World<'_>,
+        shown: Option<&Shown>,
+        eyed: Option<Eyed>,
+    ) -> bool {
         let effects = &world.settings.effects;
         let temperament = self.shopper.temperament;
         let base = temperament.habits().cart * (0.3 + 0.7 * self.liveliness());
@@ -95,22 +168,38 @@ impl Visit {
         if temperament == Temperament::Bot {
             return false;
         }
-        self.cart_probability = probability(log_odds(base) + moved);
+        let left = if self.cart.is_empty() { 0.0 } else { LEFT_CART };
+        let pull = eyed.map_or(0.0, |eyed| eyed.pull);
+        self.cart_probability = probability(log_odds(base) + moved + left + pull);
         let luck = self.draws(world, Purpose::Cart).unit();
         luck < self.cart_probability || self.cart_for_sure
     }
 
-    fn fill_cart(&mut self, world: World<'_>, at: EpochMs) {
+    /// Fills the cart, first with what there is an eye on if its price is no obstacle, and looks at it. A cart that was left
+    /// behind may be taken as it is.
+    fn fill_cart(&mut self, world: World<'_>, at: EpochMs, eyed: Option<Eyed>) {
         let mut draws = self.draws(world, Purpose::Basket);
-        for _ in 0..draws.between(1, 3) {
-            let product = self.choose(world, at, &mut draws);
-            self.view(world, product, at, &mut draws);
+        let fewest = i64::from(self.cart.is_empty());
+        let wanted = eyed.filter(|eyed| eyed.pull >= 0.0);
+        for turn in 0..draws.between(fewest, 3) {
+            let (product, from_wishlist) = match wanted {
+                Some(eyed) if turn == 0 => (eyed.product, eyed.wished),
+                _ => {
+                    let product = self.choose(world, at, &mut draws);
+                    self.view(world, product, at, &mut draws);
+                    let dear = !world.shop.price(product, at).is_reduced();
+                    let minds = self.shopper.temperament.habits().reduced / 2.0;
+                    if dear && !self.cart.is_empty() && draws.chance(minds) {
+                        continue;
+                    }
+                    (product, false)
+                }
+            };
             let line = Line {
                 product,
                 quantity: 1 + u32::from(draws.chance(0.1)),
                 cents: world.shop.price(product, at).cents,
             };
-            let from_wishlist = draws.chance(self.shopper.temperament.habits().wish / 2.0);
             self.cart.push(line);
             self.then(
                 &mut draws,
@@ -129,19 +218,14 @@ impl Visit {
         let habits = self.shopper.temperament.habits();
         let mut draws = self.draws(world, Purpose::Hesitate);
         if draws.chance(habits.coupon) {
-            let applied = draws.chance(0.35);
-            let percent = if draws.chance(0.5) { 5 } else { 10 };
-            let result = if applied {
-                CouponResult::Applied(percent)
-            } else {
-                CouponResult::Denied
-            };
-            self.coupon = Some(result);
-            let lines = self.cart.clone();
-            self.then(&mut draws, Act::Coupon { result, lines });
+            let result = self.try_coupon(&mut draws);
+            // Whoever collects coupons has another one.
+            if result == CouponResult::Denied && draws.chance(habits.coupon / 2.0) {
+                self.try_coupon(&mut draws);
+            }
         }
         let pause_ms = if draws.chance(habits.hesitate) {
-            self.read(&mut draws, "/shipping-costs", "Shipping costs");
+            self.read(&mut draws, Page::Shipping);
             draws.between(4 * 60_000, 14 * 60_000)
         } else {
             draws.between(3_000, 40_000)
@@ -149,17 +233,18 @@ impl Visit {
         self.ask(pause_ms, Moment::Cart, Part::Settle);
     }
 
-    pub(super) fn read(&mut self, draws: &mut Draws, path: &'static str, name: &'static str) {
-        let dwell_ms = self.usual_pause(draws);
-        let attention = Self::attention(dwell_ms, draws);
-        self.after(
-            dwell_ms,
-            Act::Page {
-                path,
-                name,
-                attention,
-            },
-        );
+    fn try_coupon(&mut self, draws: &mut Draws) -> CouponResult {
+        let applied = draws.chance(0.35);
+        let percent = if draws.chance(0.5) { 5 } else { 10 };
+        let result = if applied {
+            CouponResult::Applied(percent)
+        } else {
+            CouponResult::Denied
+        };
+        self.coupon = Some(result);
+        let lines = self.cart.clone();
+        self.then(draws, Act::Coupon { result, lines });
+        result
     }
 
     /// One of the favourites most of the time.
@@ -177,16 +262,21 @@ impl Visit {
         let reduced = draws.chance(self.shopper.temperament.habits().reduced);
         let mut product = 0;
         for _ in 0..TRIES {
-            let category = self.category(draws);
-            let places = world.shop.per_shelf() as f64;
-            let spread = (draws.unit() + draws.unit() - 1.0) * 0.35;
-            let place = whole(((self.shopper.purse + spread).clamp(0.0, 0.999) * places).floor());
-            product = world.shop.at(category, usize::try_from(place).unwrap_or(0));
+            product = self.suits(world, draws);
             if !reduced || world.shop.price(product, at).is_reduced() {
                 break;
             }
         }
         product
+    }
+
+    /// A product that suits taste and purse.
+    pub(super) fn suits(&self, world: World<'_>, draws: &mut Draws) -> u32 {
+        let category = self.category(draws);
+        let places = world.shop.per_shelf() as f64;
+        let spread = (draws.unit() + draws.unit() - 1.0) * 0.35;
+        let place = whole(((self.shopper.purse + spread).clamp(0.0, 0.999) * places).floor());
+        world.shop.at(category, usize::try_from(place).unwrap_or(0))
     }
 
     fn look_at_list(&mut self, world: World<'_>, category: usize, draws: &mut Draws) {
@@ -204,19 +294,17 @@ impl Visit {
             },
         );
         if draws.chance(self.shopper.temperament.habits().filter) {
-            let by = match draws.below(3) {
+            let shelf = world.shop.product(world.shop.at(category, first));
+            let by = match draws.below(4) {
                 0 => Narrowing::Reduced,
                 1 => Narrowing::Price,
-                _ => Narrowing::Brand(world.shop.product(world.shop.at(category, first)).brand),
+                2 => Narrowing::UpTo((shelf.usual_cents / 5_000 + 1) * 50),
+                _ => Narrowing::Brand(shelf.brand),
             };
             self.then(draws, Act::Filter { category, by });
         }
     }
 
-    #[expect(
-        clippy::same_functions_in_if_condition,
-        reason = "each call draws anew"
-    )]
     fn look_at_product(&mut self, world: World<'_>, at: EpochMs, draws: &mut Draws) {
         let product = self.choose(world, at, draws);
         if self.shopper.temperament != Temperament::Bot && draws.chance(0.5) {
@@ -227,22 +315,26 @@ impl Visit {
         let habits = self.shopper.temperament.habits();
         if draws.chance(habits.wish) {
             self.then(draws, Act::Wish(product));
-        } else if draws.chance(habits.wish / 8.0) {
-            self.then(draws, Act::Unwish(product));
-        } else if draws.chance(habits.wish / 8.0) {
+            return;
+        }
+        let luck = draws.unit() * 8.0;
+        if luck < habits.wish {
+            self.then(draws, Act::Share(product));
+        } else if luck < 2.0 * habits.wish {
             let rating = draws.between(2, 5);
             self.then(draws, Act::Review { product, rating });
         }
     }
 
-    /// Looks at a product, longer if it is reduced.
-    fn view(&mut self, world: World<'_>, product: u32, at: EpochMs, draws: &mut Draws) {
+    /// Looks at a product, longer if it is reduced, and shorter if hardly engaged.
+    pub(super) fn view(&mut self, world: World<'_>, product: u32, at: EpochMs, draws: &mut Draws) {
         let longer = if world.shop.price(product, at).is_reduced() {
             5
         } else {
             4
         };
-        let dwell_ms = self.usual_pause(draws) * longer / 4;
+        let usual_ms = self.usual_pause(draws) * longer / 4;
+        let dwell_ms = whole(usual_ms as f64 * (0.3 + 0.7 * self.liveliness()));
         let attention = Self::attention(dwell_ms, draws);
         let human = self.shopper.temperament != Temperament::Bot;
         let examined = if human {
@@ -251,6 +343,7 @@ impl Visit {
             0
         };
         self.outcome.views += 1;
+        self.looked_at = Some(product);
         self.after(
             dwell_ms,
             Act::View {

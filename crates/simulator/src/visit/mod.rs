@@ -7,15 +7,18 @@
 
 mod arrive;
 mod browse;
+mod content;
+mod eye;
 mod settle;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use foretide_events::EpochMs;
 
 use crate::{
     Act, ContentKind, CouponResult, Effect, Identity, Interaction, Line, Moment, Offer, Outcome,
     Settings, Shop, Temperament,
+    act::Page,
     draws::{Draws, Purpose},
     offer::Shown,
     shopper::Shopper,
@@ -30,6 +33,15 @@ const MOST_WAIT_MS: i64 = 75_000;
 pub(crate) struct World<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) shop: &'a Shop,
+}
+
+/// What a shopper brings along from the visit before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Past {
+    /// When that ended; `None` before the first visit.
+    pub(crate) left_at: Option<EpochMs>,
+    /// What was left in the cart.
+    pub(crate) cart: Vec<Line>,
 }
 
 /// Something that happens after a pause.
@@ -62,6 +74,7 @@ pub(crate) struct Visit {
     pub(crate) began_at: EpochMs,
     /// How engaged the shopper was on arrival.
     pub(crate) engagement: f64,
+    past: Past,
     pub(crate) identity: Identity,
     /// Still to sign in during this visit.
     signs_in: bool,
@@ -69,9 +82,12 @@ pub(crate) struct Visit {
     coupon: Option<CouponResult>,
     pub(crate) at_landing: Option<Shown>,
     pub(crate) at_cart: Option<Shown>,
-    /// Puts something into the cart whatever the luck: to ask what would become of it.
+    /// Comes to decide over a cart whatever the luck: to ask what would become of it.
     cart_for_sure: bool,
+    /// That the shopper comes to decide over a cart.
     cart_probability: f64,
+    /// The product looked at last.
+    pub(crate) looked_at: Option<u32>,
     next: Part,
     beats: VecDeque<Beat>,
     pub(crate) acted: u32,
@@ -85,8 +101,14 @@ impl Visit {
         number: u32,
         began_at: EpochMs,
         engagement: f64,
+        past: Past,
     ) -> Self {
         let (identity, signs_in) = shopper.identity(world.settings.seed, number);
+        // What is still in the cart costs what it costs now.
+        let now = |line: &Line| Line {
+            cents: world.shop.price(line.product, began_at).cents,
+            ..*line
+        };
         Self {
             shopper,
             number,
@@ -94,12 +116,14 @@ impl Visit {
             engagement,
             identity,
             signs_in,
-            cart: Vec::new(),
+            cart: past.cart.iter().map(now).collect(),
+            past,
             coupon: None,
             at_landing: None,
             at_cart: None,
             cart_for_sure: false,
             cart_probability: 0.0,
+            looked_at: None,
             next: Part::Arrive,
             beats: VecDeque::new(),
             acted: 0,
@@ -177,6 +201,7 @@ impl Visit {
                     self.number,
                     self.began_at,
                     self.engagement,
+                    self.past.clone(),
                 )
             };
             visit.play(world);
@@ -253,10 +278,24 @@ impl Visit {
             Offer::Content => ContentKind::Banner,
             Offer::Assistance => ContentKind::Assistance,
         };
+        self.meet(kind, &shown.decision, None, click, draws)
+    }
+
+    /// Adds that content was seen, and perhaps, with the probability `click`, clicked, or else closed; says whether it was
+    /// clicked.
+    fn meet(
+        &mut self,
+        kind: ContentKind,
+        content_id: &Arc<str>,
+        product: Option<u32>,
+        click: f64,
+        draws: &mut Draws,
+    ) -> bool {
         let content = |interaction| Act::Content {
             kind,
             interaction,
-            content_id: shown.decision.clone(),
+            content_id: content_id.clone(),
+            product,
         };
         self.after(0, content(Interaction::Impression));
         let luck = draws.unit();
@@ -270,6 +309,20 @@ impl Visit {
             self.then(draws, content(interaction));
         }
         clicked
+    }
+
+    /// Looks at a page for a while.
+    fn read(&mut self, draws: &mut Draws, page: Page) {
+        let dwell_ms = self.usual_pause(draws);
+        let attention = Self::attention(dwell_ms, draws);
+        self.after(
+            dwell_ms,
+            Act::Page {
+                page,
+                referrer: None,
+                attention,
+            },
+        );
     }
 }
 

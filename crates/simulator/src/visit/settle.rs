@@ -2,7 +2,7 @@
 
 use super::{Visit, World, log_odds, probability};
 use crate::{
-    Act, CouponResult, Offer, Order,
+    Act, CouponResult, Offer, Order, Page,
     act::total_cents,
     draws::{Draws, Purpose},
 };
@@ -16,6 +16,8 @@ const REDUCED: f64 = 0.6;
 /// What ten percent by a coupon add, and a denied coupon takes away.
 const COUPON: f64 = 0.5;
 const DENIED: f64 = -0.4;
+/// The step of the checkout at which payment details are entered.
+const LAST_STEP: i64 = 3;
 /// How much less often the disengaged buy, in log-odds for those who lost all engagement.
 const DISENGAGED: f64 = -1.2;
 
@@ -69,21 +71,15 @@ impl Visit {
         let order = self.order();
         self.outcome.purchased = true;
         self.outcome.revenue_cents = order.revenue_cents();
-        self.then(draws, Act::StartCheckout(order.clone()));
-        self.then(draws, Act::Step(1));
-        self.then(draws, Act::Step(2));
-        self.then(draws, Act::EnterPayment);
+        self.check_out(draws, LAST_STEP);
         self.then(draws, Act::Buy(order));
         self.cart.clear();
     }
 
     fn leave(&mut self, draws: &mut Draws) {
         if draws.chance(0.35) {
-            let order = self.order();
-            self.then(draws, Act::StartCheckout(order));
-            if draws.chance(0.4) {
-                self.then(draws, Act::Step(1));
-            }
+            let steps = draws.between(0, LAST_STEP);
+            self.check_out(draws, steps);
         }
         if draws.chance(0.2)
             && let Some(line) = self.cart.pop()
@@ -91,7 +87,28 @@ impl Visit {
             self.then(draws, Act::Remove(line));
         }
         if draws.chance(0.3) {
-            self.read(draws, "/returns", "Returns");
+            self.read(draws, Page::Returns);
+        }
+    }
+
+    /// Begins the checkout and goes through so many of its steps: the address, the way of shipping, the payment. The first
+    /// one that is not completed is seen.
+    fn check_out(&mut self, draws: &mut Draws, steps: i64) {
+        self.then(draws, Act::StartCheckout(self.order()));
+        for step in 1..LAST_STEP {
+            let step_of = |completed| Act::Step {
+                step: u32::try_from(step).unwrap_or(1),
+                completed,
+            };
+            if step <= steps + 1 {
+                self.after(1_500, step_of(false));
+            }
+            if step <= steps {
+                self.then(draws, step_of(true));
+            }
+        }
+        if steps >= LAST_STEP {
+            self.then(draws, Act::EnterPayment);
         }
     }
 
