@@ -39,7 +39,12 @@ pub(crate) fn open(body: &[u8]) -> Result<Body<'_>, BatchRefusal> {
 
 /// Whether an item of a batch, which is JSON, nests within the limit.
 pub(crate) fn item_nests_within_limit(item: &str) -> bool {
-    Extent::of(item.as_bytes()).depth <= MAX_DEPTH
+    nests_within(item, MAX_DEPTH)
+}
+
+/// Whether JSON has at most `limit` levels of objects and arrays.
+pub(crate) fn nests_within(json: &str, limit: usize) -> bool {
+    Extent::of(json.as_bytes()).depth <= limit
 }
 
 /// The refusal that says what serde says of a body of which `member` is the list of events.
@@ -126,7 +131,7 @@ impl Extent {
 
 /// The place after the closing quote of the string whose contents begin at `at`. Eight bytes are looked at together, as
 /// most of a body is strings, and all of it comes through here.
-fn after_string(json: &[u8], mut at: usize) -> usize {
+pub(crate) fn after_string(json: &[u8], mut at: usize) -> usize {
     while let Some(word) = json.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*word);
         let found = holding(word, b'"') | holding(word, b'\\');
@@ -159,10 +164,6 @@ fn holding(word: u64, byte: u8) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn nests_within(json: &str, limit: usize) -> bool {
-        Extent::of(json.as_bytes()).depth <= limit
-    }
 
     #[test]
     fn nesting_is_counted_outside_strings_only() {

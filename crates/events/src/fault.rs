@@ -73,17 +73,14 @@ impl Fault {
         Self::new(RejectionReason::TooLarge, "", message)
     }
 
-    /// A line of the body cannot be read at all.
-    pub(crate) fn of_line(refusal: &BatchRefusal) -> Self {
+    /// A part of the body, which is called `what`, cannot be read at all.
+    pub(crate) fn of_part(refusal: &BatchRefusal, what: &str) -> Self {
         let code = match refusal {
             BatchRefusal::TooDeep { .. } => RejectionReason::TooLarge,
             _ => RejectionReason::NotAnObject,
         };
-        Self::new(
-            code,
-            "",
-            refusal.to_string().replacen("the body", "the line", 1),
-        )
+        let message = refusal.to_string();
+        Self::new(code, "", message.replacen("the body", what, 1))
     }
 
     /// Something else than an object stands where an event should.

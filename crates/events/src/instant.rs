@@ -34,6 +34,11 @@ impl EpochMs {
             .then_some(Self(at))
     }
 
+    /// Reads what [`Self::parse`] does, and offsets as ISO 8601 has them beside: `+hhmm` and `+hh`.
+    pub(crate) fn parse_any_offset(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| Self::parse(&with_extended_offset(text)?))
+    }
+
     /// Milliseconds from `earlier` to `self`; negative when `earlier` is later.
     pub fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
@@ -103,6 +108,24 @@ fn parse_utc(text: &[u8]) -> Option<i64> {
         return None;
     }
     Some(days * MS_PER_DAY + hour * 3_600_000 + minute * 60_000 + second * 1000 + milliseconds)
+}
+
+/// `…+hhmm` and `…+hh` as `…+hh:mm`; `None` where the text ends in neither.
+fn with_extended_offset(text: &str) -> Option<String> {
+    let sign = text.rfind(['+', '-'])?;
+    let (local, offset) = text.split_at_checked(sign)?;
+    // The shortest there is, to seconds: the last sign of a date alone is none of an offset.
+    if local.len() < "0000-00-00T00:00:00".len() {
+        return None;
+    }
+    match offset.len() {
+        3 => Some(format!("{local}{offset}:00")),
+        5 => {
+            let (hours, minutes) = offset.split_at_checked(3)?;
+            Some(format!("{local}{hours}:{minutes}"))
+        }
+        _ => None,
+    }
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
@@ -195,6 +218,37 @@ mod tests {
             EpochMs::parse("2023-11-14T22:13:20Z"),
             Some(EpochMs(1_700_000_000_000))
         );
+    }
+
+    #[test]
+    fn offsets_of_iso_8601_are_read_where_they_are_asked_for() {
+        let expected = EpochMs::parse("2023-11-14T22:13:20.120Z");
+        for text in [
+            "2023-11-14T22:13:20.120Z",
+            "2023-11-14T22:13:20.120+0000",
+            "2023-11-14T23:43:20.120+0130",
+            "2023-11-14T21:13:20.120-01:00",
+            "2023-11-14T21:13:20.120-01",
+            "2023-11-14T23:13:20.120+01",
+        ] {
+            assert_eq!(EpochMs::parse_any_offset(text), expected, "{text}");
+        }
+        for text in [
+            "",
+            "+",
+            "2023-11-14",
+            "2023-11-14T22:13:20",
+            "2023-11-14T22:13:20+",
+            "2023-11-14T22:13:20+1",
+            "2023-11-14T22:13:20+010",
+            "2023-11-14T22:13:20+2460",
+            "2023-11-14T22:13:20+é0",
+            "2023-11-14T22:13:20+0é0",
+            "2023-11-14T22:13:20+01000",
+        ] {
+            assert_eq!(EpochMs::parse_any_offset(text), None, "{text}");
+        }
+        assert_eq!(EpochMs::parse("2023-11-14T22:13:20+0000"), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! inside the parsing functions; what they return carries pseudonyms.
 
 mod action;
+mod apart;
 mod body;
 mod bounded;
 mod currency_codes;

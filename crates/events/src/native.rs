@@ -7,7 +7,8 @@
 //!
 //! `type` and `shopper` are needed. `shopper` holds `user_id`, `anonymous_id` (or both), or the pseudonym as `shopper_id`.
 //! A missing `at` means now, a missing `id` is made, which makes a retry a second event. With `sent_at`, the sender's
-//! clock is corrected. Where a batch has bad actions, each is refused alone.
+//! clock is corrected. Where a batch has bad actions, each is refused alone, even one that is not JSON as long as it can be
+//! told where it ends.
 
 mod action;
 mod envelope;
@@ -17,8 +18,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    BatchRefusal, Event, Intake, List, Receipt,
-    body::{self, Body},
+    BatchRefusal, Event, Intake, List, Receipt, apart, body,
     fault::{self, Fault},
     flat::{self, Flat},
     intake::{Names, Parts},
@@ -55,6 +55,23 @@ struct AnyBody<'a> {
 
 /// Reads one action object or `{"actions":[…]}`: a receipt for each, in order.
 pub fn parse_json(body: &[u8], intake: &mut Intake<'_>) -> Result<Vec<Receipt>, BatchRefusal> {
+    match parse_whole(body, intake) {
+        Err(refusal) if refusal.is_unreadable() => {
+            let actions = taken_apart(body).ok_or(refusal)?.into_iter().enumerate();
+            let receipts =
+                actions.map(|(index, action)| judge_part(action, "the action", index, intake));
+            Ok(receipts.collect())
+        }
+        parsed => parsed,
+    }
+}
+
+/// The actions of a batch that is not JSON as a whole, where they can be told apart.
+fn taken_apart(body: &[u8]) -> Option<Vec<&[u8]>> {
+    apart::apart(body, "actions", []).map(|parts| parts.items)
+}
+
+fn parse_whole(body: &[u8], intake: &mut Intake<'_>) -> Result<Vec<Receipt>, BatchRefusal> {
     let body = body::open(body)?;
     if !body.text.starts_with('{') {
         return Err(body.not_an_object(r#"is neither an action nor {"actions":[…]}"#));
@@ -93,7 +110,7 @@ pub fn parse_ndjson(body: &[u8], intake: &mut Intake<'_>) -> Result<Vec<Receipt>
     }
     Ok(lines(body)
         .enumerate()
-        .map(|(index, line)| judge_line(line, index, intake))
+        .map(|(index, line)| judge_part(line, "the line", index, intake))
         .collect())
 }
 
@@ -103,11 +120,10 @@ fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     lines.filter(|line| !line.is_empty())
 }
 
-fn judge_line(line: &[u8], index: usize, intake: &mut Intake<'_>) -> Receipt {
-    match body::open(line).and_then(Body::json) {
-        Ok(action) => judge(action, index, intake),
-        Err(refusal) => Err(Fault::of_line(&refusal).rejection(index, None)),
-    }
+/// The receipt of an action that may not even be JSON; `what` is what it is called then.
+fn judge_part(part: &[u8], what: &str, index: usize, intake: &mut Intake<'_>) -> Receipt {
+    let action = apart::readable(part, what, index)?;
+    judge(action, index, intake)
 }
 
 /// The receipt of an action that may be wrong in any way, but is JSON.

@@ -5,9 +5,10 @@
 //! they mean, every other track becomes a custom action.
 //!
 //! Shops send all sorts of properties, so only what Foretide acts on is held to its type: a wrong id, amount, currency,
-//! quantity or time refuses the event and names the field. Descriptive text of another type is left out, and cut where
-//! it is too long. Unknown properties are ignored. A blank text is an absent one. A `sentAt` that cannot be read is an absent
-//! one too: it says nothing of the event, and without it the sender's clock is believed.
+//! quantity or time refuses the event and names the field; a time may have any offset of ISO 8601, such as `+0100`.
+//! Descriptive text of another type is left out, and cut where it is too long. Unknown properties are ignored. A blank text is
+//! an absent one. A `sentAt` that cannot be read is an absent one too: it says nothing of the event, and without it the
+//! sender's clock is believed.
 
 mod catalogue;
 mod content;
@@ -25,7 +26,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    BatchRefusal, EpochMs, Intake, List, Receipt, body,
+    BatchRefusal, EpochMs, Intake, List, Receipt,
+    apart::{self, Parts},
+    body,
     fault::{self, Fault},
     limits::{MAX_BATCH_EVENTS, MAX_BATCH_ITEMS},
     object::Object,
@@ -94,6 +97,8 @@ enum Items<'a> {
     Good(List<Object<Item<'a>>, MAX_BATCH_EVENTS>),
     /// Some may not be.
     Any(List<&'a RawValue, MAX_BATCH_ITEMS>),
+    /// Some may not even be JSON.
+    Apart(Vec<&'a [u8]>),
     /// The body is the one item.
     One(&'a RawValue),
 }
@@ -126,8 +131,32 @@ struct Body<'a, T> {
     context: Option<&'a RawValue>,
 }
 
-/// Opens the body of `/v1/batch` or `/v1/import`: `{"batch":[…],"sentAt"?,"writeKey"?,"context"?}`.
+/// Opens the body of `/v1/batch` or `/v1/import`: `{"batch":[…],"sentAt"?,"writeKey"?,"context"?}`. An item that is not JSON
+/// is refused alone, as long as it can be told where it ends.
 pub fn open(body: &[u8]) -> Result<Batch<'_>, BatchRefusal> {
+    match open_whole(body) {
+        Err(refusal) if refusal.is_unreadable() => open_apart(body).ok_or(refusal)?,
+        opened => opened,
+    }
+}
+
+/// Opens a batch that is not JSON as a whole, where its items can be told apart.
+fn open_apart(body: &[u8]) -> Option<Result<Batch<'_>, BatchRefusal>> {
+    let Parts { items, beside } = apart::apart(body, "batch", ["sentAt", "writeKey", "context"])?;
+    let [sent_at, key, context] = beside;
+    let sent_at = sent_at.and_then(|at| serde_json::from_str::<loose::Instant>(at.get()).ok()?.0);
+    Some(write_key(key).map(|write_key| Batch {
+        items: Items::Apart(items),
+        write_key,
+        outer: Outer {
+            sent_at,
+            context,
+            call: None,
+        },
+    }))
+}
+
+fn open_whole(body: &[u8]) -> Result<Batch<'_>, BatchRefusal> {
     let body = body::open(body)?;
     if !body.text.starts_with('{') {
         return Err(body.not_an_object(r#"is not {"batch":[…]}"#));
@@ -202,6 +231,15 @@ impl Batch<'_> {
                     .collect()
             }
             Items::One(item) => vec![self.judge(item.get(), 0, intake)],
+            Items::Apart(items) => {
+                let items = items.iter().enumerate();
+                items
+                    .map(|(index, item)| {
+                        let item = apart::readable(item, "the item", index)?;
+                        self.judge(item, index, intake)
+                    })
+                    .collect()
+            }
             Items::Any(items) => {
                 let items = items.iter().map(|item| item.get()).enumerate();
                 items

@@ -104,6 +104,11 @@ pub enum BatchRefusal {
 }
 
 impl BatchRefusal {
+    /// Whether the body as a whole is no JSON text: a batch of which one event is not may still be taken apart.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        matches!(self, Self::NotUtf8 { .. } | Self::NotJson { .. })
+    }
+
     /// Its stable name, as in answers, metrics and logs.
     pub fn code(&self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{any, with_intake};
-use foretide_events::{BatchRefusal, Event, Receipt, native, segment, wire};
+use foretide_events::{BatchRefusal, Event, Receipt, RejectionReason, native, segment, wire};
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Map, Value, json};
 
@@ -93,6 +93,16 @@ const VALUES: &[&str] = &[
     "9999-12-31T23:59:59.999Z",
     "00112233445566778899aabbccddeeff",
     "https://a@b/c?d#e",
+];
+
+/// Values that are not JSON, as careless senders write them.
+const BROKEN: &[&[u8]] = &[
+    b"\"\x01\"",
+    b"\"caf\xe9 ]}\"",
+    b"\"\\x\"",
+    b"NaN",
+    b"-Infinity",
+    b"[1,,]",
 ];
 
 fn scalar() -> BoxedStrategy<Value> {
@@ -240,6 +250,36 @@ proptest! {
             let beside = parse(json!({ list: [item, 7] }).to_string().as_bytes());
             let (alone, beside) = (alone.expect("a list"), beside.expect("a list"));
             prop_assert_eq!(&alone[0], &beside[0]);
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_in_one_event_costs_that_one_alone(
+        items in vec(nearly_good(), 1..5),
+        place in any::<proptest::sample::Index>(),
+        broken in proptest::sample::select(BROKEN),
+    ) {
+        for (parse, list) in [(by_json as fn(&[u8]) -> _, "actions"), (by_segment, "batch")] {
+            let whole = parse(json!({ list: items }).to_string().as_bytes()).expect("a list");
+            let texts: Vec<_> = items.iter().map(ToString::to_string).collect();
+            let mut texts: Vec<_> = texts.into_iter().map(String::into_bytes).collect();
+            let at = place.index(texts.len());
+            texts[at] = [b"{\"messageId\":\"broken\",\"x\":", broken, b"}"].concat();
+            let body = [format!("{{\"{list}\":[").as_bytes(), &texts.join(&b","[..]), b"]}"].concat();
+            let receipts = parse(&body).expect("its items can be told apart");
+            prop_assert_eq!(receipts.len(), whole.len());
+            sound(&receipts)?;
+            for (index, (receipt, before)) in receipts.iter().zip(&whole).enumerate() {
+                match receipt {
+                    Err(rejection) if index == at => {
+                        prop_assert_eq!(rejection.code, RejectionReason::NotAnObject);
+                        prop_assert_eq!(rejection.id.as_deref(), Some("broken"));
+                    }
+                    // An id that was made tells how many were made before it.
+                    Ok(event) => prop_assert_eq!(Some(&event.action), before.as_ref().ok().map(|event| &event.action)),
+                    Err(_) => prop_assert_eq!(receipt, before),
+                }
+            }
         }
     }
 

@@ -476,6 +476,81 @@ fn a_bad_item_is_refused_alone() {
 }
 
 #[test]
+fn an_item_that_is_not_json_is_refused_alone_and_the_batch_still_speaks_for_the_others() {
+    let body = [
+        &br#"{"sentAt":"2026-11-22T09:00:10Z","writeKey":"k","context":{"sessionId":"s"},"batch":[
+            {"type":"track","event":"x","userId":1,"messageId":"nan","properties":{"price":NaN}},
+            {"type":"page","userId":1,"messageId":"good","timestamp":"2026-11-22T09:00:08Z"},
+            {"type":"page","userId":1,"messageId":"latin","name":"caf"#[..],
+        b"\xe9",
+        br#""},{"type":"page","userId":1,"messageId":"control","name":"a"#,
+        b"\x0b",
+        br#"b"}]}"#,
+    ]
+    .concat();
+    let batch = segment::open(&body).expect("a batch");
+    assert_eq!(batch.write_key(), Some("k"));
+    let receipts = common::with_intake(|intake| batch.receipts(intake));
+    let told: Vec<_> = receipts
+        .iter()
+        .map(|receipt| {
+            receipt
+                .as_ref()
+                .map_err(|bad| (bad.id.as_deref(), bad.code))
+        })
+        .map(Result::err)
+        .collect();
+    let broken = |id| Some((Some(id), RejectionReason::NotAnObject));
+    assert_eq!(
+        told,
+        [broken("nan"), None, broken("latin"), broken("control")]
+    );
+    let good = receipts[1].as_ref().expect("good");
+    assert_eq!(good.at, instant("2026-11-22T08:00:08Z"));
+    assert_eq!(good.session.as_ref().map(SessionId::as_str), Some("s"));
+    let words = |index: usize| {
+        receipts[index]
+            .as_ref()
+            .expect_err("broken")
+            .message
+            .clone()
+    };
+    assert!(
+        words(0).starts_with("the item is not JSON: "),
+        "{}",
+        words(0)
+    );
+    assert!(
+        words(2).starts_with("the item is not UTF-8"),
+        "{}",
+        words(2)
+    );
+    assert!(words(3).contains("control character"), "{}", words(3));
+}
+
+#[test]
+fn times_may_have_the_offsets_of_iso_8601() {
+    for time in [
+        "2026-11-22T09:00:00+0100",
+        "2026-11-22T08:00:00.000+0000",
+        "2026-11-22T06:00:00-02",
+    ] {
+        assert_eq!(
+            at(&json!({ "timestamp": time })),
+            instant("2026-11-22T08:00:00Z"),
+            "{time}"
+        );
+        let skewed = json!({ "originalTimestamp": time, "sentAt": "2026-11-22T09:00:03+0100" });
+        assert_eq!(at(&skewed), instant("2026-11-22T08:00:07Z"), "{time}");
+    }
+    let local = call(&json!({ "type": "page", "userId": 1, "timestamp": "2026-11-22T08:00:00" }));
+    assert_eq!(
+        refused(local),
+        (RejectionReason::InvalidField, Some("timestamp".to_owned()))
+    );
+}
+
+#[test]
 fn items_beyond_the_limit_of_a_batch_are_refused_by_name() {
     let items: Vec<_> = (0..=limits::MAX_BATCH_EVENTS)
         .map(|n| json!({ "type": "screen", "userId": 1, "messageId": n.to_string() }))

@@ -36,7 +36,10 @@ impl<'k> Caller<'k> {
         if let Some(key) = in_body {
             self.present(key)?;
         }
-        self.key.ok_or_else(missing_key)
+        self.key.ok_or_else(|| {
+            let detail = "send the key as the Basic user name (empty password), as a Bearer token, or as `writeKey`";
+            Problem::new(ProblemCode::MissingKey, detail)
+        })
     }
 
     fn present(&mut self, key: &str) -> Result<(), Problem> {

@@ -90,6 +90,11 @@ impl Opened<'_> {
         }
     }
 
+    /// Whether it holds native actions, whose members are all known.
+    pub(crate) fn is_native(&self) -> bool {
+        !matches!(self, Self::Calls(_))
+    }
+
     /// The members of each event that say nothing, in the order of the receipts. Not told of Segment's calls: shops send all
     /// sorts of properties with these.
     pub(crate) fn ignored(&self) -> Vec<Vec<Ignored>> {

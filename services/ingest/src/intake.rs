@@ -1,6 +1,9 @@
 //! Taking the events of one request: from who sends them to what is stored, counted and answered.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use axum::extract::Request;
 use axum::http::request::Parts;
@@ -18,11 +21,16 @@ use crate::{
     source,
 };
 
+/// How often members that mean nothing are looked for, in milliseconds.
+const LOOK_EVERY_MS: i64 = 1000;
+
 /// The handlers' common work.
 pub(crate) struct Ingest {
     state: IngestState,
     /// Dry runs go by their own pseudonyms.
     dry_run_pseudonymiser: Pseudonymiser,
+    /// When ignored members were last looked for, by the service's clock.
+    looked_at_ms: AtomicI64,
 }
 
 /// What became of the events of one request, all of which the log holds or will never hold.
@@ -49,6 +57,7 @@ impl Ingest {
         Arc::new(Self {
             state,
             dry_run_pseudonymiser: dry_run::pseudonymiser(),
+            looked_at_ms: AtomicI64::new(i64::MIN),
         })
     }
 
@@ -97,6 +106,7 @@ impl Ingest {
                 opened.receipts(intake)
             })?;
         self.state.metrics.ids_made.inc_by(ids_made);
+        self.look_for_ignored(&opened);
         self.store(&source, receipts).await
     }
 
@@ -132,6 +142,28 @@ impl Ingest {
             timings,
         })?;
         Ok((receipts, made))
+    }
+
+    /// Counts the members that mean nothing of one request a second: it takes a second reading of the body.
+    fn look_for_ignored(&self, opened: &Opened<'_>) {
+        if !opened.is_native() {
+            return;
+        }
+        let now_ms = self.state.clock.now_ms();
+        let last_ms = self.looked_at_ms.load(Ordering::Relaxed);
+        // A clock that was set back starts anew.
+        let is_due = now_ms < last_ms || now_ms.saturating_sub(last_ms) >= LOOK_EVERY_MS;
+        if !is_due {
+            return;
+        }
+        self.looked_at_ms.store(now_ms, Ordering::Relaxed);
+        for ignored in opened.ignored().into_iter().flatten() {
+            self.state
+                .metrics
+                .ignored_members
+                .with_label_values(&[ignored.did_you_mean.unwrap_or_default()])
+                .inc();
+        }
     }
 
     /// Stores the accepted events of `receipts` in one append and counts all of them for `source`. On an error nothing may

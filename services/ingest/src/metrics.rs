@@ -11,6 +11,9 @@ foretide_runtime::metrics! {
         pub refusals: IntCounterVec = "foretide_ingest_refusals_total" by ["code"],
         /// Ids made for events that came without one: retries of such events cannot be told apart.
         pub ids_made: IntCounter = "foretide_ingest_ids_made_total",
+        /// Members of native actions that mean nothing, by the known name that is nearest to each ("" where none is near). One
+        /// request a second is looked at: a misspelt member comes again and again. `?dry_run=1` names them in full.
+        pub ignored_members: IntCounterVec = "foretide_ingest_ignored_members_total" by ["meant"],
         /// Events that were sent only to be told what would become of them.
         pub dry_run_events: IntCounter = "foretide_ingest_dry_run_events_total",
         /// Events in one request.

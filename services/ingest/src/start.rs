@@ -39,7 +39,11 @@ pub fn start(host: &Host, edge: &Edge, config: &IngestConfig) -> anyhow::Result<
     };
     let (router, document) = router(state, edge.http.protection());
     Ok(Started {
-        routes: Routes { router, document },
+        routes: Routes {
+            router,
+            direct: Vec::new(),
+            document,
+        },
         rejected,
     })
 }

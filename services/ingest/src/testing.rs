@@ -34,6 +34,7 @@ pub(crate) struct Shop {
     pub(crate) log: MemoryLog,
     pub(crate) keys: Keys,
     pub(crate) log_ready: Component,
+    pub(crate) clock: ManualClock,
     pub(crate) metrics: IngestMetrics,
     pub(crate) rejected: RejectedCounts,
 }
@@ -83,13 +84,14 @@ impl Shop {
         log_ready.ready();
         let metrics = IngestMetrics::register(&prometheus::Registry::new()).unwrap();
         let rejected = RejectedCounts::default();
+        let clock = ManualClock::at(NOW_MS);
         let keys = Keys::new(&Secret::new(WRITE_KEY), &Secret::new(ADMIN_KEY));
         let state = IngestState {
             log: Arc::new(log.clone()),
             log_ready: log_ready.clone(),
             partitions: PARTITIONS,
             pseudonymiser: Arc::new(pseudonymiser()),
-            clock: Arc::new(ManualClock::at(NOW_MS)),
+            clock: Arc::new(clock.clone()),
             keys: keys.clone(),
             budget: MemoryBudget::new(64 << 20),
             config,
@@ -104,6 +106,7 @@ impl Shop {
             log,
             keys,
             log_ready,
+            clock,
             metrics,
             rejected,
         }

@@ -31,13 +31,13 @@ pub(super) struct Item<'a> {
     user_id: Option<RawText<'a>>,
     #[serde(borrow, default)]
     anonymous_id: Option<RawText<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "loose::at")]
     timestamp: Option<EpochMs>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "loose::at")]
     original_timestamp: Option<EpochMs>,
     #[serde(default)]
     sent_at: loose::Instant,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "loose::at")]
     received_at: Option<EpochMs>,
     #[serde(borrow, default)]
     context: Option<&'a RawValue>,

@@ -1,6 +1,6 @@
 //! Reading properties that shops send in many shapes: numbers as text, text as numbers, blank for absent.
 //!
-//! `id`, `amount`, `currency`, `count` and `fraction` complain about what they cannot read, as Foretide acts on these.
+//! `id`, `amount`, `currency`, `count`, `fraction` and `at` complain about what they cannot read, as Foretide acts on these.
 //! `words`, `category`, `count_if_any` and `Instant` describe: they leave out what they cannot read and cut what is too long.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
@@ -10,7 +10,9 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::{Category, Currency, Decimal, EpochMs, Fraction, List, MoneyError, Text};
+use crate::{
+    Category, Currency, Decimal, EpochMs, Fraction, List, MoneyError, Text, text::read_text,
+};
 
 /// Any JSON value, of which only text and numbers are kept.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -169,8 +171,25 @@ pub(super) struct Instant(pub(super) Option<EpochMs>);
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Scalar::deserialize(deserializer)?.text();
-        Ok(Self(text.and_then(|text| EpochMs::parse(&text))))
+        Ok(Self(text.and_then(|text| EpochMs::parse_any_offset(&text))))
     }
+}
+
+/// Reads when something happened.
+pub(super) fn at<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EpochMs>, D::Error> {
+    struct At(EpochMs);
+
+    impl<'de> Deserialize<'de> for At {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            read_text(deserializer, "an ISO 8601 date and time", |text| {
+                EpochMs::parse_any_offset(text)
+                    .map(Self)
+                    .ok_or("is not an ISO 8601 date and time with its offset, between the years 1 and 9999")
+            })
+        }
+    }
+
+    Ok(Option::<At>::deserialize(deserializer)?.map(|At(at)| at))
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {

@@ -39,8 +39,9 @@ documented! {
 /// Sends actions.
 ///
 /// The body is one action, `{"actions":[…]}`, or, by content type `application/x-ndjson`, one action a line; plain, gzip or
-/// zstd. The reply is 200 also when some or all actions were rejected: each with its cause, and none harms another. Anything
-/// else means that nothing was accepted; what is answered with 503 may be sent again as it is, since an action with an `id`
+/// zstd. The reply is 200 also when some or all actions were rejected: each with its cause, and none harms another, not even
+/// one that is not JSON where the bounds of the others are beyond doubt. Members that mean nothing are ignored;
+/// `?dry_run=1` names them, and what may have been meant. Anything else than 200 means that nothing was accepted; what is answered with 503 may be sent again as it is, since an action with an `id`
 /// counts once.
 ///
 /// `Foretide-Import: <run>` counts the actions for that import run instead of the key.

@@ -7,6 +7,7 @@ use foretide_events::{
 use foretide_http::{ProblemCode, documented};
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
+use utoipa::openapi::OpenApi;
 
 /// Why any request, with a key or without, may be refused.
 pub(super) const ANYONE: &[ProblemCode] = &[
@@ -77,6 +78,26 @@ fn part(name: String) -> String {
     } else {
         format!("{PART}{name}")
     }
+}
+
+/// Describes the route at `path` as the one at `known`, under another id and perhaps with another summary.
+pub(super) fn describe_as(
+    document: &mut OpenApi,
+    known: &str,
+    path: &str,
+    id: String,
+    summary: Option<String>,
+) {
+    let Some(mut item) = document.paths.paths.get(known).cloned() else {
+        return;
+    };
+    if let Some(operation) = item.post.as_mut().or(item.get.as_mut()) {
+        operation.operation_id = Some(id);
+        if summary.is_some() {
+            operation.summary = summary;
+        }
+    }
+    document.paths.paths.insert(path.to_owned(), item);
 }
 
 fn rename_references(schema: &mut Value) {

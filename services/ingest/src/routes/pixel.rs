@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    document::ANYONE,
+    document::{ANYONE, describe_as},
     segment::{Reply, WRITE_KEY},
 };
 use crate::{
@@ -26,6 +26,9 @@ use crate::{
     intake::{Ingest, Taken},
     query,
 };
+
+const TRACK: &str = "/pixel/v1/track";
+const PAGE: &str = "/pixel/v1/page";
 
 /// One transparent point.
 const GIF: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\
@@ -63,11 +66,20 @@ documented! {
 }
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Ingest>> {
-    OpenApiRouter::default()
+    let page = get(
+        async |State(ingest): State<Arc<Ingest>>, request: Request| {
+            look(&ingest, Call::Page, request).await
+        },
+    );
+    let mut router = OpenApiRouter::default()
         .routes(routes!(track))
-        .routes(routes!(page))
         .route("/pixel/v1/track/", get(track))
-        .route("/pixel/v1/page/", get(page))
+        .route(PAGE, page.clone())
+        .route("/pixel/v1/page/", page);
+    let summary = "Tracks the view of a page by a picture.".to_owned();
+    let id = "page_by_picture".to_owned();
+    describe_as(router.get_openapi_mut(), TRACK, PAGE, id, Some(summary));
+    router
 }
 
 /// Tracks an event by a picture.
@@ -75,7 +87,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Ingest>> {
 /// The answer is a picture of one transparent point whatever becomes of the event: what shows it can do nothing about it.
 #[utoipa::path(
     get,
-    path = "/pixel/v1/track",
+    path = TRACK,
     operation_id = "track_by_picture",
     tag = "segment",
     security(()),
@@ -86,24 +98,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Ingest>> {
 )]
 async fn track(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
     look(&ingest, Call::Track, request).await
-}
-
-/// Tracks the view of a page by a picture.
-///
-/// The answer is a picture of one transparent point whatever becomes of the event: what shows it can do nothing about it.
-#[utoipa::path(
-    get,
-    path = "/pixel/v1/page",
-    operation_id = "page_by_picture",
-    tag = "segment",
-    security(()),
-    params(Parameters),
-    responses((status = 200, description = "The picture; the reply of a dry run", content(
-        (Picture = "image/gif"), (Reply = "application/json"),
-    )), Refusals)
-)]
-async fn page(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
-    look(&ingest, Call::Page, request).await
 }
 
 async fn look(ingest: &Ingest, call: Call, request: Request) -> Response {

@@ -17,10 +17,9 @@ use foretide_events::{
 use foretide_http::{Problem, documented};
 use schemars::JsonSchema;
 use serde_json::{Value, json};
-use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::document::Asked;
+use super::document::{Asked, describe_as};
 use crate::{form::Form, intake::Ingest, query};
 
 pub(super) use reply::{Refusal, Refusals, Reply, Responses, refusals, shaped};
@@ -70,7 +69,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Ingest>> {
         router = router
             .route(path, post(batch))
             .route(&format!("{path}/"), post(batch));
-        describe_as(router.get_openapi_mut(), "/v1/batch", path, None);
+        let id = operation_id(path);
+        describe_as(router.get_openapi_mut(), "/v1/batch", path, id, None);
     }
     for (kind, paths) in CALLS {
         let handler = post(
@@ -82,7 +82,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Ingest>> {
             router = router.route(&format!("{path}/"), handler.clone());
             if path != TRACK {
                 router = router.route(path, handler.clone());
-                describe_as(router.get_openapi_mut(), TRACK, path, Some(kind));
+                let summary = format!("Sends one call of type `{}`.", kind.as_str());
+                let id = operation_id(path);
+                describe_as(router.get_openapi_mut(), TRACK, path, id, Some(summary));
             }
         }
     }
@@ -93,8 +95,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Ingest>> {
 ///
 /// Plain, gzip or zstd, whatever the content type says (browsers send `text/plain`). The key comes as Basic user name, as
 /// Bearer token, or as `writeKey` in the body; where several come they must agree. The reply is 200 with a verdict for each
-/// call that was rejected; 400 means that SDKs need not send the batch again, 503 that they should. The path may end with a
-/// slash.
+/// call that was rejected; 400 means that SDKs need not send the batch again, 503 that they should. A call that is not JSON
+/// (a raw control byte, `NaN`, bytes that are not UTF-8) is rejected alone where the bounds of the others are beyond doubt.
+/// The path may end with a slash.
 #[utoipa::path(
     post,
     path = "/v1/batch",
@@ -168,19 +171,10 @@ async fn take(
     Ok((facts, Json(Reply::of(taken))).into_response())
 }
 
-/// Describes the route at `path` as the one at `known`, perhaps of another type of call.
-fn describe_as(document: &mut OpenApi, known: &str, path: &str, call: Option<Call>) {
-    let Some(mut item) = document.paths.paths.get(known).cloned() else {
-        return;
-    };
-    if let Some(operation) = &mut item.post {
-        let name = path.trim_start_matches('/').replace('/', "_");
-        operation.operation_id = Some(format!("send_{name}"));
-        if let Some(call) = call {
-            operation.summary = Some(format!("Sends one call of type `{}`.", call.as_str()));
-        }
-    }
-    document.paths.paths.insert(path.to_owned(), item);
+/// What the route at `path` is called in the document.
+fn operation_id(path: &str) -> String {
+    let name = path.trim_start_matches('/').replace('/', "_");
+    format!("send_{name}")
 }
 
 /// The schema of a batch: what is answered with 200.
@@ -198,7 +192,7 @@ fn batch_schema() -> Value {
                 "items": true,
             },
             "sentAt": {
-                "description": "When it was sent, by the sender's clock (RFC 3339): corrects that clock. What cannot be read is ignored.",
+                "description": "When it was sent, by the sender's clock (ISO 8601): corrects that clock. What cannot be read is ignored.",
                 "examples": ["2026-11-22T08:00:00Z"],
             },
             "writeKey": key_schema(),

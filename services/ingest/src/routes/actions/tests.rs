@@ -257,6 +257,41 @@ async fn a_body_that_cannot_be_taken_is_refused_as_a_problem_and_nothing_is_stor
 }
 
 #[tokio::test]
+async fn an_action_that_is_not_json_is_rejected_alone() {
+    let shop = Shop::open().await;
+    let body = b"{\"actions\":[{\"type\":\"search\",\"id\":\"bad\",\"query\":\"a\x0bb\",\"shopper\":{\"user_id\":\"a\"}},\
+        {\"type\":\"cart_view\",\"id\":\"good\",\"shopper\":{\"user_id\":\"a\"}}]}";
+    let answer = shop.post(PATH, body.to_vec()).await;
+    assert_eq!((answer.status, &answer.json["accepted"]), (200, &json!(1)));
+    let rejected = &answer.json["rejected"][0];
+    assert_eq!(
+        (&rejected["index"], &rejected["id"], &rejected["code"]),
+        (&json!(0), &json!("bad"), &json!("not_an_object"))
+    );
+    assert_eq!(shop.events().await[0].id.as_str(), "good");
+}
+
+#[tokio::test]
+async fn members_that_mean_nothing_are_counted_in_one_request_a_second() {
+    let shop = Shop::open().await;
+    let action =
+        json!({"type": "cart_view", "shopper": {"user_id": "a"}, "cart_idd": 1, "weather": 2});
+    let counted = || {
+        let counter = &shop.metrics.ignored_members;
+        ["cart_id", ""].map(|meant| counter.with_label_values(&[meant]).get())
+    };
+    for (moved_ms, expected) in [(0, [1, 1]), (999, [1, 1]), (1, [2, 2]), (-5000, [3, 3])] {
+        shop.clock.advance(moved_ms);
+        assert_eq!(shop.post(PATH, action.to_string()).await.status, 200);
+        assert_eq!(counted(), expected, "{moved_ms}");
+    }
+    let dry = format!("{PATH}?dry_run=1");
+    shop.clock.advance(9000);
+    assert_eq!(shop.post(&dry, action.to_string()).await.status, 200);
+    assert_eq!(counted(), [3, 3]);
+}
+
+#[tokio::test]
 async fn gzip_and_zstd_are_taken_and_bombs_are_not() {
     let shop = Shop::open().await;
     let packed = [("content-encoding", "gzip")];

@@ -220,6 +220,39 @@ async fn a_partly_bad_batch_is_a_success_with_a_verdict_for_each_bad_event() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_not_json_is_rejected_alone_in_a_reply_that_no_sdk_sends_again() {
+    let shop = Shop::open().await;
+    let bodies = [&b"NaN"[..], b"\"a\x01b\"", b"\"caf\xe9\""].map(|value| {
+        let bad = [br#"{"type":"track","messageId":"bad","x":"#, value, b"}"].concat();
+        let good = viewed("good", "ann").to_string();
+        [br#"{"batch":["#, &bad[..], b",", good.as_bytes(), b"]}"].concat()
+    });
+    for body in bodies {
+        for body in [body.clone(), gzip(&body)] {
+            let encoding = if body.starts_with(b"{") { "" } else { "gzip" };
+            let headers = [("content-encoding", encoding)];
+            let answer = shop.post_with("/v1/batch", &headers, body).await;
+            assert_eq!(
+                (
+                    answer.status,
+                    &answer.json["success"],
+                    &answer.json["accepted"]
+                ),
+                (200, &json!(true), &json!(1)),
+                "{answer:?}"
+            );
+            let rejected = &answer.json["rejected"];
+            assert_eq!(rejected.as_array().unwrap().len(), 1);
+            assert_eq!(
+                (&rejected[0]["messageId"], &rejected[0]["code"]),
+                (&json!("bad"), &json!("not_an_object"))
+            );
+        }
+    }
+    assert_eq!(shop.stored().await, 6);
+}
+
+#[tokio::test]
 async fn the_key_comes_in_three_ways() {
     let shop = Shop::open().await;
     let body = |id: &str| json!({"batch": [viewed(id, "ann")], "writeKey": WRITE_KEY}).to_string();
