@@ -1,11 +1,11 @@
 //! What the shopper is interested in: attention by category (M3).
 
-use foretide_events::Category;
+use foretide_events::{Category, EpochMs};
 
 use crate::{
     DecodeError, HalfLife, Topic,
     codec::{Reader, Writer},
-    half_life::{decayed, kept},
+    half_life::{halved, kept},
 };
 
 /// The most categories kept.
@@ -17,7 +17,7 @@ pub(crate) const HALF_LIFE: HalfLife = HalfLife::Week;
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
     topic: Topic,
-    /// Decayed attention, in seconds; at most `error` more than the truth.
+    /// Decayed attention, in seconds, as a sum is kept; at most `error` more than the truth.
     attention: f64,
     error: f64,
 }
@@ -89,24 +89,27 @@ impl Affinity {
         (!self.is_empty()).then(|| squares.sum::<f64>().min(1.0))
     }
 
+    /// The sum of all attention, as a sum is kept.
     pub(crate) fn total(&self) -> f64 {
         self.entries.iter().map(|entry| entry.attention).sum()
     }
 
-    pub(crate) fn decay(&mut self, elapsed_ms: i64) {
-        if self.is_empty() || elapsed_ms <= 0 {
+    /// Moves the instant that attention is as of.
+    pub(crate) fn move_to(&mut self, from: EpochMs, to: EpochMs) {
+        let halvings = HALF_LIFE.halvings(from, to);
+        if self.is_empty() || halvings <= 0 {
             return;
         }
-        let factor = HALF_LIFE.factor(elapsed_ms);
         for entry in &mut self.entries {
-            entry.attention = decayed(entry.attention, factor);
-            entry.error = decayed(entry.error, factor);
+            entry.attention = halved(entry.attention, halvings);
+            entry.error = halved(entry.error, halvings);
         }
         if self.entries.iter().any(|entry| entry.attention <= 0.0) {
             self.entries.retain(|entry| entry.attention > 0.0);
         }
     }
 
+    /// Adds `attention`, weighed.
     pub(crate) fn add(&mut self, topic: &Topic, attention: f64) {
         if attention <= 0.0 {
             return;
@@ -153,31 +156,32 @@ impl Affinity {
         writer.length(self.entries.len());
         for entry in &self.entries {
             writer.topic(Some(&entry.topic));
-            writer.sum(entry.attention);
-            writer.flag(entry.error > 0.0);
-            if entry.error > 0.0 {
-                writer.sum(entry.error);
-            }
         }
+        let mut sums = writer.sums();
+        for entry in &self.entries {
+            sums.sum(entry.attention);
+            sums.sum_or_zero(entry.error);
+        }
+        sums.end();
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let length = reader.length(LIMIT)?;
-        let entry = |reader: &mut Reader<'_>| {
-            let topic = reader
-                .topic()?
-                .ok_or(DecodeError::Corrupt("a share of no category"))?;
-            let attention = reader.sum()?;
-            let error = if reader.flag()? { reader.sum()? } else { 0.0 };
-            Ok(Entry {
-                topic,
-                attention,
-                error,
-            })
-        };
-        let entries = (0..length)
-            .map(|_| entry(reader))
-            .collect::<Result<_, _>>()?;
+        let mut entries = Vec::with_capacity(length);
+        for _ in 0..length {
+            let topic = reader.topic()?;
+            entries.push(Entry {
+                topic: topic.ok_or(DecodeError::Corrupt("a share of no category"))?,
+                attention: 0.0,
+                error: 0.0,
+            });
+        }
+        let mut sums = reader.sums();
+        for entry in &mut entries {
+            entry.attention = sums.sum()?;
+            entry.error = sums.sum_or_zero()?;
+        }
+        sums.end()?;
         Ok(Self { entries })
     }
 }
@@ -195,7 +199,7 @@ mod tests {
         let mut affinity = Affinity::default();
         affinity.add(&topic("shoes"), 30.0);
         affinity.add(&topic("hats"), 10.0);
-        affinity.decay(HALF_LIFE.ms());
+        affinity.move_to(EpochMs(0), EpochMs(HALF_LIFE.ms()));
         affinity.add(&topic("hats"), 20.0);
         let top = affinity.top(2);
         assert_eq!(top[0].category.as_str(), "hats");
@@ -227,7 +231,7 @@ mod tests {
     fn what_is_forgotten_leaves_the_list() {
         let mut affinity = Affinity::default();
         affinity.add(&topic("shoes"), 30.0);
-        affinity.decay(100 * HALF_LIFE.ms());
+        affinity.move_to(EpochMs(0), EpochMs(100 * HALF_LIFE.ms()));
         assert!(affinity.is_empty() && affinity.top(3).is_empty() && affinity.focus().is_none());
     }
 }

@@ -6,8 +6,8 @@ use foretide_events::EpochMs;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    FeatureVector, FoldRules, HalfLife, Session, State, affinity, purchases::major_units,
-    tally::Tally,
+    FeatureVector, FoldRules, HalfLife, Session, State, affinity, half_life::read,
+    purchases::major_units, tally::Tally,
 };
 
 /// What a feature is measured in.
@@ -60,7 +60,6 @@ pub struct FeatureSpec {
     pub unit: Unit,
     /// The largest value it can have, infinite where nothing bounds it. The smallest is zero.
     pub max: f64,
-    compute: fn(&Reading<'_>) -> Option<f64>,
 }
 
 /// A state, read at an instant.
@@ -68,12 +67,17 @@ struct Reading<'a> {
     state: &'a State,
     now: EpochMs,
     session: Option<&'a Session>,
-    factors: [f64; 4],
+    /// What 1 in the sums of each half-life is worth now.
+    worths: [f64; 4],
 }
 
 impl Reading<'_> {
     fn tally(&self, tally: Tally) -> f64 {
-        self.state.tallies.get(tally) * self.factors[tally.half_life() as usize]
+        read(self.state.tallies.get(tally), self.worth(tally.half_life()))
+    }
+
+    fn worth(&self, half_life: HalfLife) -> f64 {
+        self.worths[half_life as usize]
     }
 
     /// Seconds from `then` to now, zero if that lies ahead.
@@ -102,14 +106,13 @@ impl State {
     /// Every feature at `now`. Events after `now` are not left out: for a time in the past ask
     /// [`Profile::state_at`](crate::Profile::state_at) first.
     pub fn features(&self, now: EpochMs, rules: &FoldRules) -> FeatureVector {
-        let elapsed_ms = now.since(self.as_of);
         let reading = Reading {
             state: self,
             now,
             session: self.session(now, rules),
-            factors: HalfLife::ALL.map(|half_life| half_life.factor(elapsed_ms)),
+            worths: HalfLife::ALL.map(|half_life| half_life.worth(self.as_of, now)),
         };
-        FeatureVector::of(|spec| (spec.compute)(&reading))
+        compute(&reading)
     }
 }
 
@@ -158,9 +161,18 @@ macro_rules! catalogue {
                 meaning: concat!($($meaning),+).trim_ascii(),
                 unit: Unit::$unit,
                 max: $max,
-                compute: $compute,
             },)+
         ];
+
+        /// Every feature of `reading`. One after the other and not by a table of functions: most are a product.
+        fn compute(reading: &Reading<'_>) -> FeatureVector {
+            let mut vector = FeatureVector::default();
+            $({
+                let compute: fn(&Reading<'_>) -> Option<f64> = $compute;
+                vector.set(Feature::$feature, compute(reading));
+            })+
+            vector
+        }
     };
 }
 
@@ -322,7 +334,7 @@ catalogue! {
     CategoryFocus "category_focus" Share <= 1.0, |r| r.state.affinity().focus();
     /// Attention that categories got, half-life 7 days: a view counts 10 seconds beside its dwell.
     AttentionSeconds7d "attention_seconds_7d" Seconds <= ANY, |r| {
-        Some(r.state.affinity().total() * r.factors[affinity::HALF_LIFE as usize])
+        Some(read(r.state.affinity().total(), r.worth(affinity::HALF_LIFE)))
     };
 }
 

@@ -1,6 +1,6 @@
 //! One number for all profiles of a run.
 
-use foretide_events::ShopperId;
+use foretide_events::{EpochMs, ShopperId};
 use sha2::{Digest as _, Sha256};
 
 use crate::{Profile, codec::Writer};
@@ -23,7 +23,9 @@ impl ProfileDigest {
     /// Adds a profile. The order does not matter; each shopper must be added once.
     pub fn add(&mut self, profile: &Profile) {
         self.bytes.clear();
-        profile.state().write(&mut Writer::new(&mut self.bytes));
+        let mut writer = Writer::new(&mut self.bytes);
+        writer.time(EpochMs(0), profile.state().as_of());
+        profile.state().write(&mut writer);
         self.states
             .push((profile.shopper(), Sha256::digest(&self.bytes).into()));
     }

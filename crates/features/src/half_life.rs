@@ -1,4 +1,11 @@
 //! Exponential decay by half-lives.
+//!
+//! Time is cut into periods of one half-life each, the same for everybody, from 1970 on. A decayed sum is kept as what it
+//! was worth at the beginning of the period that its owner has reached: what is added later in the period weighs more,
+//! from one to two. So time that passes changes a sum only from period to period, and then by an exact halving: however
+//! often a profile is touched, no sum is rounded but by what is added to it.
+
+use foretide_events::EpochMs;
 
 /// How fast a decayed sum forgets: what was added one half-life ago counts half.
 ///
@@ -43,59 +50,85 @@ impl HalfLife {
         }
         libm::exp2(-(elapsed_ms as f64) / self.ms() as f64)
     }
+
+    /// What 1 at `at` weighs in a sum: 2^(time since the period began / half-life), from 1 to 2.
+    pub(crate) fn weight(self, at: EpochMs) -> f64 {
+        libm::exp2(at.0.rem_euclid(self.ms()) as f64 / self.ms() as f64)
+    }
+
+    /// How often a sum is halved between `from` and `to`: the number of periods that begin.
+    pub(crate) fn halvings(self, from: EpochMs, to: EpochMs) -> i64 {
+        let period = |at: EpochMs| at.0.div_euclid(self.ms());
+        period(to) - period(from)
+    }
+
+    /// What 1 in a sum that has reached `as_of` is worth at `now`, or at `as_of` if that is later.
+    pub(crate) fn worth(self, as_of: EpochMs, now: EpochMs) -> f64 {
+        let in_period = as_of.0.rem_euclid(self.ms());
+        self.factor(now.since(as_of).max(0).saturating_add(in_period))
+    }
 }
 
-/// `value` times `factor`, [`kept`], or zero where that is negligible.
-pub(crate) fn decayed(value: f64, factor: f64) -> f64 {
-    let left = value * factor;
-    if left < NEGLIGIBLE { 0.0 } else { kept(left) }
+/// What a sum is after so many halvings, or zero where that is negligible. It is exact.
+pub(crate) fn halved(sum: f64, halvings: i64) -> f64 {
+    const BIAS: u64 = 1023;
+    let exponent = match u64::try_from(halvings) {
+        Err(_) => BIAS,
+        Ok(halvings) => BIAS.saturating_sub(halvings),
+    };
+    let left = sum * f64::from_bits(exponent << (f64::MANTISSA_DIGITS - 1));
+    if left < NEGLIGIBLE { 0.0 } else { left }
+}
+
+/// What `sum` is read as where 1 in it is worth `worth`. It has 36 bits of its fraction: the last ones of a sum are
+/// spent on roundings, and without them a shopper's only action is worth 1 and not a little more or less.
+pub(crate) fn read(sum: f64, worth: f64) -> f64 {
+    const DROPPED: u32 = f64::MANTISSA_DIGITS - 1 - 36;
+    let bits = (sum * worth).to_bits() + (1 << (DROPPED - 1));
+    f64::from_bits(bits >> DROPPED << DROPPED)
 }
 
 /// Bits of a sum's fraction that are kept, of the 52 there are.
-const KEPT_BITS: u32 = 40;
+pub(crate) const KEPT_BITS: u32 = 40;
 const DROPPED_BITS: u32 = f64::MANTISSA_DIGITS - 1 - KEPT_BITS;
 /// Exponents have eight bits of eleven: from 2^-127 to 2^128, and nothing that is summed comes near either.
 const EXPONENT_SHIFT: u64 = 895 << KEPT_BITS;
 
-/// A sum that is not negative, rounded to what is kept of it: 40 bits of its fraction, which is right to a million
-/// millionth. A profile is mostly such sums, and stored they take six bytes instead of eight. They are rounded when they
-/// change and not when they are stored, so that a profile that was stored and read folds on as if it never had been.
+/// A sum that is not negative, rounded to what is kept of it: 40 bits of its fraction, which is right to 1e-12. A profile
+/// is mostly such sums. They are rounded when they change and not when they are stored, so that a profile that was stored
+/// and read folds on as if it never had been.
+///
+/// Whether up or down is drawn from the bits of the sum, the likelier the nearer. Rounded to the nearest, thousands of equal
+/// actions at equal distances would go wrong the same way each time; so they cancel out, and a sum of any number of actions
+/// that a bot can send within one half-life is still right to 1e-9.
 pub(crate) fn kept(sum: f64) -> f64 {
-    let half = 1 << (DROPPED_BITS - 1);
-    let rounded = (sum.to_bits() + half) >> DROPPED_BITS;
-    match stored_bits(rounded) {
-        Some(_) => f64::from_bits(rounded << DROPPED_BITS),
+    /// 2^64 over the golden ratio: spreads what differs in any bit over the upper ones.
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let bits = sum.to_bits();
+    let drawn = bits.wrapping_mul(SPREAD) >> (u64::BITS - DROPPED_BITS);
+    let kept = f64::from_bits((bits + drawn) >> DROPPED_BITS << DROPPED_BITS);
+    match to_stored(kept) {
+        Some(_) => kept,
         None if sum < 1.0 => 0.0,
         None => largest(),
     }
 }
 
-/// The six bytes of a sum above zero that is [`kept`] so.
-pub(crate) fn to_stored(sum: f64) -> [u8; 6] {
-    let bits = stored_bits(sum.to_bits() >> DROPPED_BITS).unwrap_or(0);
-    let mut bytes = [0; 6];
-    bytes.copy_from_slice(&bits.to_le_bytes()[..6]);
-    bytes
-}
-
-/// The sum in six bytes; `None` if they hold none.
-pub(crate) fn from_stored(bytes: [u8; 6]) -> Option<f64> {
-    let mut eight = [0; 8];
-    eight[..6].copy_from_slice(&bytes);
-    let bits = u64::from_le_bytes(eight);
-    let exponent = bits >> KEPT_BITS;
-    (exponent > 0).then(|| f64::from_bits((bits + EXPONENT_SHIFT) << DROPPED_BITS))
-}
-
-/// Exponent and fraction in 48 bits; `None` if the exponent does not fit.
-fn stored_bits(kept: u64) -> Option<u64> {
-    let bits = kept.checked_sub(EXPONENT_SHIFT)?;
+/// Exponent (8 bits) and fraction (40) of a sum that is [`kept`] so; `None` for zero.
+pub(crate) fn to_stored(sum: f64) -> Option<u64> {
+    let bits = (sum.to_bits() >> DROPPED_BITS).checked_sub(EXPONENT_SHIFT)?;
     (1..256).contains(&(bits >> KEPT_BITS)).then_some(bits)
+}
+
+/// The sum of an exponent and a fraction; `None` if there is none.
+pub(crate) fn from_stored(bits: u64) -> Option<f64> {
+    let fits = (1..256).contains(&(bits >> KEPT_BITS));
+    fits.then(|| f64::from_bits((bits + EXPONENT_SHIFT) << DROPPED_BITS))
 }
 
 /// The largest sum.
 fn largest() -> f64 {
-    from_stored([0xff; 6]).unwrap_or(f64::MAX)
+    from_stored((256 << KEPT_BITS) - 1).unwrap_or(f64::MAX)
 }
 
 #[cfg(test)]
@@ -108,8 +141,8 @@ mod tests {
         #[test]
         fn what_is_kept_is_close_and_survives_being_stored(sum in 1e-9..1e30) {
             let kept = kept(sum);
-            prop_assert!((kept / sum - 1.0).abs() <= 4.6e-13);
-            prop_assert_eq!(from_stored(to_stored(kept)), Some(kept));
+            prop_assert!((kept / sum - 1.0).abs() <= 9.1e-13);
+            prop_assert_eq!(to_stored(kept).and_then(from_stored), Some(kept));
             prop_assert_eq!(super::kept(kept).to_bits(), kept.to_bits());
         }
 
@@ -117,14 +150,41 @@ mod tests {
         fn any_sum_stays_finite_and_at_least_zero(sum in prop::num::f64::POSITIVE | prop::num::f64::ZERO | prop::num::f64::SUBNORMAL) {
             let kept = kept(sum.abs().min(f64::MAX));
             prop_assert!(kept.is_finite() && kept >= 0.0);
-            prop_assert!(kept == 0.0 || from_stored(to_stored(kept)) == Some(kept));
+            prop_assert!(kept == 0.0 || to_stored(kept).and_then(from_stored) == Some(kept));
         }
 
         #[test]
-        fn six_bytes_are_one_sum_or_none(bytes: [u8; 6]) {
-            if let Some(sum) = from_stored(bytes) {
-                prop_assert_eq!(to_stored(sum), bytes);
+        fn stored_bits_are_one_sum_or_none(bits in 0..(1_u64 << (KEPT_BITS + 9))) {
+            if let Some(sum) = from_stored(bits) {
+                prop_assert_eq!(to_stored(sum), Some(bits));
                 prop_assert_eq!(kept(sum).to_bits(), sum.to_bits());
+            }
+        }
+
+        /// Reaching a time in steps is reaching it at once, to the bit.
+        #[test]
+        fn time_that_passes_rounds_nothing(sum in 1e-6..1e12, from in 0..1_i64 << 41, steps in prop::collection::vec(0..1_i64 << 32, 1..20)) {
+            for half_life in HalfLife::ALL {
+                let (mut at, mut stepwise) = (EpochMs(from), kept(sum));
+                for step in &steps {
+                    let to = at.plus(*step);
+                    stepwise = halved(stepwise, half_life.halvings(at, to));
+                    at = to;
+                }
+                let once = halved(kept(sum), half_life.halvings(EpochMs(from), at));
+                prop_assert_eq!(stepwise.to_bits(), once.to_bits());
+                prop_assert_eq!(once.to_bits(), kept(once).to_bits());
+            }
+        }
+
+        #[test]
+        fn what_is_added_now_is_worth_as_much_now(amount in 1_u32.., at in -(1_i64 << 41)..1_i64 << 41) {
+            for half_life in HalfLife::ALL {
+                let at = EpochMs(at);
+                let sum = kept(f64::from(amount) * half_life.weight(at));
+                prop_assert_eq!(read(sum, half_life.worth(at, at)).to_bits(), f64::from(amount).to_bits());
+                let half = read(sum, half_life.worth(at, at.plus(half_life.ms())));
+                prop_assert_eq!(half.to_bits(), (f64::from(amount) / 2.0).to_bits());
             }
         }
     }
@@ -145,6 +205,13 @@ mod tests {
         for elapsed_ms in [i64::MIN, -1, 1, 1_000_000_007, i64::MAX] {
             for half_life in HalfLife::ALL {
                 assert!((0.0..=1.0).contains(&half_life.factor(elapsed_ms)));
+                let then = EpochMs(elapsed_ms);
+                assert!((1.0..=2.0).contains(&half_life.weight(then)));
+                for now in [EpochMs(i64::MIN), EpochMs(0), EpochMs(i64::MAX)] {
+                    assert!((0.0..=1.0).contains(&half_life.worth(then, now)));
+                    let left = halved(1.0, half_life.halvings(then, now));
+                    assert!((0.0..=1.0).contains(&left));
+                }
             }
         }
     }

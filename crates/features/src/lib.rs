@@ -23,9 +23,10 @@
 //!
 //! # What is kept
 //!
-//! Only the shopper's own statistics. Sums decay by event time and are stored with the time they are valid at;
-//! nothing is stored against a fixed landmark. Reading decays them to the instant asked for, and closes the session
-//! if it has been quiet for too long: no timer ever changes a profile.
+//! Only the shopper's own statistics. Sums decay by event time and are kept as of the beginning of a period of one
+//! half-life, so that time that passes halves them and rounds nothing: they are right to 1e-9 of themselves. Reading
+//! decays them to the instant asked for, and closes the session if it has been quiet for too long: no timer ever changes
+//! a profile.
 //!
 //! What a linked anonymous profile contributes will be further (settled, recent) pairs beside the profile's own,
 //! keyed by their source: [`Profile`] is built so that a reader can settle each part and fold the rest together.

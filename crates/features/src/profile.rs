@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::VecDeque};
 use foretide_events::{EpochMs, Event, Fate, ShopperId};
 
 use crate::{
-    DecodeError, FoldRules, Key, Observation, State,
+    DecodeError, FoldRules, IdHash, Key, Observation, State,
     codec::{Header, Reader, Writer},
 };
 
@@ -36,6 +36,11 @@ pub struct Applied {
     pub settled_early: u32,
 }
 
+/// How a stored profile says what is settled.
+const NOT_SETTLED: u8 = 0;
+const SETTLED: u8 = 1;
+const SETTLED_WITH_ID: u8 = 2;
+
 /// How large the stored form of a profile is, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredSize {
@@ -47,11 +52,29 @@ pub struct StoredSize {
     pub recents: usize,
 }
 
-/// The state in which observations are for good, and the last of them.
+/// The state in which observations are for good, and the last of them. Its id is zero once nothing can come any more that
+/// happened in the same millisecond.
 #[derive(Clone, Debug, PartialEq)]
 struct Settled {
     last: Key,
     state: State,
+}
+
+impl Settled {
+    fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, DecodeError> {
+        let with_id = match reader.byte()? {
+            NOT_SETTLED => return Ok(None),
+            SETTLED => false,
+            SETTLED_WITH_ID => true,
+            _ => return Err(DecodeError::Corrupt("neither settled nor not")),
+        };
+        let at = reader.time(EpochMs(0))?;
+        let id = if with_id { reader.id()? } else { IdHash::NONE };
+        Ok(Some(Self {
+            last: Key { at, id },
+            state: State::read(reader, at)?,
+        }))
+    }
 }
 
 /// The rolling state of one shopper and the log position it has applied.
@@ -262,6 +285,11 @@ impl Profile {
             settled.last = oldest.key;
             settled.state.fold(&oldest, rules);
         }
+        if let Some(settled) = &mut self.settled
+            && newest.since(settled.last.at) > SETTLE_AFTER_MS
+        {
+            settled.last.id = IdHash::NONE;
+        }
         early
     }
 
@@ -290,21 +318,25 @@ impl Profile {
         }
         .write(&mut writer);
         let head = writer.len() - begin;
-        writer.flag(self.settled.is_some());
         let mut before = EpochMs(0);
         if let Some(settled) = &self.settled {
+            let with_id = settled.last.id != IdHash::NONE;
+            writer.bytes(&[if with_id { SETTLED_WITH_ID } else { SETTLED }]);
             writer.time(EpochMs(0), settled.last.at);
-            writer.id(settled.last.id);
+            if with_id {
+                writer.id(settled.last.id);
+            }
             settled.state.write(&mut writer);
             before = settled.last.at;
+        } else {
+            writer.bytes(&[NOT_SETTLED]);
         }
         let settled = writer.len() - begin - head;
         writer.length(self.recents.len());
         for observation in &self.recents {
-            writer.time(observation.key.at, before);
+            writer.later(before, observation.key.at);
             writer.id(observation.key.id);
-            writer.deed(&observation.deed);
-            writer.topic(observation.topic.as_ref());
+            writer.deed(&observation.deed, observation.topic.as_ref());
             before = observation.key.at;
         }
         StoredSize {
@@ -330,16 +362,7 @@ impl Profile {
             next_offset,
             ..Self::new(shopper)
         };
-        if reader.flag()? {
-            let last = Key {
-                at: reader.time(EpochMs(0))?,
-                id: reader.id()?,
-            };
-            profile.settled = Some(Box::new(Settled {
-                last,
-                state: State::read(&mut reader)?,
-            }));
-        }
+        profile.settled = Settled::read(&mut reader)?.map(Box::new);
         profile.read_recents(&mut reader)?;
         reader.end()?;
         profile.current = profile.fold_recents(profile.recents.len(), rules);
@@ -351,20 +374,15 @@ impl Profile {
         let count = reader.length(RECENT_LIMIT)?;
         for _ in 0..count {
             let base = before.map_or(EpochMs(0), |before| before.at);
-            let at = EpochMs(base.0.wrapping_add(reader.signed()?));
             let key = Key {
-                at,
+                at: reader.later(base)?,
                 id: reader.id()?,
             };
             if before.is_some_and(|before| key <= before) {
                 return Err(DecodeError::Corrupt("observations out of order"));
             }
-            let deed = reader.deed()?;
-            let observation = Observation {
-                key,
-                topic: reader.topic()?,
-                deed,
-            };
+            let (deed, topic) = reader.deed()?;
+            let observation = Observation { key, topic, deed };
             self.recent_bytes += observation.size();
             self.recents.push_back(observation);
             before = Some(key);

@@ -77,7 +77,7 @@ impl Purchases {
         writer.varint(u64::from(self.count));
         if self.count > 0 {
             writer.time(as_of, self.last_at);
-            writer.word(self.last_order);
+            writer.hash(self.last_order);
             writer.money(self.value);
         }
     }
@@ -87,7 +87,7 @@ impl Purchases {
         if count == 0 {
             return Ok(Self::default());
         }
-        let (last_at, last_order, value) = (reader.time(as_of)?, reader.word()?, reader.money()?);
+        let (last_at, last_order, value) = (reader.time(as_of)?, reader.hash()?, reader.money()?);
         Ok(Self {
             count,
             last_at,

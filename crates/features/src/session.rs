@@ -155,9 +155,9 @@ impl Session {
         self.checkout_step = self.checkout_step.max(step).max(1);
     }
 
-    fn counters(&mut self) -> [&mut u32; 8] {
+    /// What it counts besides actions, what most visits have first.
+    fn counters(&mut self) -> [&mut u32; 7] {
         [
-            &mut self.actions,
             &mut self.pages,
             &mut self.product_views,
             &mut self.searches,
@@ -168,34 +168,57 @@ impl Session {
         ]
     }
 
-    /// Writes it, its times relative to `as_of`.
+    /// Writes it, its times relative to `as_of`: start, last, actions, dwell, then a bit for whatever else is not zero,
+    /// and that.
     pub(crate) fn write(&self, writer: &mut Writer<'_>, as_of: EpochMs) {
-        writer.time(as_of, self.start);
         writer.time(as_of, self.last);
-        self.clone()
-            .counters()
-            .iter()
-            .for_each(|counter| writer.varint(u64::from(**counter)));
+        writer.time(self.last, self.start);
+        writer.varint(u64::from(self.actions));
         writer.varint(self.dwell_ms);
-        writer.varint(u64::from(self.checkout_step));
-        writer.flag(self.payment_entered);
+        let mut session = self.clone();
+        let counters = session.counters();
+        let mut present = u64::from(self.payment_entered) << PAYMENT_BIT;
+        present |= u64::from(self.checkout_step > 0) << CHECKOUT_BIT;
+        for (place, counter) in counters.iter().enumerate() {
+            present |= u64::from(**counter > 0) << place;
+        }
+        writer.varint(present);
+        let counters = counters.iter().filter(|counter| ***counter > 0);
+        counters.for_each(|counter| writer.varint(u64::from(**counter)));
+        if self.checkout_step > 0 {
+            writer.varint(u64::from(self.checkout_step));
+        }
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>, as_of: EpochMs) -> Result<Self, DecodeError> {
+        let last = reader.time(as_of)?;
         let mut session = Self {
-            start: reader.time(as_of)?,
-            last: reader.time(as_of)?,
+            last,
+            start: reader.time(last)?,
+            actions: reader.number()?,
+            dwell_ms: reader.varint()?,
             ..Self::default()
         };
-        for counter in session.counters() {
-            *counter = reader.number()?;
+        let present = reader.varint()?;
+        if present >> (PAYMENT_BIT + 1) != 0 {
+            return Err(DecodeError::Corrupt("an unknown part of a session"));
         }
-        session.dwell_ms = reader.varint()?;
-        session.checkout_step = reader.number()?;
-        session.payment_entered = reader.flag()?;
+        for (place, counter) in session.counters().into_iter().enumerate() {
+            if present >> place & 1 == 1 {
+                *counter = reader.number()?;
+            }
+        }
+        if present >> CHECKOUT_BIT & 1 == 1 {
+            session.checkout_step = reader.number()?;
+        }
+        session.payment_entered = present >> PAYMENT_BIT & 1 == 1;
         Ok(session)
     }
 }
+
+/// The bits after those of the seven counters.
+const CHECKOUT_BIT: u32 = 7;
+const PAYMENT_BIT: u32 = 8;
 
 fn bump(counter: &mut u32) {
     *counter = counter.saturating_add(1);

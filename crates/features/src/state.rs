@@ -4,21 +4,20 @@ use foretide_events::EpochMs;
 
 use crate::{
     Affinity, Cart, CategoryShare, DecodeError, Deed, FoldRules, Observation, Purchases, Session,
-    Topic,
+    Topic, affinity,
     codec::{Reader, Writer},
     observation::Bought,
     purchases::Bookkeeping,
-    tally::{Tallies, Tally},
+    tally::{Tallies, Tally, Weights},
 };
 
 /// The statistics of one shopper at an instant. It changes by [`fold`](Self::fold) alone, whose result depends on the
 /// state, the observation and the rules, and on nothing else.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
-    /// The instant all decayed values are valid at: the time of the latest observation.
+    /// The instant all decayed values are as of: the time of the latest observation.
     pub(crate) as_of: EpochMs,
     first_seen: EpochMs,
-    last_seen: EpochMs,
     actions: u64,
     sessions: u32,
     pub(crate) tallies: Tallies,
@@ -41,7 +40,7 @@ impl State {
 
     /// When the shopper was last there.
     pub fn last_seen(&self) -> Option<EpochMs> {
-        (self.actions > 0).then_some(self.last_seen)
+        (self.actions > 0).then_some(self.latest_session.last())
     }
 
     /// Number of actions so far.
@@ -90,30 +89,29 @@ impl State {
     pub fn fold(&mut self, observation: &Observation, rules: &FoldRules) {
         let at = observation.key.at;
         self.move_to(at);
+        let weights = Weights::at(at);
         let deed = &observation.deed;
         if deed.is_presence() {
-            self.be_present(at, deed, rules);
+            self.be_present(at, deed, rules, &weights);
         }
-        self.tallies.add(counts(deed), 1.0);
-        self.attend(observation, rules);
+        self.tallies.add(counts(deed), 1.0, &weights);
+        self.attend(observation, rules, &weights);
         if let Deed::Purchase(bought) = deed {
-            self.buy(at, bought);
+            self.buy(at, bought, &weights);
         }
         self.cart.fold(at, deed);
     }
 
     fn move_to(&mut self, at: EpochMs) {
-        let elapsed_ms = at.since(self.as_of);
-        self.tallies.decay(elapsed_ms);
-        self.affinity.decay(elapsed_ms);
+        self.tallies.move_to(self.as_of, at);
+        self.affinity.move_to(self.as_of, at);
         self.as_of = at;
     }
 
-    fn be_present(&mut self, at: EpochMs, deed: &Deed, rules: &FoldRules) {
+    fn be_present(&mut self, at: EpochMs, deed: &Deed, rules: &FoldRules, weights: &Weights) {
         if self.actions == 0 {
             self.first_seen = at;
         }
-        self.last_seen = at;
         self.actions = self.actions.saturating_add(1);
         self.tallies.add(
             &[
@@ -123,16 +121,17 @@ impl State {
                 Tally::Actions30d,
             ],
             1.0,
+            weights,
         );
         if self.latest_session.fold(at, deed, rules) {
             self.sessions = self.sessions.saturating_add(1);
-            self.tallies.add(&[Tally::Sessions30d], 1.0);
+            self.tallies.add(&[Tally::Sessions30d], 1.0, weights);
         }
     }
 
     /// Dwell, engagement (M2) and attention to a category (M3). Relevant to engagement are pages about goods:
     /// products, lists, search results, and pages that have a category; not, say, the terms of delivery.
-    fn attend(&mut self, observation: &Observation, rules: &FoldRules) {
+    fn attend(&mut self, observation: &Observation, rules: &FoldRules, weights: &Weights) {
         let topic = observation.topic.as_ref();
         let (sent_ms, relevant, worth) = match observation.deed {
             Deed::PageView { dwell_ms } => (dwell_ms, topic.is_some(), 0.0),
@@ -150,6 +149,7 @@ impl State {
                 Tally::Dwell30d,
             ],
             dwell_s,
+            weights,
         );
         if relevant {
             let engagement = worth + dwell_s / 60.0 * rules.engagement_per_minute;
@@ -159,15 +159,16 @@ impl State {
                 Tally::Engagement7d,
                 Tally::Engagement30d,
             ];
-            self.tallies.add(&engagements, engagement);
+            self.tallies.add(&engagements, engagement, weights);
         }
         if let Some(topic) = topic {
-            self.affinity
-                .add(topic, rules.attention_per_view_s + dwell_s);
+            let attention = rules.attention_per_view_s + dwell_s;
+            let weight = weights.of(affinity::HALF_LIFE);
+            self.affinity.add(topic, attention * weight);
         }
     }
 
-    fn buy(&mut self, at: EpochMs, bought: &Bought) {
+    fn buy(&mut self, at: EpochMs, bought: &Bought, weights: &Weights) {
         let Bookkeeping::New {
             minor_units,
             currency_changed,
@@ -179,9 +180,9 @@ impl State {
         if currency_changed {
             self.tallies.clear(Tally::Spend30d);
         }
-        self.tallies.add(&[Tally::Purchases30d], 1.0);
-        self.tallies
-            .add(&[Tally::Spend30d], minor_units.unwrap_or(0) as f64);
+        self.tallies.add(&[Tally::Purchases30d], 1.0, weights);
+        let spent = minor_units.unwrap_or(0) as f64;
+        self.tallies.add(&[Tally::Spend30d], spent, weights);
     }
 
     /// The text of `topic` that is kept already.
@@ -189,10 +190,9 @@ impl State {
         self.affinity.kept(topic)
     }
 
+    /// Writes all but the instant it is as of.
     pub(crate) fn write(&self, writer: &mut Writer<'_>) {
-        writer.time(EpochMs(0), self.as_of);
         writer.time(self.as_of, self.first_seen);
-        writer.time(self.as_of, self.last_seen);
         writer.varint(self.actions);
         writer.varint(u64::from(self.sessions));
         self.tallies.write(writer);
@@ -202,12 +202,10 @@ impl State {
         self.affinity.write(writer);
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let as_of = reader.time(EpochMs(0))?;
+    pub(crate) fn read(reader: &mut Reader<'_>, as_of: EpochMs) -> Result<Self, DecodeError> {
         Ok(Self {
             as_of,
             first_seen: reader.time(as_of)?,
-            last_seen: reader.time(as_of)?,
             actions: reader.varint()?,
             sessions: reader.number()?,
             tallies: Tallies::read(reader)?,

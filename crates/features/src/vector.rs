@@ -13,19 +13,23 @@ pub struct FeatureVector {
 
 const _: () = assert!(Feature::COUNT <= 128, "presence is kept in 128 bits");
 
-impl FeatureVector {
-    pub(crate) fn of(mut value: impl FnMut(&FeatureSpec) -> Option<f64>) -> Self {
-        let mut vector = Self {
+impl Default for FeatureVector {
+    /// Everything is missing.
+    fn default() -> Self {
+        Self {
             values: [0.0; Feature::COUNT],
             present: 0,
-        };
-        for (place, spec) in CATALOGUE.iter().enumerate() {
-            if let Some(value) = value(spec).filter(|value| value.is_finite()) {
-                vector.values[place] = value;
-                vector.present |= 1 << place;
-            }
         }
-        vector
+    }
+}
+
+impl FeatureVector {
+    /// Takes in the value of `feature`, which is missing so far. What is not finite stays missing.
+    pub(crate) fn set(&mut self, feature: Feature, value: Option<f64>) {
+        if let Some(value) = value.filter(|value| value.is_finite()) {
+            self.values[feature as usize] = value;
+            self.present |= 1 << feature as usize;
+        }
     }
 
     /// The value of `feature`; `None` if it is missing.

@@ -171,7 +171,7 @@ fn affinity_shares_attention_by_views_and_time() {
             .collect::<Vec<_>>(),
         ["kitchen", "living"]
     );
-    assert!((top[0].share - 0.6).abs() < 1e-12 && top[0].error.abs() < 1e-12);
+    assert!((top[0].share - 0.6).abs() < 1e-9 && top[0].error.abs() < 1e-12);
     let features = at(&profile, 3 * DAY_MS);
     assert_close(&features, Feature::TopCategoryShare, 0.6);
     assert_close(&features, Feature::CategoryFocus, 0.36 + 0.16);

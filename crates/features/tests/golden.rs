@@ -1,4 +1,4 @@
-//! Version 2 of the stored profile, byte for byte. These files never change: a new form is a new version beside them.
+//! Version 3 of the stored profile, byte for byte. These files never change: a new form is a new version beside them.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
@@ -10,8 +10,8 @@ use foretide_events::*;
 use foretide_features::{DecodeError, FoldRules, Profile, ProfileDigest};
 use support::*;
 
-const PROFILE_V2: &str = include_str!("golden/profile-v2.hex");
-const DIGEST_V2: &str = include_str!("golden/digest-v2.txt");
+const PROFILE_V3: &str = include_str!("golden/profile-v3.hex");
+const DIGEST_V3: &str = include_str!("golden/digest-v3.txt");
 
 /// Two visits more than a day apart, with one action of every kind that carries something.
 fn golden_profile() -> Profile {
@@ -100,22 +100,27 @@ fn a_profile_is_stored_as_ever() {
     assert!(profile.recent_len() == 9, "three are settled");
     let mut stored = Vec::new();
     profile.encode(&FoldRules::default(), &mut stored);
-    assert_eq!(hex(&stored), PROFILE_V2);
+    assert_eq!(hex(&stored), PROFILE_V3);
 }
 
 #[test]
 fn what_was_stored_is_read() {
-    let profile = Profile::decode(&bytes(PROFILE_V2), &FoldRules::default()).unwrap();
+    let profile = Profile::decode(&bytes(PROFILE_V3), &FoldRules::default()).unwrap();
     assert_eq!(profile, golden_profile());
 }
 
 #[test]
-fn a_profile_of_version_1_is_refused_to_be_folded_again() {
-    let stored = bytes(include_str!("golden/profile-v1.hex"));
-    assert_eq!(
-        Profile::decode(&stored, &FoldRules::default()),
-        Err(DecodeError::UnknownVersion(1))
-    );
+fn a_profile_of_an_earlier_version_is_refused_to_be_folded_again() {
+    let earlier = [
+        (1, include_str!("golden/profile-v1.hex")),
+        (2, include_str!("golden/profile-v2.hex")),
+    ];
+    for (version, stored) in earlier {
+        assert_eq!(
+            Profile::decode(&bytes(stored), &FoldRules::default()),
+            Err(DecodeError::UnknownVersion(version))
+        );
+    }
 }
 
 #[test]
@@ -123,12 +128,12 @@ fn the_digest_is_as_ever() {
     let mut digest = ProfileDigest::new();
     digest.add(&golden_profile());
     digest.add(&Profile::new(ShopperId([1; 16])));
-    assert_eq!(digest.finish(), DIGEST_V2.trim_end());
+    assert_eq!(digest.finish(), DIGEST_V3.trim_end());
 }
 
 #[test]
 fn unknown_versions_and_other_rules_are_refused() {
-    let mut stored = bytes(PROFILE_V2);
+    let mut stored = bytes(PROFILE_V3);
     let other = FoldRules {
         session_gap_ms: 1,
         ..FoldRules::default()
@@ -138,7 +143,7 @@ fn unknown_versions_and_other_rules_are_refused() {
         Profile::decode(&stored, &other),
         Err(DecodeError::OtherRules { found, expected })
     );
-    for unknown in [1, 3] {
+    for unknown in [0, 2, 4] {
         stored[0] = unknown;
         assert_eq!(
             Profile::decode(&stored, &other),

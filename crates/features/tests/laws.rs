@@ -122,7 +122,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let rules = FoldRules::default();
-        let mut framed = vec![1];
+        let mut framed = vec![3];
         framed.extend_from_slice(&rules.version().to_le_bytes());
         framed.extend_from_slice(&bytes);
         for bytes in [bytes, framed] {

@@ -1,18 +1,21 @@
-//! The stored form of a profile, version 2.
+//! The stored form of a profile, version 3.
 //!
 //! ```text
 //! profile   version (1 byte) · rules version (4) · shopper (16) · next offset · settled? · recents
-//! settled   1 · time and id hash of the last settled observation · state            or 0
-//! recents   count · for each: time since the one before · id hash (8) · deed · topic
+//! settled   1 · time of the last settled observation · state        or 2 · time · its id hash (6) · state        or 0
+//! recents   count · for each: time since the one before · id hash (6) · deed · topic · what the deed carries
 //! ```
 //!
-//! Whole numbers are little-endian base-128 varints (signed ones zigzag), decayed values six little-endian bytes (of an
-//! `f64` without sign the exponent, less 895, and 40 bits of the fraction), and only those that are not zero. A category or
-//! product id is spelt out where it first occurs in a profile and referred to by number from then on. The current state is
-//! not stored: it is the settled state with the recents
-//! folded in.
+//! Whole numbers are little-endian base-128 varints (signed ones zigzag). Decayed sums take 40 bits, those that are zero
+//! one ([`sums`]). A category, product id or currency is spelt out where it first occurs in a profile, letters in five or
+//! six bits ([`text`]), and referred to by number from then on. A deed shares its byte with the number of its topic. Times
+//! of the settled state count back from its last observation. What a newcomer can no longer be confused with has no id:
+//! that of the last settled observation is there only while something as old may still come. The current state is not
+//! stored: it is the settled state with the recents folded in.
 
 mod reader;
+mod sums;
+mod text;
 mod writer;
 
 use foretide_events::ShopperId;
@@ -20,9 +23,12 @@ use foretide_events::ShopperId;
 pub(crate) use reader::Reader;
 pub(crate) use writer::Writer;
 
-/// The version this code writes, and the only one it reads. Profiles of version 1 kept other sums and longer hashes, so
-/// they cannot be folded on: they are folded again from the log.
-pub(crate) const VERSION: u8 = 2;
+/// The version this code writes, and the only one it reads. Earlier profiles kept other sums and longer hashes, so they
+/// cannot be folded on: they are folded again from the log.
+pub(crate) const VERSION: u8 = 3;
+
+/// The most currencies that are referred to by number: what is spelt out begins with a letter, and numbers lie below.
+const CURRENCY_LIMIT: usize = 64;
 
 /// Why bytes are not a profile that can be folded on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

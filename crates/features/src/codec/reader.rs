@@ -5,8 +5,13 @@ use std::sync::Arc;
 use foretide_events::{Category, Currency, EpochMs, Money};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::DecodeError;
-use crate::{Deed, IdHash, Line, Lines, Topic, half_life::from_stored, observation::Bought};
+use super::{
+    CURRENCY_LIMIT, DecodeError,
+    sums::SumReader,
+    text::{PACKED_LIMIT, Spelling},
+    writer::{DEED_BITS, FAR_TOPIC, FIRST_NEAR},
+};
+use crate::{Deed, IdHash, Line, Lines, Topic, observation::Bought};
 
 /// The most lines of one cart view. (An event may list 500 products.)
 const LINE_LIMIT: usize = 500;
@@ -16,6 +21,7 @@ pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     categories: Vec<Topic>,
     products: Vec<(u64, Arc<str>)>,
+    currencies: Vec<Currency>,
 }
 
 impl<'a> Reader<'a> {
@@ -24,6 +30,7 @@ impl<'a> Reader<'a> {
             rest: bytes,
             categories: Vec::new(),
             products: Vec::new(),
+            currencies: Vec::new(),
         }
     }
 
@@ -34,6 +41,16 @@ impl<'a> Reader<'a> {
         } else {
             Err(DecodeError::TrailingBytes(self.rest.len()))
         }
+    }
+
+    /// What is left.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Goes on at `rest`, which is the end of what was left.
+    pub(super) fn go_on(&mut self, rest: &'a [u8]) {
+        self.rest = rest;
     }
 
     fn bytes(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
@@ -54,7 +71,7 @@ impl<'a> Reader<'a> {
         Ok(*bytes)
     }
 
-    fn byte(&mut self) -> Result<u8, DecodeError> {
+    pub(crate) fn byte(&mut self) -> Result<u8, DecodeError> {
         self.array().map(|[byte]| byte)
     }
 
@@ -92,29 +109,29 @@ impl<'a> Reader<'a> {
         Ok((number >> 1).cast_signed() ^ -((number & 1).cast_signed()))
     }
 
-    pub(crate) fn word(&mut self) -> Result<u64, DecodeError> {
-        self.array().map(u64::from_le_bytes)
+    /// A hash of 48 bits.
+    pub(crate) fn hash(&mut self) -> Result<u64, DecodeError> {
+        let mut bytes = [0; 8];
+        bytes[..6].copy_from_slice(&self.array::<6>()?);
+        Ok(u64::from_le_bytes(bytes))
     }
 
-    /// A sum: above zero.
-    pub(crate) fn sum(&mut self) -> Result<f64, DecodeError> {
-        from_stored(self.array()?).ok_or(DecodeError::Corrupt("a sum of nothing"))
-    }
-
-    pub(crate) fn flag(&mut self) -> Result<bool, DecodeError> {
-        match self.byte()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(DecodeError::Corrupt("neither yes nor no")),
-        }
+    /// A run of sums. Nothing else is read until it ends.
+    pub(crate) fn sums(&mut self) -> SumReader<'_, 'a> {
+        SumReader::new(self)
     }
 
     pub(crate) fn time(&mut self, base: EpochMs) -> Result<EpochMs, DecodeError> {
         Ok(EpochMs(base.0.wrapping_sub(self.signed()?)))
     }
 
+    /// A time that is not before `base`, unless the bytes are corrupt.
+    pub(crate) fn later(&mut self, base: EpochMs) -> Result<EpochMs, DecodeError> {
+        Ok(EpochMs(base.0.wrapping_add(self.varint()?.cast_signed())))
+    }
+
     pub(crate) fn id(&mut self) -> Result<IdHash, DecodeError> {
-        Ok(IdHash(u64::from_be_bytes(self.array()?)))
+        self.hash().map(IdHash)
     }
 
     pub(crate) fn currency(&mut self) -> Result<Option<Currency>, DecodeError> {
@@ -122,11 +139,18 @@ impl<'a> Reader<'a> {
         if first == 0 {
             return Ok(None);
         }
+        if usize::from(first) < CURRENCY_LIMIT {
+            let known = self.currencies.get(usize::from(first) - 1);
+            let unknown = DecodeError::Corrupt("a currency that was never spelt out");
+            return known.copied().map(Some).ok_or(unknown);
+        }
         let [second, third] = self.array()?;
-        let currency = Currency::stored([first, second, third]);
-        currency
-            .map(Some)
-            .ok_or(DecodeError::Corrupt("not a currency"))
+        let currency = Currency::stored([first, second, third])
+            .ok_or(DecodeError::Corrupt("not a currency"))?;
+        if self.currencies.len() + 1 < CURRENCY_LIMIT {
+            self.currencies.push(currency);
+        }
+        Ok(Some(currency))
     }
 
     pub(crate) fn money(&mut self) -> Result<Option<Money>, DecodeError> {
@@ -139,41 +163,73 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    fn text(&mut self) -> Result<&'a str, DecodeError> {
-        let length = self.number()?;
-        std::str::from_utf8(self.bytes(length)?)
-            .map_err(|_| DecodeError::Corrupt("text that is not UTF-8"))
+    /// The text that `head` announces and gives the length of.
+    fn text<'b>(
+        &mut self,
+        head: usize,
+        buffer: &'b mut [u8; PACKED_LIMIT],
+    ) -> Result<&'b str, DecodeError>
+    where
+        'a: 'b,
+    {
+        let spelling = match head & 3 {
+            2 => Spelling::Narrow,
+            3 => Spelling::Wide,
+            _ => Spelling::Full,
+        };
+        let length = head >> 2;
+        let bytes = self.bytes(spelling.size(length)?)?;
+        spelling.read(length, bytes, buffer)
     }
 
     pub(crate) fn topic(&mut self) -> Result<Option<Topic>, DecodeError> {
-        match self.varint()? {
+        let head = self.number()?;
+        match head {
             0 => Ok(None),
-            1 => {
-                let category = Category::new(self.text()?)
+            _ if head % 4 == 0 => known(head / 4, &self.categories).map(Some),
+            _ => {
+                let category = Category::new(self.text(head, &mut [0; PACKED_LIMIT])?)
                     .map_err(|_| DecodeError::Corrupt("not a category"))?;
                 let topic = Topic::new(&category);
                 self.categories.push(topic.clone());
                 Ok(Some(topic))
             }
-            place => known(place, &self.categories).map(Some),
+        }
+    }
+
+    /// A product, where there is one.
+    fn any_product(&mut self) -> Result<Option<(u64, Arc<str>)>, DecodeError> {
+        let head = self.number()?;
+        match head {
+            0 => Ok(None),
+            _ if head % 4 == 0 => known(head / 4, &self.products).map(Some),
+            _ => {
+                let text: Arc<str> = self.text(head, &mut [0; PACKED_LIMIT])?.into();
+                let product = (xxh3_64(text.as_bytes()), text);
+                self.products.push(product.clone());
+                Ok(Some(product))
+            }
         }
     }
 
     pub(crate) fn product(&mut self) -> Result<(u64, Arc<str>), DecodeError> {
-        match self.varint()? {
-            0 => Err(DecodeError::Corrupt("no product")),
-            1 => {
-                let text: Arc<str> = self.text()?.into();
-                let product = (xxh3_64(text.as_bytes()), text);
-                self.products.push(product.clone());
-                Ok(product)
-            }
-            place => known(place, &self.products),
-        }
+        self.any_product()?
+            .ok_or(DecodeError::Corrupt("no product"))
     }
 
-    pub(crate) fn deed(&mut self) -> Result<Deed, DecodeError> {
-        Ok(match self.byte()? {
+    /// What was done, and on pages of which category.
+    pub(crate) fn deed(&mut self) -> Result<(Deed, Option<Topic>), DecodeError> {
+        let byte = self.byte()?;
+        let topic = match byte >> DEED_BITS {
+            0 => None,
+            FAR_TOPIC => self.topic()?,
+            near => Some(known(usize::from(near - FIRST_NEAR) + 1, &self.categories)?),
+        };
+        Ok((self.deed_of(byte & ((1 << DEED_BITS) - 1))?, topic))
+    }
+
+    fn deed_of(&mut self, code: u8) -> Result<Deed, DecodeError> {
+        Ok(match code {
             0 => Deed::PageView {
                 dwell_ms: self.number()?,
             },
@@ -191,7 +247,7 @@ impl<'a> Reader<'a> {
             6 => Deed::CartAdd(self.line()?),
             7 => Deed::CartRemove(self.line()?),
             8 => {
-                let lines = self.lines(LINE_LIMIT)?;
+                let lines = self.lines()?;
                 Deed::CartView((!lines.is_empty()).then(|| Box::new(Lines(lines))))
             }
             9 => Deed::WishlistAdd,
@@ -206,7 +262,7 @@ impl<'a> Reader<'a> {
             18 => Deed::CheckoutStep { step: self.byte()? },
             19 => Deed::PaymentInfo { step: self.byte()? },
             20 => Deed::Purchase(Box::new(Bought {
-                order: self.word()?,
+                order: self.hash()?,
                 value: self.money()?,
             })),
             21 => Deed::Refund,
@@ -220,37 +276,41 @@ impl<'a> Reader<'a> {
     }
 
     fn line(&mut self) -> Result<Option<Box<Line>>, DecodeError> {
-        Ok(self.lines(1)?.pop().map(Box::new))
+        let Some(product) = self.any_product()? else {
+            return Ok(None);
+        };
+        self.line_of(product).map(Box::new).map(Some)
     }
 
-    fn lines(&mut self, limit: usize) -> Result<Vec<Line>, DecodeError> {
-        let length = self.length(limit)?;
+    fn lines(&mut self) -> Result<Vec<Line>, DecodeError> {
+        let length = self.length(LINE_LIMIT)?;
         let line = |reader: &mut Self| {
-            let (product, product_id) = reader.product()?;
-            let quantity = match reader.varint()? {
-                0 => None,
-                more => Some(
-                    u32::try_from(more - 1)
-                        .map_err(|_| DecodeError::Corrupt("a number out of range"))?,
-                ),
-            };
-            Ok(Line {
-                product,
-                product_id,
-                quantity,
-                price: reader.money()?,
-            })
+            let product = reader.product()?;
+            reader.line_of(product)
         };
         (0..length).map(|_| line(self)).collect()
     }
+
+    fn line_of(&mut self, (product, product_id): (u64, Arc<str>)) -> Result<Line, DecodeError> {
+        let quantity = match self.varint()? {
+            0 => None,
+            more => Some(
+                u32::try_from(more - 1)
+                    .map_err(|_| DecodeError::Corrupt("a number out of range"))?,
+            ),
+        };
+        Ok(Line {
+            product,
+            product_id,
+            quantity,
+            price: self.money()?,
+        })
+    }
 }
 
-/// The text spelt out as number `place`, counted from 2.
-fn known<T: Clone>(place: u64, texts: &[T]) -> Result<T, DecodeError> {
-    let place = usize::try_from(place)
-        .ok()
-        .and_then(|place| place.checked_sub(2));
-    let text = place.and_then(|place| texts.get(place));
+/// The text spelt out as number `place`, counted from 1.
+fn known<T: Clone>(place: usize, texts: &[T]) -> Result<T, DecodeError> {
+    let text = place.checked_sub(1).and_then(|place| texts.get(place));
     text.cloned()
         .ok_or(DecodeError::Corrupt("a text that was never spelt out"))
 }

@@ -2,13 +2,15 @@
 
 use foretide_events::{Currency, EpochMs, Money};
 
-use crate::{Deed, IdHash, Line, Topic, half_life::to_stored};
+use super::{CURRENCY_LIMIT, sums::SumWriter, text::Spelling};
+use crate::{Deed, IdHash, Line, Topic};
 
 /// Appends to `out`. One writer writes one profile: it remembers which texts were spelt out.
 pub(crate) struct Writer<'a> {
     out: &'a mut Vec<u8>,
     categories: Vec<u64>,
     products: Vec<u64>,
+    currencies: Vec<Currency>,
 }
 
 impl<'a> Writer<'a> {
@@ -17,6 +19,7 @@ impl<'a> Writer<'a> {
             out,
             categories: Vec::new(),
             products: Vec::new(),
+            currencies: Vec::new(),
         }
     }
 
@@ -46,18 +49,14 @@ impl<'a> Writer<'a> {
         self.varint((number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned());
     }
 
-    /// A number whose bits mean nothing small: a hash.
-    pub(crate) fn word(&mut self, word: u64) {
-        self.bytes(&word.to_le_bytes());
+    /// 48 bits that mean nothing small: a hash.
+    pub(crate) fn hash(&mut self, hash: u64) {
+        self.bytes(&hash.to_le_bytes()[..6]);
     }
 
-    /// A sum above zero, in six bytes.
-    pub(crate) fn sum(&mut self, sum: f64) {
-        self.bytes(&to_stored(sum));
-    }
-
-    pub(crate) fn flag(&mut self, flag: bool) {
-        self.out.push(u8::from(flag));
+    /// A run of sums. Nothing else is written until it ends.
+    pub(crate) fn sums(&mut self) -> SumWriter<'_, 'a> {
+        SumWriter::new(self)
     }
 
     /// A time, as what lies between it and `base`.
@@ -65,16 +64,28 @@ impl<'a> Writer<'a> {
         self.signed(base.0.wrapping_sub(time.0));
     }
 
-    pub(crate) fn id(&mut self, id: IdHash) {
-        self.bytes(&id.0.to_be_bytes());
+    /// A time that is not before `base`, as what lies between.
+    pub(crate) fn later(&mut self, base: EpochMs, time: EpochMs) {
+        self.varint(time.0.wrapping_sub(base.0).cast_unsigned());
     }
 
-    /// Three letters, or one zero byte.
+    pub(crate) fn id(&mut self, id: IdHash) {
+        self.hash(id.0);
+    }
+
+    /// Three letters, the number of a currency spelt out before, from 1, or 0.
     pub(crate) fn currency(&mut self, currency: Option<Currency>) {
-        match currency {
-            Some(currency) => self.bytes(currency.as_str().as_bytes()),
-            None => self.bytes(&[0]),
+        let Some(currency) = currency else {
+            return self.varint(0);
+        };
+        let mut known = self.currencies.iter();
+        if let Some(place) = known.position(|known| *known == currency) {
+            return self.length(place + 1);
         }
+        if self.currencies.len() + 1 < CURRENCY_LIMIT {
+            self.currencies.push(currency);
+        }
+        self.bytes(currency.as_str().as_bytes());
     }
 
     pub(crate) fn money(&mut self, money: Option<Money>) {
@@ -97,47 +108,72 @@ impl<'a> Writer<'a> {
         self.text(place, product_id);
     }
 
-    /// 1 and the text spelt out, or the number of a text spelt out before, from 2.
+    /// The spelling (two bits), the length and the text; or no spelling and the number of a text spelt out before, from 1.
     fn text(&mut self, place: Option<usize>, text: &str) {
         if let Some(place) = place {
-            return self.length(place + 2);
+            return self.length((place + 1) << 2);
         }
-        self.varint(1);
-        self.length(text.len());
-        self.bytes(text.as_bytes());
+        let spelling = Spelling::of(text);
+        self.length(text.len() << 2 | spelling as usize);
+        spelling.write(text, self.out);
     }
 
-    pub(crate) fn deed(&mut self, deed: &Deed) {
+    /// What was done, and on pages of which category. The first byte has five bits for the deed and three for the topic.
+    pub(crate) fn deed(&mut self, deed: &Deed, topic: Option<&Topic>) {
         let code = code(deed);
-        self.out.push(code);
+        match topic {
+            None => self.out.push(code),
+            Some(topic) => {
+                let mut known = self.categories.iter().take(NEAR_TOPICS);
+                if let Some(place) = (FIRST_NEAR..8)
+                    .zip(&mut known)
+                    .find(|(_, hash)| **hash == topic.hash)
+                {
+                    self.out.push(code | place.0 << DEED_BITS);
+                } else {
+                    self.out.push(code | FAR_TOPIC << DEED_BITS);
+                    self.topic(Some(topic));
+                }
+            }
+        }
         match deed {
             Deed::PageView { dwell_ms }
             | Deed::Search { dwell_ms }
             | Deed::ProductListView { dwell_ms }
             | Deed::ProductView { dwell_ms } => self.varint(u64::from(*dwell_ms)),
-            Deed::CartAdd(line) | Deed::CartRemove(line) => {
-                self.lines(line.as_deref().map(std::slice::from_ref));
+            Deed::CartAdd(line) | Deed::CartRemove(line) => match line {
+                None => self.varint(0),
+                Some(line) => self.line(line),
+            },
+            Deed::CartView(lines) => {
+                let lines = lines.as_deref().map_or(&[][..], |lines| &lines.0);
+                self.length(lines.len());
+                for line in lines {
+                    self.line(line);
+                }
             }
-            Deed::CartView(lines) => self.lines(lines.as_deref().map(|lines| lines.0.as_slice())),
             Deed::CheckoutStep { step } | Deed::PaymentInfo { step } => self.out.push(*step),
             Deed::Purchase(bought) => {
-                self.word(bought.order);
+                self.hash(bought.order);
                 self.money(bought.value);
             }
             _ => {}
         }
     }
 
-    fn lines(&mut self, lines: Option<&[Line]>) {
-        let lines = lines.unwrap_or_default();
-        self.length(lines.len());
-        for line in lines {
-            self.product(line.product, &line.product_id);
-            self.varint(line.quantity.map_or(0, |quantity| u64::from(quantity) + 1));
-            self.money(line.price);
-        }
+    fn line(&mut self, line: &Line) {
+        self.product(line.product, &line.product_id);
+        self.varint(line.quantity.map_or(0, |quantity| u64::from(quantity) + 1));
+        self.money(line.price);
     }
 }
+
+/// Bits of a deed's byte that are the deed's.
+pub(super) const DEED_BITS: u32 = 5;
+/// What the others say of the topic, 0 being none: that it follows, or that it is one of the first six spelt out.
+pub(super) const FAR_TOPIC: u8 = 1;
+pub(super) const FIRST_NEAR: u8 = 2;
+const NEAR_TOPICS: usize = 6;
 
 /// Where `hash` stands in `seen`; `None`, and it is there from now on, if it did not.
 fn place(seen: &mut Vec<u64>, hash: u64) -> Option<usize> {

@@ -1,0 +1,236 @@
+//! Sums in bits: 44 each, and one more where a sum may be zero.
+//!
+//! ```text
+//! sum           step (4 bits) · fraction (40)         or 0 · exponent (8) · fraction (40)
+//! sum or zero   1 · sum                               or 0
+//! ```
+//!
+//! The step is the exponent less that of the sum before, from −7 to 7, plus 8. The lowest bit comes first. A run of sums
+//! ends at a whole byte.
+
+use super::{DecodeError, Reader, Writer};
+use crate::half_life::{KEPT_BITS, from_stored, to_stored};
+
+const FRACTION: u64 = (1 << KEPT_BITS) - 1;
+const STEP_BITS: u32 = 4;
+const EXPONENT_BITS: u32 = 8;
+/// The step of an exponent that did not change.
+const NO_STEP: u64 = 1 << (STEP_BITS - 1);
+/// The exponent that the first step is taken from: that of 8.
+const FIRST_EXPONENT: u64 = 131;
+
+/// Writes a run of sums.
+pub(crate) struct SumWriter<'w, 'a> {
+    writer: &'w mut Writer<'a>,
+    /// Up to seven bits that are no whole byte yet.
+    bits: u64,
+    used: u32,
+    exponent: u64,
+}
+
+impl<'w, 'a> SumWriter<'w, 'a> {
+    pub(super) fn new(writer: &'w mut Writer<'a>) -> Self {
+        Self {
+            writer,
+            bits: 0,
+            used: 0,
+            exponent: FIRST_EXPONENT,
+        }
+    }
+
+    /// A sum above zero.
+    pub(crate) fn sum(&mut self, sum: f64) {
+        let (bits, count) = self.code(sum);
+        self.put(bits, count);
+    }
+
+    pub(crate) fn sum_or_zero(&mut self, sum: f64) {
+        if sum > 0.0 {
+            let (bits, count) = self.code(sum);
+            self.put(bits << 1 | 1, count + 1);
+        } else {
+            self.put(0, 1);
+        }
+    }
+
+    /// Fills up the last byte.
+    pub(crate) fn end(self) {
+        if self.used > 0 {
+            self.writer.bytes(&self.bits.to_le_bytes()[..1]);
+        }
+    }
+
+    /// The bits of a sum and their number.
+    fn code(&mut self, sum: f64) -> (u64, u32) {
+        let stored = to_stored(sum).unwrap_or(0);
+        let (exponent, fraction) = (stored >> KEPT_BITS, stored & FRACTION);
+        let step = (exponent + NO_STEP).wrapping_sub(self.exponent);
+        self.exponent = exponent;
+        if (1..1 << STEP_BITS).contains(&step) {
+            (step | fraction << STEP_BITS, STEP_BITS + KEPT_BITS)
+        } else {
+            let after = STEP_BITS + EXPONENT_BITS;
+            (exponent << STEP_BITS | fraction << after, after + KEPT_BITS)
+        }
+    }
+
+    fn put(&mut self, bits: u64, count: u32) {
+        self.bits |= bits << self.used;
+        self.used += count;
+        let whole = self.used / 8;
+        self.writer
+            .bytes(&self.bits.to_le_bytes()[..whole as usize]);
+        self.bits >>= whole * 8;
+        self.used %= 8;
+    }
+}
+
+/// Reads a run of sums.
+pub(crate) struct SumReader<'r, 'a> {
+    reader: &'r mut Reader<'a>,
+    bytes: &'a [u8],
+    /// Bits of `bytes` that were taken.
+    taken: usize,
+    exponent: u64,
+}
+
+impl<'r, 'a> SumReader<'r, 'a> {
+    pub(super) fn new(reader: &'r mut Reader<'a>) -> Self {
+        Self {
+            bytes: reader.rest(),
+            reader,
+            taken: 0,
+            exponent: FIRST_EXPONENT,
+        }
+    }
+
+    /// A sum above zero.
+    pub(crate) fn sum(&mut self) -> Result<f64, DecodeError> {
+        let (first, fraction) = self.peek(STEP_BITS);
+        let (exponent, fraction) = if first == 0 {
+            self.taken += STEP_BITS as usize;
+            let (exponent, fraction) = self.peek(EXPONENT_BITS);
+            self.taken += (EXPONENT_BITS + KEPT_BITS) as usize;
+            (exponent, fraction)
+        } else {
+            self.taken += (STEP_BITS + KEPT_BITS) as usize;
+            ((self.exponent + first).wrapping_sub(NO_STEP), fraction)
+        };
+        if self.taken > self.bytes.len() * 8 {
+            return Err(DecodeError::Truncated);
+        }
+        self.exponent = exponent;
+        let stored = (exponent < 1 << EXPONENT_BITS)
+            .then(|| from_stored(exponent << KEPT_BITS | fraction & FRACTION));
+        stored
+            .flatten()
+            .ok_or(DecodeError::Corrupt("a sum of nothing"))
+    }
+
+    pub(crate) fn sum_or_zero(&mut self) -> Result<f64, DecodeError> {
+        let (above_zero, _) = self.peek(1);
+        self.taken += 1;
+        if above_zero == 1 { self.sum() } else { Ok(0.0) }
+    }
+
+    /// Checks that the rest of the last byte is empty, and leaves what follows it to the reader.
+    pub(crate) fn end(self) -> Result<(), DecodeError> {
+        let whole = self.taken.div_ceil(8);
+        let Some((run, rest)) = self.bytes.split_at_checked(whole) else {
+            return Err(DecodeError::Truncated);
+        };
+        self.reader.go_on(rest);
+        match (self.taken % 8, run.last()) {
+            (used @ 1.., Some(last)) if last >> used != 0 => {
+                Err(DecodeError::Corrupt("bits after the last sum"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The next `count` bits, and at least 45 after them. Beyond the end there are zeros.
+    fn peek(&self, count: u32) -> (u64, u64) {
+        let rest = self.bytes.get(self.taken / 8..).unwrap_or_default();
+        let word = if let Some(word) = rest.first_chunk() {
+            u64::from_le_bytes(*word)
+        } else {
+            let mut word = [0; 8];
+            word[..rest.len()].copy_from_slice(rest);
+            u64::from_le_bytes(word)
+        };
+        let word = word >> (self.taken % 8);
+        (word & ((1 << count) - 1), word >> count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::half_life::kept;
+
+    fn any_sum() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            Just(0.0),
+            1e-9..1.0,
+            0.1..1000.0,
+            (-120..120_i32).prop_map(f64::from).prop_map(libm::exp2),
+            Just(f64::MAX),
+        ]
+        .prop_map(kept)
+    }
+
+    proptest! {
+        #[test]
+        fn sums_survive_to_the_bit(sums in prop::collection::vec(any_sum(), 0..50)) {
+            let mut bytes = Vec::new();
+            let mut writer = Writer::new(&mut bytes);
+            let mut run = writer.sums();
+            for sum in &sums {
+                run.sum_or_zero(*sum);
+                if *sum > 0.0 {
+                    run.sum(*sum);
+                }
+            }
+            run.end();
+            writer.varint(7);
+
+            let mut reader = Reader::new(&bytes);
+            let mut run = reader.sums();
+            for sum in &sums {
+                prop_assert_eq!(run.sum_or_zero().map(f64::to_bits), Ok(sum.to_bits()));
+                if *sum > 0.0 {
+                    prop_assert_eq!(run.sum().map(f64::to_bits), Ok(sum.to_bits()));
+                }
+            }
+            prop_assert_eq!(run.end(), Ok(()));
+            prop_assert_eq!(reader.varint(), Ok(7));
+            prop_assert_eq!(reader.end(), Ok(()));
+        }
+
+        #[test]
+        fn bits_that_are_no_sums_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..40), count in 0..20_usize) {
+            let mut reader = Reader::new(&bytes);
+            let mut run = reader.sums();
+            let read: Result<Vec<f64>, _> = (0..count).map(|_| run.sum()).collect();
+            if let Ok(sums) = read {
+                prop_assert!(bytes.len() * 8 >= count * 44);
+                prop_assert!(sums.iter().all(|sum| *sum > 0.0 && sum.is_finite()));
+            }
+            prop_assert_ne!(run.end(), Err(DecodeError::UnknownVersion(0)));
+        }
+    }
+
+    #[test]
+    fn a_sum_like_the_one_before_takes_five_and_a_half_bytes() {
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(&mut bytes);
+        let mut run = writer.sums();
+        for sum in [8.0, 1000.0, 30.0, 9.0] {
+            run.sum(sum);
+        }
+        run.end();
+        assert_eq!(bytes.len(), 22);
+    }
+}
