@@ -17,6 +17,12 @@ mod http_load;
 mod ingest;
 mod load;
 mod measure;
+mod peer_actions;
+mod peer_cluster;
+mod peer_folding;
+mod peer_once;
+mod peer_run;
+mod peer_sums;
 mod pipeline;
 #[path = "../peers/plain_action.rs"]
 mod plain_action;
@@ -99,6 +105,35 @@ enum Command {
         #[arg(long, value_delimiter = ',', default_values_t = [7, 28, 91])]
         days: Vec<i64>,
     },
+    /// The fold over Kafka against a stream processor; needs `foretide-processor` built beside this, and Java or Python
+    Folding {
+        /// Whom against
+        #[arg(long, value_enum, default_value = "kafka-streams")]
+        peer: peer_folding::Peer,
+        /// Shoppers who are simulated
+        #[arg(long, default_value_t = 100_000)]
+        shoppers: u32,
+        /// Events a turn
+        #[arg(long, default_value_t = 3_000_000)]
+        events: usize,
+    },
+    /// What exactly-once effect costs the fold over Kafka
+    ExactlyOnce {
+        /// Shoppers who are simulated
+        #[arg(long, default_value_t = 100_000)]
+        shoppers: u32,
+        /// Events a turn
+        #[arg(long, default_value_t = 3_000_000)]
+        events: usize,
+    },
+    /// (what the benchmarks start) A processor alone over Kafka
+    #[command(hide = true)]
+    ServeProcessor {
+        #[arg(long)]
+        brokers: String,
+        #[arg(long)]
+        at_least_once: bool,
+    },
     /// (what the benchmarks start) axum answering a constant
     #[command(hide = true)]
     ServeConstant {
@@ -173,6 +208,31 @@ fn main() -> anyhow::Result<()> {
             actions,
         } => visible::embedded(&directory, actions, pairs),
         Command::ProfileBytes { shoppers, days } => profile_bytes::run(shoppers, &days),
+        Command::Folding {
+            peer,
+            shoppers,
+            events,
+        } => peer_folding::run(
+            &directory,
+            peer_folding::Settings {
+                peer,
+                shoppers,
+                events,
+                pairs,
+            },
+        ),
+        Command::ExactlyOnce { shoppers, events } => {
+            peer_once::run(&directory, shoppers, events, pairs)
+        }
+        Command::ServeProcessor {
+            brokers,
+            at_least_once,
+        } => {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(peer_once::serve(&brokers, at_least_once))
+        }
         Command::ServeConstant { listen, answer } => {
             let answer = fs::read(answer)?.into();
             let runtime = tokio::runtime::Builder::new_multi_thread()

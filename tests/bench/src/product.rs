@@ -107,6 +107,28 @@ impl Installation {
         Ok(served)
     }
 
+    /// The command that runs `foretide-processor`, found beside this binary, with its admin port at `admin`. The log is Kafka's.
+    pub fn processor(&self, admin: u16) -> anyhow::Result<Command> {
+        let LogKind::Kafka(brokers) = &self.log else {
+            bail!("a processor of its own needs Kafka");
+        };
+        let binary = std::env::current_exe()?.with_file_name("foretide-processor");
+        ensure!(
+            binary.exists(),
+            "there is no {}: cargo build --release -p foretide-processor",
+            binary.display()
+        );
+        let mut command = Command::new(binary);
+        command
+            .arg("--data-dir")
+            .arg(self.directory.join("data"))
+            .arg("--pseudonym-key-file")
+            .arg(self.directory.join("key"))
+            .args(["--admin-listen", &format!("127.0.0.1:{admin}")])
+            .args(["--log", &format!("kafka:{brokers}")]);
+        Ok(command)
+    }
+
     /// Opens the log while nobody serves it.
     pub async fn open_log(&self) -> anyhow::Result<Arc<dyn Log>> {
         let now = Arc::new(|| EpochMs(SystemClock.now_ms()));
