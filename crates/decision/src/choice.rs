@@ -16,6 +16,11 @@ pub enum Arm {
     Nothing,
 }
 
+impl Arm {
+    /// Every arm, in the order of reports.
+    pub const ALL: [Self; 3] = [Self::Discount, Self::Recommendations, Self::Nothing];
+}
+
 /// Why an arm could not be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,6 +71,17 @@ pub struct ArmReport {
     pub masked: Option<MaskCause>,
 }
 
+impl ArmReport {
+    /// The report of an arm that could be chosen and never would be.
+    pub fn never(arm: Arm) -> Self {
+        Self {
+            arm,
+            propensity: 0.0,
+            masked: None,
+        }
+    }
+}
+
 /// What a policy chose.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
@@ -73,7 +89,7 @@ pub struct Choice {
     pub arm: Arm,
     /// The offer of that arm; none for [`Arm::Nothing`].
     pub offer: Option<Offer>,
-    /// Every arm and its propensity.
+    /// Every arm and its propensity, as [`Arm::ALL`] has them.
     pub arms: [ArmReport; 3],
     /// Why.
     pub reasons: Vec<Reason>,

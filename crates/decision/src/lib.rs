@@ -11,6 +11,7 @@
 pub mod catalogue;
 mod choice;
 mod cohort;
+mod json;
 mod offer;
 mod popularity;
 mod reason;

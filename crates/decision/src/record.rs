@@ -1,27 +1,44 @@
-//! The whole decision as it is kept on the log (U10), format version 2: one JSON object.
+//! The whole decision as it is kept on the log (U10), format version 3: one JSON object on one line.
+//!
+//! Every byte of a record is written three times (the log's journal, its table, and a copy on the way), and that is a good
+//! part of what a decision costs. So a record says nothing that the rest of it implies:
+//!
+//! * `features.values` are numbers in the order of the catalogue that `features.catalogue` names (`GET /v1/features` lists
+//!   it), `null` where a feature is missing, rounded to single precision. What a prediction made of them stands in full
+//!   precision in its contributions.
+//! * A contribution is `[name, log-odds]`, or `[name, value, log-odds]` for one with a value.
+//! * `arms` are those with a propensity above zero or a cause that masked them.
+//! * `served` is there only where it is not what was `chosen`, `cohort` only where it is not that of everyone.
+//!
+//! Versions 1 and 2 spell all of that out. They are read as ever.
 
-use std::{borrow::Cow, collections::BTreeMap};
+mod read;
+mod write;
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use foretide_events::{EpochMs, Money, SessionId, ShopId, ShopperId, Text};
 use foretide_models::Predictions;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use self::read::Read;
 use crate::{
     ArmReport, Choice, Cohort, MaskCause, Offer, OfferContent, Reason, ReasonCode, RulePolicy,
     RuleSettings, Situation,
 };
 
 /// The version of the format. Any change that a reader of the former one would misread gets a new one.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
-/// The former version: features have their names beside them, offers have no version and no store, the discount's percentage is a threshold.
+/// The former version: everything is spelt out.
+const SPELT_OUT: u32 = 2;
+
+/// The one before: features have their names beside them, offers have no version and no store, the discount's percentage is
+/// a threshold.
 const BEFORE_THE_CATALOGUE: u32 = 1;
 
-/// About how many bytes a record has.
-const USUAL_BYTES: usize = 3 << 10;
-
 /// Everything a decision rested on and what came of it, so that it can be explained, learnt from and replayed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DecisionRecord {
     /// The decision's id.
     pub decision_id: Text<64>,
@@ -30,19 +47,14 @@ pub struct DecisionRecord {
     /// For whom.
     pub shopper: ShopperId,
     /// The visit, as the shop names it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
     /// The shop's own id of the request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Text<128>>,
     /// Where the offer was to be shown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<Text<128>>,
     /// The page the shopper was on, without query and fragment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<Text<1024>>,
     /// The cart, where there was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cart: Option<RecordedCart>,
     /// What was known of the shopper.
     pub features: RecordedFeatures,
@@ -51,9 +63,9 @@ pub struct DecisionRecord {
     /// What was predicted, with every contribution.
     pub predictions: Predictions,
     /// What chose, with its version and settings.
-    pub policy: RecordedPolicy,
+    pub policy: Arc<RecordedPolicy>,
     /// Every arm: its propensity, and why it was left out where it was.
-    pub arms: Vec<ArmReport>,
+    pub arms: [ArmReport; 3],
     /// What the policy chose; nothing, or an offer.
     pub chosen: Option<Offer>,
     /// What the shopper got: the same, unless a holdout kept it back.
@@ -63,25 +75,23 @@ pub struct DecisionRecord {
     /// Whether something behind was down or late.
     pub degraded: bool,
     /// Which of the reasons make it degraded.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub degraded_by: Vec<ReasonCode>,
 }
 
 /// A cart as a decision saw it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct RecordedCart {
     /// Who said what is in it.
     pub source: CartSource,
     /// What it was worth, where that was known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Money>,
     /// The products in it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub products: Vec<ShopId>,
 }
 
 /// Who said what is in a cart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CartSource {
     /// The request for the decision.
@@ -91,34 +101,30 @@ pub enum CartSource {
 }
 
 /// What was known of a shopper.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct RecordedFeatures {
     /// Names the list of features, with their meanings and units.
-    pub catalogue: Cow<'static, str>,
+    pub catalogue: Arc<str>,
     /// Names the rules that the profile was folded by.
     pub fold_rules: u32,
     /// The age of every feature: how long before the decision everything on the log was folded, in milliseconds; absent when
     /// that is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_ms: Option<i64>,
     /// From which age on, in milliseconds, an answer counted as degraded; absent in records of version 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age_ms: Option<i64>,
     /// The offset after the last event the profile held, in the shopper's partition of the actions; absent when the shopper
     /// was unknown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_offset: Option<u64>,
     /// The features, each in the unit the catalogue gives.
     pub values: RecordedValues,
 }
 
 /// The values of features.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum RecordedValues {
-    /// Every feature in the order of the catalogue, `null` where it is missing. The names would be most of a record, and
-    /// the catalogue has them.
-    InOrder(Vec<Option<f64>>),
+    /// Every feature in the order of the catalogue, in single precision; `None` where it is missing.
+    InOrder(Vec<Option<f32>>),
     /// Those that are not missing, by name: what records of version 1 have.
     ByName(BTreeMap<Cow<'static, str>, f64>),
 }
@@ -131,7 +137,7 @@ impl Default for RecordedValues {
 }
 
 /// The policy that chose.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct RecordedPolicy {
     /// Its name.
     pub name: Cow<'static, str>,
@@ -153,36 +159,23 @@ pub enum RecordError {
     Version(u32),
 }
 
-#[derive(Serialize)]
-struct Versioned<'a> {
-    v: u32,
-    #[serde(flatten)]
-    record: &'a DecisionRecord,
-}
-
 #[derive(Deserialize)]
 struct VersionOnly {
     v: u32,
 }
 
 impl DecisionRecord {
-    /// The record's bytes on the log.
-    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
-        let mut bytes = Vec::with_capacity(USUAL_BYTES);
-        let versioned = Versioned {
-            v: VERSION,
-            record: self,
-        };
-        serde_json::to_writer(&mut bytes, &versioned)?;
-        Ok(bytes)
+    /// Puts the record's bytes on the log at the end of `bytes`.
+    pub fn encode(&self, bytes: &mut Vec<u8>) {
+        write::record(self, bytes);
     }
 
     /// Reads the bytes of a record.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         match serde_json::from_slice(bytes)? {
             VersionOnly {
-                v: VERSION | BEFORE_THE_CATALOGUE,
-            } => Ok(serde_json::from_slice(bytes)?),
+                v: VERSION | SPELT_OUT | BEFORE_THE_CATALOGUE,
+            } => Ok(serde_json::from_slice::<Read>(bytes)?.into()),
             VersionOnly { v } => Err(RecordError::Version(v)),
         }
     }

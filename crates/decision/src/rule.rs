@@ -3,6 +3,8 @@
 
 mod settings;
 
+use std::sync::Arc;
+
 use foretide_events::Money;
 use foretide_models::{Prediction, Predictions, Probability};
 
@@ -27,7 +29,8 @@ pub struct Situation<'a> {
 /// The default policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RulePolicy {
-    settings: RuleSettings,
+    /// Shared with the records of what it chose.
+    recorded: Arc<RecordedPolicy>,
 }
 
 impl RulePolicy {
@@ -39,7 +42,13 @@ impl RulePolicy {
 
     /// The rule by these settings.
     pub fn new(settings: RuleSettings) -> Self {
-        Self { settings }
+        Self {
+            recorded: Arc::new(RecordedPolicy {
+                name: Self::NAME.into(),
+                version: Self::VERSION,
+                settings,
+            }),
+        }
     }
 
     /// The rule that a record names; `None` for another policy, or a version that is not known here.
@@ -49,17 +58,13 @@ impl RulePolicy {
     }
 
     /// How a record names it.
-    pub fn recorded(&self) -> RecordedPolicy {
-        RecordedPolicy {
-            name: Self::NAME.into(),
-            version: Self::VERSION,
-            settings: self.settings.clone(),
-        }
+    pub fn recorded(&self) -> Arc<RecordedPolicy> {
+        Arc::clone(&self.recorded)
     }
 
     /// Chooses.
     pub fn decide(&self, situation: &Situation<'_>) -> Choice {
-        let Thresholds { abandonment, drift } = self.settings.thresholds;
+        let Thresholds { abandonment, drift } = self.recorded.settings.thresholds;
         let predicted = situation.predictions;
         let mut attempt = Attempt {
             masked: Vec::new(),
@@ -87,7 +92,7 @@ impl RulePolicy {
         if attempt.reasons.is_empty() {
             attempt
                 .reasons
-                .push(below(predicted, self.settings.thresholds));
+                .push(below(predicted, self.recorded.settings.thresholds));
         }
         attempt.choose(Arm::Nothing, None)
     }
@@ -96,7 +101,7 @@ impl RulePolicy {
         if let Some(cause) = situation.withheld {
             return Err(cause);
         }
-        let offered = self.settings.discount.as_ref();
+        let offered = self.recorded.settings.discount.as_ref();
         let offered = offered.ok_or(MaskCause::NoActiveOffer)?;
         let cart_value = situation.cart_value.ok_or(MaskCause::NoCartValue)?;
         let amount = offered.percent.of(cart_value);
@@ -119,7 +124,7 @@ impl RulePolicy {
         if let Some(cause) = situation.withheld {
             return Err(cause);
         }
-        let offered = self.settings.recommendations.as_ref();
+        let offered = self.recorded.settings.recommendations.as_ref();
         let offered = offered.ok_or(MaskCause::NoActiveOffer)?;
         let products = (situation.recommend)(offered.products.get().into());
         if products.is_empty() {
@@ -151,7 +156,7 @@ impl Attempt {
 
     /// The rule leaves nothing to chance: what is chosen had a propensity of one.
     fn choose(self, chosen: Arm, offer: Option<Offer>) -> Choice {
-        let arms = [Arm::Discount, Arm::Recommendations, Arm::Nothing].map(|arm| ArmReport {
+        let arms = Arm::ALL.map(|arm| ArmReport {
             arm,
             propensity: if arm == chosen { 1.0 } else { 0.0 },
             masked: self
