@@ -4,6 +4,7 @@
 //! the limits, however small a bomb looks when packed. A body that is refused is read on and thrown away for a while: a
 //! client that is still sending would otherwise see a broken connection instead of the reason.
 
+mod asked;
 mod encoding;
 mod held;
 mod zstd;
@@ -15,9 +16,8 @@ use std::{
 };
 
 use axum::{
-    body::{Body, HttpBody as _},
-    extract::Request,
-    http::{header, request::Parts},
+    body::HttpBody as _,
+    http::{Request, header, request::Parts},
 };
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
@@ -28,6 +28,8 @@ use crate::{Lease, MemoryBudget, Problem, ProblemCode};
 
 use encoding::Encoding;
 use held::{Full, Held};
+
+pub use asked::RequestBody;
 
 /// How much of a refused body is thrown away before the connection is given up instead, and for how long.
 const DISCARD_BYTES: u64 = 64 << 20;
@@ -59,7 +61,7 @@ impl Deref for HeldBody {
 
 /// A body that has not been read yet, or not to its end.
 pub struct BodyReader {
-    body: Body,
+    body: RequestBody,
     encoding: Result<Encoding, Problem>,
     /// Whether the client waits for a go-ahead before it sends the body.
     waits: bool,
@@ -67,8 +69,8 @@ pub struct BodyReader {
 }
 
 /// Reads the body of `request` within `limits`; a refused one is discarded.
-pub async fn read_body(
-    request: Request,
+pub async fn read_body<B: Into<RequestBody>>(
+    request: Request<B>,
     limits: BodyLimits,
     budget: &MemoryBudget,
 ) -> Result<(Parts, HeldBody), Problem> {
@@ -84,10 +86,10 @@ pub async fn read_body(
 
 impl BodyReader {
     /// Takes the body off `request`.
-    pub fn of(request: Request) -> (Parts, Self) {
+    pub fn of<B: Into<RequestBody>>(request: Request<B>) -> (Parts, Self) {
         let (parts, body) = request.into_parts();
         let reader = Self {
-            body,
+            body: body.into(),
             encoding: Encoding::of(&parts.headers),
             waits: parts.headers.contains_key(header::EXPECT),
             received_bytes: 0,

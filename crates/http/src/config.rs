@@ -83,7 +83,7 @@ pub struct KeysConfig {
     )]
     pub write_key: Secret,
 
-    /// The key that reads, decides and erases
+    /// The key that reads, decides, and changes offers, keys and settings
     #[arg(
         long,
         env = "FORETIDE_ADMIN_KEY",

@@ -1,15 +1,16 @@
 //! JSON bodies whose faults name the field, and JSON answers.
 
 use axum::{
-    http::header::CONTENT_TYPE,
+    http::{HeaderMap, HeaderValue, header::CONTENT_TYPE},
     response::{IntoResponse as _, Response},
 };
+use http_body_util::{Either, Full};
 use serde::{
     Serialize,
     de::{DeserializeOwned, IgnoredAny},
 };
 
-use crate::{Problem, ProblemCode};
+use crate::{Answer, Problem, ProblemCode};
 
 /// Reads `body` as a `T`. The refusal names the member at fault by its path, such as `cart.items[2].price`.
 pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
@@ -20,12 +21,32 @@ pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 /// Answers with `value`, of which about `expected_bytes` are expected. What [`axum::Json`] does, into memory that need not
 /// grow: for the routes that are asked most.
 pub fn json_answer<T: Serialize>(value: &T, expected_bytes: usize) -> Result<Response, Problem> {
-    let mut body = Vec::with_capacity(expected_bytes);
-    serde_json::to_writer(&mut body, value).map_err(|error| {
+    let body = written(value, expected_bytes)?;
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// The same for a [`DirectRoute`](crate::DirectRoute). The map of the request's `headers` becomes that of the answer's: a
+/// connection reads its next request into it, and so no request makes one.
+pub fn direct_json_answer<T: Serialize>(
+    mut headers: HeaderMap,
+    value: &T,
+    expected_bytes: usize,
+) -> Result<Answer, Problem> {
+    let body = written(value, expected_bytes)?;
+    let mut answer = Answer::new(Either::Left(Full::from(body)));
+    headers.clear();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *answer.headers_mut() = headers;
+    Ok(answer)
+}
+
+fn written<T: Serialize>(value: &T, expected_bytes: usize) -> Result<Vec<u8>, Problem> {
+    let mut text = Vec::with_capacity(expected_bytes);
+    serde_json::to_writer(&mut text, value).map_err(|error| {
         tracing::error!(%error, "an answer cannot be written as JSON");
         Problem::new(ProblemCode::Internal, "the answer cannot be written")
     })?;
-    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+    Ok(text)
 }
 
 fn parse_with_path<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {

@@ -8,7 +8,7 @@
 //!     protect ( routes of one service ) )      panics → 500, time limit, bound on requests in flight
 //! ```
 //!
-//! Bodies are read by a [`BodyReader`] under [`BodyLimits`] and a process-wide [`MemoryBudget`], so that memory stays flat
+//! The few routes that are asked most are answered in [`Front`] of the router, within the same bounds. Bodies are read by a [`BodyReader`] under [`BodyLimits`] and a process-wide [`MemoryBudget`], so that memory stays flat
 //! whatever is sent. It never logs an id, a key or a query string, and knows nothing of shoppers.
 
 mod admin;
@@ -17,6 +17,7 @@ mod body;
 mod budget;
 mod config;
 mod cors;
+mod direct;
 mod json;
 mod keys;
 mod observe;
@@ -27,11 +28,12 @@ mod serve;
 
 pub use admin::admin_router;
 pub use around::{Around, AroundLayer, answered, around};
-pub use body::{BodyLimits, BodyReader, HeldBody, read_body};
+pub use body::{BodyLimits, BodyReader, HeldBody, RequestBody, read_body};
 pub use budget::{Lease, MemoryBudget};
 pub use config::{AdminConfig, HttpConfig, KeysConfig};
 pub use cors::open_to_pages;
-pub use json::{json_answer, parse_json};
+pub use direct::{Answer, AnswerBody, DirectRoute, Front, FrontFuture, routed};
+pub use json::{direct_json_answer, json_answer, parse_json};
 pub use keys::{KeyFingerprint, Keys, Role, key_digest, missing_key, presented_key};
 pub use observe::{BatchFacts, HttpMetrics, observe};
 pub use problem::{PROBLEM_JSON, Problem, ProblemCode};

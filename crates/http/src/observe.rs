@@ -1,16 +1,23 @@
 //! One log event and two metrics for every request.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use axum::{
     Router,
-    body::HttpBody as _,
+    body::HttpBody,
     extract::{MatchedPath, Request},
-    http::{Method, StatusCode},
+    http::{self, Method, StatusCode},
     response::Response,
     routing::Route,
 };
-use foretide_runtime::{metrics::SECONDS, telemetry::REQUEST_TARGET};
+use foretide_runtime::{
+    metrics::SECONDS,
+    prometheus::{Histogram, IntCounter},
+    telemetry::REQUEST_TARGET,
+};
 
 use crate::{
     Problem, ProblemCode,
@@ -28,6 +35,9 @@ foretide_runtime::metrics! {
         pub in_flight: IntGauge = "foretide_http_requests_in_flight",
     }
 }
+
+/// Classes of status, as labels.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// What a handler adds to the log event of its request: put it into the response's extensions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,31 +79,112 @@ fn observed(
     request: Request,
     route: &mut Route,
 ) -> impl Future<Output = Response> + use<> {
-    let began = Instant::now();
-    let method = method_name(request.method());
+    let observed = Observed::begin(metrics, &request);
     let pattern = request.extensions().get::<MatchedPath>().cloned();
-    let request_bytes = request.body().size_hint().exact();
-    let in_flight = InFlight::begin(Arc::clone(metrics));
     let answer = answered(route, request);
-
     async move {
         let response = answer.await;
         let pattern = pattern.as_ref().map_or("unmatched", MatchedPath::as_str);
-        let duration = began.elapsed().as_secs_f64();
-        let labels = [pattern, method, status_class(response.status())];
-        let metrics = in_flight.end();
-        metrics.requests.with_label_values(&labels).inc();
-        metrics
-            .duration
-            .with_label_values(&labels)
-            .observe(duration);
-        log(method, pattern, request_bytes, duration, &response);
+        observed.end(pattern, &response);
         response
     }
 }
 
+/// A request that is being answered. Until it ends, or its client goes away, it is in flight.
+pub(crate) struct Observed {
+    began: Instant,
+    method: &'static str,
+    request_bytes: Option<u64>,
+    metrics: Arc<HttpMetrics>,
+}
+
+impl Observed {
+    /// Begins with the head of `request`.
+    pub(crate) fn begin<B: HttpBody>(
+        metrics: &Arc<HttpMetrics>,
+        request: &http::Request<B>,
+    ) -> Self {
+        metrics.in_flight.inc();
+        Self {
+            began: Instant::now(),
+            method: method_name(request.method()),
+            request_bytes: request.body().size_hint().exact(),
+            metrics: Arc::clone(metrics),
+        }
+    }
+
+    /// Counts and logs the request to `route`, which `response` answers.
+    pub(crate) fn end<B: HttpBody>(self, route: &str, response: &http::Response<B>) {
+        let class = CLASSES[class_of(response.status())];
+        let counted = Counted::find(&self.metrics, route, self.method, class);
+        self.tell(route, response, &counted);
+    }
+
+    /// The same with what is known of the route beforehand.
+    pub(crate) fn end_known<B: HttpBody>(self, known: &KnownRoute, response: &http::Response<B>) {
+        let class = class_of(response.status());
+        let find = || Counted::find(&self.metrics, known.route, self.method, CLASSES[class]);
+        let counted = known.counted[class].get_or_init(find);
+        self.tell(known.route, response, counted);
+    }
+
+    fn tell<B: HttpBody>(&self, route: &str, response: &http::Response<B>, counted: &Counted) {
+        let duration = self.began.elapsed().as_secs_f64();
+        counted.requests.inc();
+        counted.duration.observe(duration);
+        log(self.method, route, self.request_bytes, duration, response);
+    }
+}
+
+/// A route of one method whose metrics are found once, not for each request.
+#[derive(Debug)]
+pub(crate) struct KnownRoute {
+    route: &'static str,
+    /// By class of status; none before there was such an answer.
+    counted: [OnceLock<Counted>; CLASSES.len()],
+}
+
+impl KnownRoute {
+    /// The route with this pattern.
+    pub(crate) fn new(route: &'static str) -> Self {
+        Self {
+            route,
+            counted: Default::default(),
+        }
+    }
+}
+
+/// The metrics of the answers of one class to one route and method.
+#[derive(Debug)]
+struct Counted {
+    requests: IntCounter,
+    duration: Histogram,
+}
+
+impl Counted {
+    fn find(metrics: &HttpMetrics, route: &str, method: &str, class: &str) -> Self {
+        let labels = [route, method, class];
+        Self {
+            requests: metrics.requests.with_label_values(&labels),
+            duration: metrics.duration.with_label_values(&labels),
+        }
+    }
+}
+
+impl Drop for Observed {
+    fn drop(&mut self) {
+        self.metrics.in_flight.dec();
+    }
+}
+
 /// The request's one log event.
-fn log(method: &str, route: &str, request_bytes: Option<u64>, duration: f64, response: &Response) {
+fn log<B: HttpBody>(
+    method: &str,
+    route: &str,
+    request_bytes: Option<u64>,
+    duration: f64,
+    response: &http::Response<B>,
+) {
     let batch = response.extensions().get::<BatchFacts>();
     let problem = response.extensions().get::<Problem>();
     tracing::info!(
@@ -113,26 +204,6 @@ fn log(method: &str, route: &str, request_bytes: Option<u64>, duration: f64, res
     );
 }
 
-/// Counts a request as in flight until dropped, which also happens when the client goes away.
-struct InFlight(Arc<HttpMetrics>);
-
-impl InFlight {
-    fn begin(metrics: Arc<HttpMetrics>) -> Self {
-        metrics.in_flight.inc();
-        Self(metrics)
-    }
-
-    fn end(self) -> Arc<HttpMetrics> {
-        Arc::clone(&self.0)
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.dec();
-    }
-}
-
 /// The method's name if it is a usual one: a label takes few values.
 fn method_name(method: &Method) -> &'static str {
     match *method {
@@ -147,13 +218,11 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
-fn status_class(status: StatusCode) -> &'static str {
+/// The place of its class among [`CLASSES`].
+fn class_of(status: StatusCode) -> usize {
     match status.as_u16() / 100 {
-        1 => "1xx",
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
+        hundreds @ 1..=4 => usize::from(hundreds) - 1,
+        _ => 4,
     }
 }
 

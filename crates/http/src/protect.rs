@@ -1,6 +1,16 @@
 //! Bounds around the routes of one service: requests in flight, time, panics.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -8,8 +18,8 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::Route,
 };
-use futures_util::FutureExt as _;
-use tokio::{sync::Semaphore, time::timeout};
+use futures_util::{FutureExt as _, poll};
+use tokio::time::timeout;
 
 use crate::{
     BodyReader, Problem, ProblemCode,
@@ -20,18 +30,72 @@ use crate::{
 /// What a service takes upon itself. Clones share one bound on requests in flight.
 #[derive(Clone, Debug)]
 pub struct Protection {
-    slots: Arc<Semaphore>,
+    slots: Arc<Slots>,
     timeout: Duration,
 }
+
+/// Room for requests in flight.
+#[derive(Debug)]
+struct Slots {
+    most: usize,
+    taken: AtomicUsize,
+}
+
+/// Room for one request, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Slot(Arc<Slots>);
 
 impl Protection {
     /// Works on `in_flight_requests` at once, refusing more, and on each for `timeout`, reading its body included.
     pub fn new(in_flight_requests: usize, timeout: Duration) -> Self {
-        let slots = in_flight_requests.min(Semaphore::MAX_PERMITS);
+        let slots = Slots {
+            most: in_flight_requests,
+            taken: AtomicUsize::new(0),
+        };
         Self {
-            slots: Arc::new(Semaphore::new(slots)),
+            slots: Arc::new(slots),
             timeout,
         }
+    }
+
+    /// Room for one more request, if there is any.
+    pub(crate) fn slot(&self) -> Option<Slot> {
+        let one_more = |taken| (taken < self.slots.most).then_some(taken + 1);
+        let taken = self
+            .slots
+            .taken
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.is_ok().then(|| Slot(Arc::clone(&self.slots)))
+    }
+
+    /// What `answer` comes to, in its `slot` and within the time; a panic of it is a problem, logged.
+    pub(crate) async fn bound<T>(
+        _slot: Slot,
+        limit: Duration,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, Problem> {
+        // Nothing of the handler is looked at after its panic.
+        let mut answer = pin!(AssertUnwindSafe(answer).catch_unwind());
+        let answered = match poll!(answer.as_mut()) {
+            Poll::Ready(answered) => answered,
+            // Only who is waited for is worth a timer: most answers are there at once.
+            Poll::Pending => match timeout(limit, answer).await {
+                Ok(answered) => answered,
+                Err(_) => return Err(timed_out(limit)),
+            },
+        };
+        answered.map_err(|panic| panicked(&*panic))
+    }
+
+    /// How long a request may take.
+    pub(crate) fn limit(&self) -> Duration {
+        self.timeout
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -58,51 +122,40 @@ fn protected(
     request: Request,
     route: &mut Route,
 ) -> impl Future<Output = Response> + use<> {
-    let limit = protection.timeout;
-    let begun = match Arc::clone(&protection.slots).try_acquire_owned() {
-        Ok(slot) => Ok((slot, answered(route, request))),
-        Err(_) => Err(request),
+    let limit = protection.limit();
+    let begun = match protection.slot() {
+        Some(slot) => Ok((slot, answered(route, request))),
+        None => Err(request),
     };
     async move {
-        let (_slot, answer) = match begun {
-            Ok(begun) => begun,
-            Err(request) => return overloaded(request).await,
+        let outcome = match begun {
+            Ok((slot, answer)) => Protection::bound(slot, limit, answer).await,
+            Err(request) => Err(overloaded(BodyReader::of(request).1).await),
         };
-        // Nothing of the handler is looked at after its panic.
-        match timeout(limit, AssertUnwindSafe(answer).catch_unwind()).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(panic)) => panicked(&*panic),
-            Err(_) => timed_out(limit),
-        }
+        outcome.unwrap_or_else(Problem::into_response)
     }
 }
 
-async fn overloaded(request: Request) -> Response {
-    BodyReader::of(request).1.discard().await;
+/// The refusal of a request for which there is no room.
+pub(crate) async fn overloaded(mut body: BodyReader) -> Problem {
+    body.discard().await;
     let detail = "more requests are in flight than are taken: try again";
-    Problem::new(ProblemCode::Overloaded, detail)
-        .retry_after_s(1)
-        .into_response()
+    Problem::new(ProblemCode::Overloaded, detail).retry_after_s(1)
 }
 
-fn timed_out(limit: Duration) -> Response {
+fn timed_out(limit: Duration) -> Problem {
     let detail = format!("the request took longer than {} ms", limit.as_millis());
-    Problem::new(ProblemCode::TimedOut, detail)
-        .retry_after_s(1)
-        .into_response()
+    Problem::new(ProblemCode::TimedOut, detail).retry_after_s(1)
 }
 
-fn panicked(payload: &(dyn Any + Send)) -> Response {
+fn panicked(payload: &(dyn Any + Send)) -> Problem {
     let words = payload
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = words, "a request handler panicked");
-    Problem::new(
-        ProblemCode::Internal,
-        "the request could not be handled; the log tells more",
-    )
-    .into_response()
+    let detail = "the request could not be handled; the log tells more";
+    Problem::new(ProblemCode::Internal, detail)
 }
 
 #[cfg(test)]

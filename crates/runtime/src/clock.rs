@@ -23,16 +23,21 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now_ms(&self) -> i64 {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one place where the time of day comes in"
-        )]
-        let now = SystemTime::now();
-        let to_ms = |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-        match now.duration_since(UNIX_EPOCH) {
-            Ok(since) => to_ms(since),
-            Err(before) => -to_ms(before.duration()),
-        }
+        now_us().div_euclid(1000)
+    }
+}
+
+/// Microseconds since the Unix epoch, by the machine's clock.
+pub(crate) fn now_us() -> i64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the time of day comes in"
+    )]
+    let now = SystemTime::now();
+    let to_us = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+    match now.duration_since(UNIX_EPOCH) {
+        Ok(since) => to_us(since),
+        Err(before) => -to_us(before.duration()),
     }
 }
 

@@ -1,26 +1,40 @@
 //! Log events as lines of JSON: `timestamp`, `level`, `message`, the event's own fields, `target`.
 //!
 //! The same as `tracing_subscriber`'s own format with flattened fields, for a fraction of its work: every request writes
-//! one of these lines, on the thread that answers it.
+//! one of these lines, on the thread that answers it. Each thread has memory for its line, which is handed on in one piece.
 
-use std::fmt::{self, Write as _};
+use std::{
+    cell::RefCell,
+    fmt::{self, Write as _},
+};
 
+use serde::Serialize;
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
 };
 use tracing_subscriber::{
-    fmt::{
-        FmtContext, FormatEvent, FormatFields,
-        format::Writer,
-        time::{FormatTime as _, SystemTime},
-    },
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
     registry::LookupSpan,
 };
+
+use crate::{clock, timestamp::Timestamp};
 
 /// Writes events as lines of JSON. Spans are not shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JsonLines;
+
+thread_local! {
+    /// What a thread writes its lines with.
+    static PEN: RefCell<Pen> = RefCell::default();
+}
+
+/// A line that is being written, and what is kept from one line to the next.
+#[derive(Default)]
+struct Pen {
+    line: Vec<u8>,
+    time: Timestamp,
+}
 
 impl<S, N> FormatEvent<S, N> for JsonLines
 where
@@ -33,110 +47,93 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        PEN.with(|pen| match pen.try_borrow_mut() {
+            Ok(mut pen) => pen.write(event, &mut writer),
+            // An event from within the text of another.
+            Err(_) => Pen::default().write(event, &mut writer),
+        })
+    }
+}
+
+impl Pen {
+    fn write(&mut self, event: &Event<'_>, writer: &mut Writer<'_>) -> fmt::Result {
         let metadata = event.metadata();
-        writer.write_str("{\"timestamp\":\"")?;
-        SystemTime.format_time(&mut writer)?;
-        writer.write_str("\",\"level\":\"")?;
-        writer.write_str(metadata.level().as_str())?;
-        writer.write_char('"')?;
-        let mut fields = Fields {
-            writer: &mut writer,
-            outcome: Ok(()),
-        };
-        event.record(&mut fields);
-        fields.outcome?;
-        writer.write_str(",\"target\":")?;
-        write_text(&mut writer, metadata.target())?;
-        writer.write_str("}\n")
+        let line = &mut self.line;
+        line.clear();
+        line.extend_from_slice(b"{\"timestamp\":\"");
+        self.time.write(clock::now_us(), line);
+        line.extend_from_slice(b"\",\"level\":\"");
+        line.extend_from_slice(metadata.level().as_str().as_bytes());
+        line.push(b'"');
+        event.record(&mut Fields(line));
+        line.extend_from_slice(b",\"target\":");
+        write_json(line, metadata.target());
+        line.extend_from_slice(b"}\n");
+        writer.write_str(str::from_utf8(line).map_err(|_| fmt::Error)?)
     }
 }
 
 /// Writes the fields of an event as they come.
-struct Fields<'a, 'w> {
-    writer: &'a mut Writer<'w>,
-    outcome: fmt::Result,
-}
+struct Fields<'a>(&'a mut Vec<u8>);
 
-impl Fields<'_, '_> {
-    fn write(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        let member = || {
-            self.writer.write_char(',')?;
-            // Raw identifiers are fields of the same name.
-            write_text(self.writer, field.name().trim_start_matches("r#"))?;
-            self.writer.write_char(':')?;
-            value(self.writer)
-        };
-        if self.outcome.is_ok() {
-            self.outcome = member();
-        }
+impl Fields<'_> {
+    /// Writes the field's name, and gives the line to write its value to.
+    fn named(&mut self, field: &Field) -> &mut Vec<u8> {
+        self.0.push(b',');
+        // Raw identifiers are fields of the same name.
+        write_json(self.0, field.name().trim_start_matches("r#"));
+        self.0.push(b':');
+        self.0
     }
 }
 
-impl Visit for Fields<'_, '_> {
+impl Visit for Fields<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.write(field, |writer| {
-            if value.is_finite() {
-                write!(writer, "{value:?}")
-            } else {
-                writer.write_str("null")
-            }
-        });
+        // What is not finite is `null`.
+        write_json(self.named(field), &value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.write(field, |writer| write!(writer, "{value}"));
+        write_json(self.named(field), &value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.write(field, |writer| write!(writer, "{value}"));
+        write_json(self.named(field), &value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.write(field, |writer| write!(writer, "{value}"));
+        write_json(self.named(field), &value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.write(field, |writer| write_text(writer, value));
+        write_json(self.named(field), value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.write(field, |writer| {
-            writer.write_char('"')?;
-            write!(Escaped(writer), "{value:?}")?;
-            writer.write_char('"')
-        });
+        let line = self.named(field);
+        line.push(b'"');
+        // Only a `Debug` that fails by itself fails: what it wrote before is shown.
+        let _ = write!(Escaped(line), "{value:?}");
+        line.push(b'"');
     }
 }
 
-fn write_text(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
-    writer.write_char('"')?;
-    Escaped(writer).write_str(text)?;
-    writer.write_char('"')
+/// Writes a number, a truth or a text. Writing these to memory does not fail.
+fn write_json<T: Serialize + ?Sized>(line: &mut Vec<u8>, value: &T) {
+    let _ = serde_json::to_writer(line, value);
 }
 
-/// Escapes what JSON wants escaped in a text.
-struct Escaped<'a, 'w>(&'a mut Writer<'w>);
+/// Escapes what JSON wants escaped in the pieces of a text.
+struct Escaped<'a>(&'a mut Vec<u8>);
 
-impl fmt::Write for Escaped<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text;
-        // Byte by byte: none of these is part of another letter.
-        let is_odd = |byte| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-        while let Some(place) = rest.bytes().position(is_odd) {
-            let (plain, odd) = rest.split_at(place);
-            self.0.write_str(plain)?;
-            let mut letters = odd.chars();
-            match letters.next() {
-                Some('"') => self.0.write_str("\\\"")?,
-                Some('\\') => self.0.write_str("\\\\")?,
-                Some('\n') => self.0.write_str("\\n")?,
-                Some('\t') => self.0.write_str("\\t")?,
-                Some(letter) => write!(self.0, "\\u{:04x}", u32::from(letter))?,
-                None => {}
-            }
-            rest = letters.as_str();
-        }
-        self.0.write_str(rest)
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        // As a text of its own, whose quotes are taken off again.
+        let begin = self.0.len();
+        write_json(self.0, piece);
+        self.0.pop();
+        self.0.remove(begin);
+        Ok(())
     }
 }
 

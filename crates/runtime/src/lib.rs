@@ -36,6 +36,7 @@ pub mod metrics;
 mod readiness;
 mod secret;
 pub mod telemetry;
+mod timestamp;
 
 pub use clock::{Clock, ManualClock, ScaledClock, SharedClock, SystemClock};
 pub use lifecycle::{ComponentFailed, Lifecycle, LifecycleConfig, run};

@@ -1,3 +1,4 @@
+use axum::body::Body;
 use flate2::{Compression, write::GzEncoder};
 use futures_util::stream;
 

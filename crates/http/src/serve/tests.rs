@@ -158,3 +158,20 @@ async fn a_body_in_chunks_is_read_like_any_other() {
     let answer = within_time(ask(address, request.as_bytes())).await;
     assert!(answer.ends_with("\r\n\r\n7"), "{answer}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_sends_no_head_is_closed_after_a_while() {
+    let (router, _, answer) = held();
+    let (address, ..) = start(router).await;
+    answer.notify_one();
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    idle.read_to_string(&mut answer).await.unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("done"),
+        "{answer}"
+    );
+}
