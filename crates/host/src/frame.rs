@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use foretide_http::{
-    HttpMetrics, admin_router, observe,
+    DirectRoute, Front, HttpMetrics, admin_router,
     openapi::{self, utoipa::openapi::OpenApi},
 };
 use foretide_runtime::{
@@ -21,6 +21,8 @@ const ROUTES: &str = "routes";
 pub struct Routes {
     /// The routes.
     pub router: Router,
+    /// Those of them that are answered in front of the router.
+    pub direct: Vec<DirectRoute>,
     /// Their description.
     pub document: OpenApi,
 }
@@ -83,13 +85,14 @@ impl Frame {
     /// `/openapi.json`.
     pub fn wire(&self, services: Vec<Routes>) -> anyhow::Result<()> {
         let metrics = HttpMetrics::register(&self.registry)?;
-        let (mut public, mut documents) = (Router::new(), Vec::new());
-        for Routes { router, document } in services {
-            public = public.merge(router);
-            documents.push(document);
+        let (mut public, mut front, mut documents) = (Router::new(), Vec::new(), Vec::new());
+        for service in services {
+            public = public.merge(service.router);
+            front.extend(service.direct);
+            documents.push(service.document);
         }
         let public = public.merge(openapi::route(documents));
-        self.routes.wire(observe(public, metrics));
+        self.routes.wire(Front::new(public, front, metrics));
         self.readiness.component(ROUTES).ready();
         Ok(())
     }

@@ -7,9 +7,11 @@ use std::{
     time::Duration,
 };
 
-use axum::{BoxError, Router, body::HttpBody, http::Request, response::Response};
+use axum::{BoxError, Router, body::HttpBody, http::Request};
 use bytes::Bytes;
-use foretide_http::{Problem, ProblemCode, open_to_pages};
+use foretide_http::{
+    Answer, Front, FrontFuture, Problem, ProblemCode, RequestBody, open_to_pages, routed,
+};
 use tower::Service;
 
 /// When a caller may try again, in seconds.
@@ -19,34 +21,33 @@ const RETRY_AFTER_S: u32 = 2;
 /// one state.
 #[derive(Clone, Debug, Default)]
 pub struct PublicRoutes {
-    wired: Arc<OnceLock<Router>>,
+    wired: Arc<OnceLock<Front>>,
 }
 
 impl PublicRoutes {
-    /// Answers by `router` from now on. Only the first one counts.
-    pub fn wire(&self, router: Router) {
-        let _ = self.wired.set(router);
+    /// Answers by `front` from now on. Only the first one counts.
+    pub fn wire(&self, front: Front) {
+        let _ = self.wired.set(front);
     }
 }
 
 impl<B> Service<Request<B>> for PublicRoutes
 where
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Into<RequestBody> + Send + 'static,
 {
-    type Response = Response;
+    type Response = Answer;
     type Error = Infallible;
-    type Future = <Router as Service<Request<B>>>::Future;
+    type Future = FrontFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Routers always are.
+        // Routers always are, and what is in front of them.
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.wired.get() {
-            Some(router) => router.clone().call(request),
-            None => not_yet().call(request),
+            Some(front) => front.answer(request),
+            None => routed(not_yet().call(request)),
         }
     }
 }
@@ -64,6 +65,8 @@ fn not_yet() -> Router {
 #[cfg(test)]
 mod tests {
     use axum::{body::Body, routing::post};
+    use foretide_http::HttpMetrics;
+    use foretide_runtime::prometheus::Registry;
     use tower::ServiceExt as _;
 
     use super::*;
@@ -104,7 +107,9 @@ mod tests {
         let port = routes.clone();
         assert_eq!(status(&port, "POST", "/v1/actions").await, 503);
         assert_eq!(status(&port, "GET", "/nowhere").await, 503);
-        routes.wire(Router::new().route("/v1/actions", post(async || "taken")));
+        let actions = Router::new().route("/v1/actions", post(async || "taken"));
+        let metrics = HttpMetrics::register(&Registry::new()).unwrap();
+        routes.wire(Front::new(actions, Vec::new(), metrics));
         assert_eq!(status(&port, "POST", "/v1/actions").await, 200);
         assert_eq!(status(&port, "GET", "/v1/actions").await, 405);
         assert_eq!(status(&port, "GET", "/nowhere").await, 404);

@@ -5,8 +5,9 @@ use foretide_host::config::Checked;
 
 use crate::{
     completions, completions::CompletionsArgs, database::DatabaseArgs, demo::DemoArgs, digest,
-    digest::DigestArgs, import, import::ImportArgs, replay, replay::ReplayArgs, serve,
-    serve::ServeArgs, settings::ConfigArgs, simulate, simulate::SimulateArgs, topics::TopicsArgs,
+    digest::DigestArgs, import, import::ImportArgs, refold, refold::RefoldArgs, replay,
+    replay::ReplayArgs, serve, serve::ServeArgs, settings::ConfigArgs, simulate,
+    simulate::SimulateArgs, topics::TopicsArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Replay(Box<ReplayArgs>),
     #[command(after_help = digest::EXAMPLES)]
     Digest(DigestArgs),
+    #[command(after_help = refold::EXAMPLES)]
+    Refold(RefoldArgs),
     Database(DatabaseArgs),
     Config(ConfigArgs),
     #[command(after_help = completions::EXAMPLES)]
@@ -68,6 +71,8 @@ impl Checked for Cli {
             Command::Topics(args) => args.faults(),
             Command::Replay(args) => args.faults(),
             Command::Digest(args) => args.faults(),
+            Command::Refold(args) => args.faults(),
+            Command::Simulate(args) => args.faults(),
             _ => Vec::new(),
         }
     }
@@ -226,16 +231,17 @@ mod tests {
                 "foretide import",
                 "format to write-key admin-key currency batch lanes",
             ),
-            ("foretide digest", "data-dir log pseudonym-key-file"),
-            ("foretide topics stats", "data-dir log exact"),
+            ("foretide digest", "data-dir log pseudonym-key-file wait"),
+            ("foretide refold", "data-dir log accept-loss wait"),
+            ("foretide topics stats", "data-dir log exact wait"),
             (
                 "foretide topics tail",
-                "data-dir log from to partition shopper limit follow",
+                "data-dir log from to partition shopper limit follow wait",
             ),
             ("foretide topics create", "data-dir log partitions"),
             (
                 "foretide replay",
-                "data-dir log from to group check profiles at",
+                "data-dir log from to group check profiles at wait",
             ),
             ("foretide database migrate", "database"),
             ("foretide database status", "database"),

@@ -2,15 +2,19 @@
 
 use clap::Args;
 use foretide_features::FoldRules;
-use foretide_host::{LogArgs, config::Checked, key_file};
+use foretide_host::{config::Checked, key_file};
 use uuid::Uuid;
 
-use crate::{output::Output, progress::Meter};
+use crate::{
+    look::{Patience, WhichLog},
+    output::Output,
+    progress::Meter,
+};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   foretide digest --data-dir /var/lib/foretide
-  foretide digest --data-dir /var/lib/foretide --log kafka:127.0.0.1:9092 --json
+  foretide digest --log kafka:127.0.0.1:9092 --json
 
 Equal digests mean equal profiles, wherever and however they were folded. The published profiles are read, \
 and what follows them on the log is folded to its end; nothing is published. `foretide replay` folds all of \
@@ -22,7 +26,10 @@ An embedded log that a server has open cannot be read beside it: stop the server
 #[derive(Args, Debug)]
 pub(crate) struct DigestArgs {
     #[command(flatten)]
-    log: LogArgs,
+    log: WhichLog,
+
+    #[command(flatten)]
+    patience: Patience,
 }
 
 impl Checked for DigestArgs {
@@ -39,11 +46,14 @@ pub(crate) async fn run(args: DigestArgs, output: Output) -> anyhow::Result<()> 
         .await?;
     key_file::check_if_given(&args.log, &*log).await?;
     let meter = Meter::new("{msg}  {elapsed_precise}");
-    let report =
-        foretide_processor::digest(log, args.log.partitions, FoldRules::default(), |records| {
+    let digesting = args.patience.with(|pulse| {
+        let (partitions, meter) = (args.log.partitions, &meter);
+        foretide_processor::digest(log, partitions, FoldRules::default(), move |records| {
+            pulse.beat();
             meter.show(records, None, || format!("{records} records read"));
         })
-        .await?;
+    });
+    let report = digesting.await??;
     drop(meter);
     output.answer(&report, || {
         format!(

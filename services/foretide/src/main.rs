@@ -1,7 +1,7 @@
 //! `foretide`: every service in one process, and the command line around it.
 //!
 //! `serve` runs ingest, processor and scoring over one log; `import` sends history to a server; `digest`, `replay` and
-//! `topics` look at a log; `database` looks after the tables of offers, keys and settings; `demo` shows it all at work
+//! `topics` look at a log; `refold` makes its profiles anew; `database` looks after the tables of offers, keys and settings; `demo` shows it all at work
 //! with pretend shoppers. Each command is a module; what they share of data directories and logs is `foretide-host`. The
 //! wiring of the services is in [`serve`].
 
@@ -12,9 +12,12 @@ mod database;
 mod demo;
 mod digest;
 mod import;
+mod instant;
+mod look;
 mod output;
 mod profile_view;
 mod progress;
+mod refold;
 mod replay;
 mod sending;
 mod serve;
@@ -63,6 +66,7 @@ fn run(command: Command, settings: &Settings, output: Output) -> anyhow::Result<
         Command::Simulate(args) => one_shot(simulate::run(*args, output)),
         Command::Import(args) => one_shot(import::run(args, output)),
         Command::Digest(args) => one_shot(digest::run(args, output)),
+        Command::Refold(args) => one_shot(refold::run(args, output)),
         Command::Replay(args) => one_shot(replay::run(*args, output)),
         Command::Topics(args) => one_shot(topics::run(args, output)),
         Command::Database(args) => one_shot(database::run(args, output)),

@@ -104,21 +104,24 @@ fn write_line(to: &mut impl Write, line: &str) -> io::Result<()> {
     unless_gone(written).map(drop)
 }
 
+/// A pipe whose other end is closed.
+#[cfg(test)]
+pub(crate) struct Gone;
+
+#[cfg(test)]
+impl Write for Gone {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Gone;
-
-    impl Write for Gone {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::BrokenPipe.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn a_reader_that_went_away_is_no_error() {

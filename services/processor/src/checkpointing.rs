@@ -353,12 +353,13 @@ mod tests {
     use crate::{SourceCounts, fold::Pending, take_over::take_over};
 
     fn folder() -> Folder {
-        Folder {
-            table: ProfileTable::new(1),
-            counts: SourceCounts::new(1),
-            rules: FoldRules::default(),
-            clock: Arc::new(ManualClock::at(0)),
-        }
+        let clock: SharedClock = Arc::new(ManualClock::at(0));
+        Folder::new(
+            &ProfileTable::new(1),
+            &SourceCounts::new(1),
+            FoldRules::default(),
+            &clock,
+        )
     }
 
     fn chunk_of(topic: &'static str, begin: u64, values: Vec<NewRecord>) -> Chunk {

@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use foretide_features::{FoldRules, ProfileDigest};
 use foretide_ports::{ACTIONS, Log, PROFILES, ProfileTable, ReadOnlyLog};
-use foretide_runtime::{CancellationToken, SystemClock};
+use foretide_runtime::{CancellationToken, SharedClock, SystemClock};
 use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::{
     GROUP, ProcessorError, SourceCounts,
     fold::Folder,
+    outdated::Outdated,
     pool::FoldPool,
     reading::{Reading, Until},
 };
@@ -37,6 +38,7 @@ pub struct FoldedLog {
     pub table: Arc<ProfileTable>,
     /// What became of the events, and up to where each partition is applied.
     pub counts: Arc<SourceCounts>,
+    outdated: Outdated,
 }
 
 /// Sums up what [`fold_all`] finds on `log`.
@@ -80,6 +82,7 @@ pub async fn fold_all(
             pool.restore(chunk).await?;
         }
         pool.settled().await?;
+        folded.outdated.check()?;
         if !folded.is_torn() {
             break;
         }
@@ -110,16 +113,16 @@ impl FoldedLog {
         Self {
             table: ProfileTable::new(partitions),
             counts: SourceCounts::new(partitions),
+            outdated: Outdated::default(),
         }
     }
 
     /// Threads that fold into it by `rules`, as many as the machine runs at once.
     pub(crate) fn pool(&self, rules: FoldRules) -> Result<FoldPool, ProcessorError> {
+        let clock: SharedClock = Arc::new(SystemClock);
         let folder = Folder {
-            table: Arc::clone(&self.table),
-            counts: Arc::clone(&self.counts),
-            rules,
-            clock: Arc::new(SystemClock),
+            outdated: self.outdated.clone(),
+            ..Folder::new(&self.table, &self.counts, rules, &clock)
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         FoldPool::start(&folder, threads, &(Arc::new(|_: &_| {}) as _))

@@ -1,5 +1,6 @@
 //! What ends the processor, or makes it join its group again.
 
+use foretide_features::DecodeError;
 use foretide_ports::{LogError, TopicName};
 
 use crate::published::PublishedError;
@@ -25,6 +26,27 @@ pub enum ProcessorError {
         /// What is wrong with it.
         cause: PublishedError,
     },
+    /// Profiles that another version made, which cannot be folded on.
+    #[error(
+        "{shoppers} shoppers' profiles on foretide.profiles were made by another version (the first is record {offset} of \
+         partition {partition}: {cause}). Stop all services on this log and run `foretide refold` of this version, which folds \
+         the log's actions anew in their place; or go on with the version that made them"
+    )]
+    OtherVersion {
+        /// How many.
+        shoppers: u64,
+        /// Where the first is.
+        partition: u32,
+        /// Where the first is.
+        offset: u64,
+        /// What it was made by, and what is read here.
+        cause: DecodeError,
+    },
+    /// Processors work on a log that is to be folded anew in its place.
+    #[error(
+        "a processor is at work on this log: stop all services that use it, then try again. Nothing was written"
+    )]
+    AtWork,
     /// The log ends before what its profiles have applied: records that were acknowledged are gone.
     #[error(
         "foretide.actions/{partition} ends at {end}, but its profiles have applied everything up to {applied}: acknowledged \

@@ -14,6 +14,7 @@ use foretide_runtime::SharedClock;
 use crate::{
     Fates, SourceCounts,
     dead_letter::{Cause, dead_letter},
+    outdated::Outdated,
 };
 
 /// What all folding shares.
@@ -23,6 +24,7 @@ pub(crate) struct Folder {
     pub(crate) counts: Arc<SourceCounts>,
     pub(crate) rules: FoldRules,
     pub(crate) clock: SharedClock,
+    pub(crate) outdated: Outdated,
 }
 
 /// What one partition has to publish since its last commit.
@@ -74,6 +76,22 @@ impl Pending {
 }
 
 impl Folder {
+    /// Folds by `rules` into `table` and `counts`.
+    pub(crate) fn new(
+        table: &Arc<ProfileTable>,
+        counts: &Arc<SourceCounts>,
+        rules: FoldRules,
+        clock: &SharedClock,
+    ) -> Self {
+        Self {
+            table: Arc::clone(table),
+            counts: Arc::clone(counts),
+            rules,
+            clock: Arc::clone(clock),
+            outdated: Outdated::default(),
+        }
+    }
+
     /// Folds `chunk`, whose profiles have been restored. Records before the partition's position are passed over.
     pub(crate) fn fold(&self, pending: &mut Pending, chunk: &Chunk) -> Outcome {
         let partition = chunk.from.partition;
@@ -210,6 +228,7 @@ impl Folder {
     pub(crate) fn forget(&self, partition: u32) {
         self.table.clear_partition(partition);
         self.counts.clear(partition);
+        self.outdated.forget(partition);
     }
 }
 

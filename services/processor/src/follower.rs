@@ -55,12 +55,7 @@ pub struct Follower {
 impl Follower {
     /// A follower that does nothing until it is [run](Self::run).
     pub fn new(parts: FollowerParts) -> Self {
-        let folder = Folder {
-            table: Arc::clone(&parts.table),
-            counts: Arc::clone(&parts.counts),
-            rules: parts.rules,
-            clock: Arc::clone(&parts.clock),
-        };
+        let folder = Folder::new(&parts.table, &parts.counts, parts.rules, &parts.clock);
         let positions = vec![0; parts.table.partitions() as usize];
         Self {
             parts,
@@ -109,7 +104,7 @@ impl Follower {
             if let Some(chunk) = reader.next(MAX_WAIT).await? {
                 let partition = chunk.from.partition;
                 self.take_over(chunk).await?;
-                self.mind_catching_up(began);
+                self.mind_catching_up(began)?;
                 let as_of = parts.counts.as_of(partition);
                 if let (true, Some(as_of)) = (self.to_reach.is_empty(), as_of) {
                     self.folder.set_fresh(partition, as_of);
@@ -139,27 +134,32 @@ impl Follower {
         Ok(())
     }
 
-    fn mind_catching_up(&mut self, began: Instant) {
+    fn mind_catching_up(&mut self, began: Instant) -> Result<(), ProcessorError> {
         let Self {
             positions,
             to_reach,
             parts,
-            ..
+            folder,
         } = self;
         if to_reach.is_empty() {
-            return;
+            return folder.outdated.check();
         }
         to_reach.retain(|(partition, end)| {
             positions
                 .get(*partition as usize)
                 .is_some_and(|at| at < end)
         });
-        if to_reach.is_empty() && parts.readiness.ready() {
+        if !to_reach.is_empty() {
+            return Ok(());
+        }
+        folder.outdated.check()?;
+        if parts.readiness.ready() {
             tracing::info!(
                 follow.profiles = parts.table.len(),
                 follow.duration_ms = began.elapsed().as_millis(),
                 "caught up with the profiles"
             );
         }
+        Ok(())
     }
 }

@@ -28,7 +28,8 @@
 //!
 //! Where what is: [`Processor`] is the loop; [`published`] is what it writes; [`SourceCounts`] are the counts and applied
 //! positions; [`Follower`] reads along where no processor is; [`digest()`] proves that two runs made the same profiles; [`replay`] folds a
-//! range of the log again, beside all of this and seen by none of it.
+//! range of the log again, beside all of this and seen by none of it; [`Refold`] folds all of it anew in the place of profiles
+//! that another version made.
 //!
 //! It never answers a request, and decides nothing about shoppers: that is `foretide-scoring`'s.
 
@@ -45,11 +46,13 @@ mod freshness;
 mod load;
 mod membership;
 mod metrics;
+mod outdated;
 mod pool;
 mod processor;
 pub mod published;
 mod queue;
 mod reading;
+mod refold;
 pub mod replay;
 mod restore;
 mod source_counts;
@@ -64,6 +67,7 @@ pub use error::ProcessorError;
 pub use follower::{Follower, FollowerParts};
 pub use metrics::ProcessorMetrics;
 pub use processor::{Processor, ProcessorParts};
+pub use refold::{Refold, Refolded};
 pub use source_counts::{SourceCounts, SourceSummary};
 pub use start::{Folded, follow, start};
 

@@ -53,12 +53,7 @@ pub struct Processor {
 impl Processor {
     /// A processor that does nothing until it is [run](Self::run).
     pub fn new(parts: ProcessorParts, config: ProcessorConfig) -> Self {
-        let folder = Folder {
-            table: Arc::clone(&parts.table),
-            counts: Arc::clone(&parts.counts),
-            rules: parts.rules,
-            clock: Arc::clone(&parts.clock),
-        };
+        let folder = Folder::new(&parts.table, &parts.counts, parts.rules, &parts.clock);
         Self {
             parts,
             config,

@@ -226,6 +226,7 @@ impl Restorer<'_> {
             self.pool.restore(chunk).await?;
         }
         self.pool.settled().await?;
+        self.folder.outdated.check()?;
         Ok(records)
     }
 }

@@ -129,11 +129,12 @@ impl SourceCounts {
         self.moved.notify_waiters();
     }
 
-    /// Takes `newer` for `partition` unless what is there is as new. Says whether it did.
+    /// Takes `newer` for `partition` unless what is there is newer still; of two as new the later one, which may have been
+    /// folded anew. Says whether it did.
     pub(crate) fn replace_older(&self, partition: u32, newer: PartitionCounts) -> bool {
         let mut replaced = false;
         self.update(partition, |counts| {
-            replaced = newer.next_offset > counts.next_offset;
+            replaced = newer.next_offset >= counts.next_offset;
             if replaced {
                 *counts = newer;
             }

@@ -54,11 +54,20 @@ pub fn start(host: &Host, config: ProcessorConfig) -> anyhow::Result<Folded> {
     let processor = Processor::new(parts, config);
     let lifecycle = &host.lifecycle;
     let (soft, hard) = (lifecycle.soft().clone(), lifecycle.hard().clone());
-    lifecycle.spawn(
-        "processor",
-        async move { Ok(processor.run(soft, hard).await?) },
-    );
+    let place = place(host);
+    lifecycle.spawn("processor", async move {
+        let ended = processor.run(soft, hard).await;
+        ended.with_context(|| place)
+    });
     Ok(owned)
+}
+
+/// What errors are about, to whoever has to do something about them.
+fn place(host: &Host) -> String {
+    format!(
+        "working on the log of {} (--data-dir, --log)",
+        host.data_dir.display()
+    )
 }
 
 /// Starts a follower on `host`: what is returned holds all profiles and counts that processors publish. The component
@@ -74,9 +83,9 @@ pub fn follow(host: &Host) -> Folded {
         readiness: host.readiness.component("scoring"),
     });
     let soft = host.lifecycle.soft().clone();
-    host.lifecycle.spawn(
-        "profile follower",
-        async move { Ok(follower.run(soft).await?) },
-    );
+    let place = place(host);
+    host.lifecycle.spawn("profile follower", async move {
+        follower.run(soft).await.with_context(|| place)
+    });
     all
 }

@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// Takes over the profiles and counts of a chunk of `foretide.profiles`. What is there already and newer stays. How fresh
-/// that is can be told only when all of the topic was taken over: what follows may be older, where it was compacted.
+/// that is can be told only when all of the topic was taken over: what follows may be older, where it was compacted. So can
+/// whether a profile that another version made counts: [`Outdated::check`](crate::outdated::Outdated::check) tells.
 pub(crate) fn take_over(folder: &Folder, chunk: &Chunk) -> Result<(), ProcessorError> {
     let partition = chunk.from.partition;
     for record in &chunk.records {
@@ -33,12 +34,20 @@ fn take_over_record(
 ) -> Result<(), PublishedError> {
     match (published::parse_key(&record.key), &record.value) {
         (Some(Key::Profile(shopper)), Some(value)) => {
-            insert_newer(
-                folder,
-                published::decode_profile(&shopper, value, &folder.rules)?,
-            );
+            match published::decode_profile(&shopper, value, &folder.rules) {
+                Ok(profile) => {
+                    folder.outdated.superseded(partition, &shopper);
+                    insert_newer(folder, profile);
+                }
+                Err(PublishedError::Profile(cause))
+                    if folder
+                        .outdated
+                        .note(partition, shopper, record.offset, cause) => {}
+                Err(error) => return Err(error),
+            }
         }
         (Some(Key::Profile(shopper)), None) => {
+            folder.outdated.superseded(partition, &shopper);
             folder.table.remove(&shopper);
         }
         (Some(Key::Counts(of)), Some(value)) if of == partition => {

@@ -10,7 +10,7 @@ use std::{
 
 use clap::{
     Arg, ArgAction, Command, FromArgMatches,
-    builder::Resettable,
+    builder::{PossibleValue, Resettable},
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
@@ -109,14 +109,24 @@ fn missing(arg: &Arg) -> Looked {
         .get_help()
         .map(|help| format!(": {help}"))
         .unwrap_or_default();
+    let possible = arg.get_possible_values();
+    let possible: Vec<_> = possible.iter().map(PossibleValue::get_name).collect();
+    let one_of = if possible.is_empty() {
+        String::new()
+    } else {
+        format!("; it is one of {}", possible.join(", "))
+    };
     let name = match arg.get_env() {
         Some(env) if !arg.is_positional() => format!("{} ({})", flag(arg), env.to_string_lossy()),
         _ => flag(arg),
     };
     // Another one for each, or two that are missing would be told to be the same.
-    let stand_in = OsString::from(format!("missing-{}", arg.get_id()));
+    let stand_in = possible.first().map_or_else(
+        || OsString::from(format!("missing-{}", arg.get_id())),
+        OsString::from,
+    );
     Looked {
-        fault: Some(format!("{name} must be given{what}")),
+        fault: Some(format!("{name} must be given{what}{one_of}")),
         sound: words(arg, Some(&stand_in)),
     }
 }

@@ -75,8 +75,9 @@ impl Shoppers {
         while self.go_on(asked_from).await? < asked_from {}
         {
             let mut story = self.story.lock();
-            let rate = story.rate;
-            story.simulator.set_rate(rate);
+            if let Some(rate) = story.rate {
+                story.simulator.set_rate(rate);
+            }
             story.simulator.set_asks(true);
         }
         while self.go_on(opens_at).await? < opens_at {}

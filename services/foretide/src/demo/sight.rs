@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{api::Api, story::Story};
 
 /// How many shoppers are asked about at each look.
-const ASKED_ABOUT: usize = 32;
+const ASKED_ABOUT: usize = 64;
 /// A shopper whose engagement fell below this is drifting, in truth.
 const DRIFTED: f64 = 0.5;
 /// A predicted probability above this is what the default rule acts upon.

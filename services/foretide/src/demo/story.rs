@@ -1,7 +1,7 @@
 //! What is played: a shop with regulars whose past is known, newcomers, and what became of it so far.
 
 use foretide_events::EpochMs;
-use foretide_simulator::{Settings, Simulator, Temperament};
+use foretide_simulator::{Effects, Settings, Simulator};
 
 use super::ledger::Ledger;
 
@@ -11,21 +11,30 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 const OPENS_AT_HOUR: i64 = 8;
 /// For how long the regulars have been coming already: long enough to know what is usual for them.
 const PAST_DAYS: i64 = 80;
-/// How many regulars have a past: what they did is sent before the shop opens.
-const REGULARS: u32 = 260;
-/// The share of each temperament. More drift than in most shops: few of them are in the shop on any day, and how that is
-/// seen and answered is to be seen soon.
-const MIX: [f64; 5] = [0.11, 0.1, 0.107, 0.68, 0.003];
+/// How many regulars there are at most: what they did in the past is sent before the shop opens.
+const MOST_REGULARS: f64 = 480.0;
+/// The share of regulars, where they are fewer: the others come for the first time after the opening.
+const REGULARS: f64 = 0.85;
+/// The share of each temperament. Of the regulars 28 % drift, since when is spread over the weeks before the opening:
+/// drift is predicted of about a fifth, and some of them drop in every hour of the shop, to be seen.
+const MIX: [f64; 5] = [0.31, 0.19, 0.216, 0.28, 0.004];
 /// The engagement of those who drift begins to fall so many days after they came first: late enough to be known well,
-/// early enough that they have been drifting for weeks when the shop opens.
-const DRIFT_AFTER_DAYS: (f64, f64) = (28.0, 42.0);
-const DRIFT_HALF_LIFE_DAYS: f64 = 2.0;
+/// early enough that most have been drifting for weeks when the shop opens.
+const DRIFT_AFTER_DAYS: (f64, f64) = (36.0, 58.0);
+const DRIFT_HALF_LIFE_DAYS: f64 = 1.0;
 /// Those who drifted still drop in now and then, for a glance.
-const LEAST_ENGAGEMENT: f64 = 0.11;
-/// Offers are asked for from the evening before the opening on: there is something to see when the view begins.
-pub(super) const ASKED_BEFORE_MS: i64 = 14 * HOUR_MS;
-/// What a shopper does on an average day, roughly: enough to choose how many there are.
-const ACTIONS_A_DAY: f64 = 6.0;
+const LEAST_ENGAGEMENT: f64 = 0.1;
+/// The share of those who are shown recommendations and come back to stay for a while.
+const RECOVERY: f64 = 0.2;
+/// Offers are asked for from these hours before the opening on: there is something to see when the view begins.
+pub(super) const ASKED_BEFORE_MS: i64 = 2 * HOUR_MS;
+/// What a shopper does on an average day when the shop opens: from it follows how many there are. They are as many as the
+/// rate needs, and not busier than before, because whoever came more often from the opening on would seem engaged, and
+/// whoever came less often drifting.
+const ACTIONS_A_DAY: f64 = 5.0;
+/// Fewer shoppers would be no shop: for the lowest rates they come more seldom instead, in the past too.
+const LEAST_SHOPPERS: f64 = 60.0;
+/// For more the machine may be too small: for the highest rates they come more often instead, after the past is told.
 const MOST_SHOPPERS: f64 = 200_000.0;
 
 /// The shoppers, and what became of them.
@@ -36,40 +45,38 @@ pub(super) struct Story {
     pub(super) watched: Vec<u32>,
     /// When the view begins.
     pub(super) opens_at: EpochMs,
-    /// The actions a second of shop time from then on.
-    pub(super) rate: f64,
+    /// The actions a second of shop time from then on, if the shoppers have to be made busier for it.
+    pub(super) rate: Option<f64>,
 }
 
 impl Story {
     /// The story of `seed` with about `rate` actions a second of shop time from `opens_at` on.
     pub(super) fn begin(seed: u64, rate: f64, opens_at: EpochMs) -> Self {
-        let wanted = (rate * 86_400.0 / ACTIONS_A_DAY).clamp(f64::from(REGULARS), MOST_SHOPPERS);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped to a small positive range"
-        )]
-        let shoppers = wanted as u32;
+        let wanted = rate * 86_400.0 / ACTIONS_A_DAY;
+        let shoppers = wanted.clamp(LEAST_SHOPPERS, MOST_SHOPPERS);
+        let regulars = whole((shoppers * REGULARS).min(MOST_REGULARS));
         let settings = Settings {
-            established: REGULARS,
+            established: regulars,
             newcomers_from: opens_at,
+            busyness: (wanted / shoppers).min(1.0),
             mix: MIX,
             drift_after_days: DRIFT_AFTER_DAYS,
             drift_half_life_days: DRIFT_HALF_LIFE_DAYS,
             least_engagement: LEAST_ENGAGEMENT,
-            ..Settings::new(seed, shoppers, opens_at.plus(-PAST_DAYS * DAY_MS))
+            effects: Effects {
+                recovery: RECOVERY,
+                ..Effects::default()
+            },
+            ..Settings::new(seed, whole(shoppers), opens_at.plus(-PAST_DAYS * DAY_MS))
         };
         let simulator = Simulator::new(settings);
-        let has_account = |number: &u32| {
-            let temperament = simulator.truth(*number, opens_at).temperament;
-            matches!(temperament, Temperament::Drifting | Temperament::Loyal)
-        };
+        let has_account = |number: &u32| simulator.truth(*number, opens_at).has_account;
         Self {
-            watched: (0..REGULARS).filter(has_account).collect(),
+            watched: (0..regulars).filter(has_account).collect(),
             simulator,
             ledger: Ledger::default(),
             opens_at,
-            rate,
+            rate: (wanted > MOST_SHOPPERS).then_some(rate),
         }
     }
 
@@ -98,6 +105,16 @@ impl Story {
     }
 }
 
+fn whole(count: f64) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counts of shoppers, clamped to a small positive range"
+    )]
+    let whole = count as u32;
+    whole
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,15 +129,48 @@ mod tests {
     }
 
     #[test]
-    fn some_of_the_regulars_drift_and_some_do_not() {
+    fn some_of_the_regulars_drift_and_most_do_not() {
         let opens_at = EpochMs(1_800_000_000_000);
-        let story = Story::begin(7, 0.05, opens_at);
+        let story = Story::begin(7, 0.035, opens_at);
         let drifting = |&&number: &&u32| story.simulator.truth(number, opens_at).engagement < 0.5;
         let drifting = story.watched.iter().filter(drifting).count();
-        assert!(
-            drifting > 20 && story.watched.len() > drifting + 10,
-            "{drifting}"
-        );
+        let share = drifting as f64 / story.watched.len() as f64;
+        assert!((0.2..0.4).contains(&share), "{share}");
         assert!(!story.past_is_told());
+    }
+
+    #[test]
+    fn regulars_come_after_the_opening_as_they_came_before() {
+        let opens_at = EpochMs(1_800_000_000_000);
+        for (rate, within) in [(0.0007, 0.5), (0.035, 0.2)] {
+            let mut story = Story::begin(7, rate, opens_at);
+            let regulars = story.simulator.settings().established;
+            let mut week_until = |until: EpochMs| {
+                story
+                    .simulator
+                    .next_batch(until.plus(-7 * DAY_MS), usize::MAX);
+                let actions = story.simulator.next_batch(until, usize::MAX).actions;
+                let those = actions
+                    .iter()
+                    .filter(|action| action.identity.shopper < regulars);
+                those.count() as f64
+            };
+            let (before, after) = (week_until(opens_at), week_until(opens_at.plus(7 * DAY_MS)));
+            assert!((after / before - 1.0).abs() < within, "{before} {after}");
+            assert_eq!(story.rate, None);
+        }
+    }
+
+    #[test]
+    fn there_is_about_as_much_to_do_as_was_asked_for() {
+        let (opens_at, rate) = (EpochMs(1_800_000_000_000), 0.035);
+        let mut story = Story::begin(7, rate, opens_at);
+        story.simulator.next_batch(opens_at, usize::MAX);
+        let week = story
+            .simulator
+            .next_batch(opens_at.plus(7 * DAY_MS), usize::MAX);
+        let per_second = week.actions.len() as f64 / (7.0 * 86_400.0);
+        assert!((per_second / rate - 1.0).abs() < 0.25, "{per_second}");
+        assert!(Story::begin(7, 1_000.0, opens_at).rate.is_some());
     }
 }

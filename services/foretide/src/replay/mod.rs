@@ -9,10 +9,10 @@ use anyhow::{Context as _, bail};
 use clap::{Args, builder::FalseyValueParser};
 use foretide_events::EpochMs;
 use foretide_features::FoldRules;
-use foretide_host::{LogArgs, config::Checked, key_file};
+use foretide_host::{config::Checked, key_file};
 use foretide_ports::{ACTIONS, ReadOnlyLog};
 use foretide_processor::{
-    FoldedLog, ProcessorError, fold_all,
+    FoldedLog, fold_all,
     replay::{GroupName, Progress, Replay, Replayed, compare},
 };
 use foretide_runtime::{CancellationToken, Clock as _, SystemClock};
@@ -23,6 +23,8 @@ use self::{
     summary::{Check, Summary},
 };
 use crate::{
+    instant::instant,
+    look::{Patience, WhichLog},
     output::{Output, note},
     progress::Meter,
     stop,
@@ -35,15 +37,15 @@ const NAMED: usize = 10;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   # Prove that the profiles being served are what the log says: exit status 1 if any differs
-  foretide replay --check --data-dir ./data --log kafka:127.0.0.1:9092
+  foretide replay --check --log kafka:127.0.0.1:9092
 
   # One morning again, with the profiles it makes in a file
   foretide replay --from 2026-11-22T06:00:00Z --to 2026-11-22T12:00:00Z --profiles morning.ndjson \\
-    --at 2026-11-22T12:00:00Z --data-dir ./data --log kafka:127.0.0.1:9092
+    --at 2026-11-22T12:00:00Z --log kafka:127.0.0.1:9092
 
   # Offsets 0 to 99999 of every partition, in a group that other tools can watch
   foretide replay --to 100000 --group foretide.replay.check \\
-    --data-dir ./data --log kafka:127.0.0.1:9092
+    --log kafka:127.0.0.1:9092
 
 A replay folds by the same code as the processor, so the whole log gives the digest of `foretide digest`, as long as \
 retention has taken nothing from foretide.actions. It publishes nothing and sends nothing: it is given a log that can only \
@@ -93,7 +95,10 @@ pub(crate) struct ReplayArgs {
     at: Option<EpochMs>,
 
     #[command(flatten)]
-    log: LogArgs,
+    log: WhichLog,
+
+    #[command(flatten)]
+    patience: Patience,
 }
 
 impl Checked for ReplayArgs {
@@ -102,10 +107,6 @@ impl Checked for ReplayArgs {
         faults.extend(self.from.is_behind(&self.to));
         faults
     }
-}
-
-fn instant(text: &str) -> Result<EpochMs, &'static str> {
-    EpochMs::parse(text).ok_or("a time is written in RFC 3339, such as 2026-11-22T10:00:00Z")
 }
 
 /// Runs the command.
@@ -131,7 +132,7 @@ pub(crate) async fn run(args: ReplayArgs, output: Output) -> anyhow::Result<()> 
     let published = published(&args, &log, &stop).await?;
     let replay = range(&args, log, member, published.as_ref()).await?;
     let began = Instant::now();
-    let replayed = fold(&replay, &stop).await?;
+    let replayed = fold(&replay, args.patience, &stop).await?;
     let partitions: Vec<u32> = replayed.stretches.keys().copied().collect();
     let check = published.filter(|_| replayed.is_complete).map(|published| {
         let own = partitions.iter().copied();
@@ -162,13 +163,17 @@ async fn published(
     }
     let meter = Meter::new("{msg}  {elapsed_precise}");
     let partitions = args.log.partitions;
-    let folding = fold_all(log, partitions, FoldRules::default(), |n| {
-        meter.show(n, None, || {
-            format!("reading what is published: {n} records")
-        });
+    let folding = args.patience.with(|pulse| {
+        let meter = &meter;
+        fold_all(log, partitions, FoldRules::default(), move |n| {
+            pulse.beat();
+            meter.show(n, None, || {
+                format!("reading what is published: {n} records")
+            });
+        })
     });
     let folded = tokio::select! {
-        folded = folding => folded.context("reading what is published")?,
+        folded = folding => folded?.context("reading what is published")?,
         () = stop.cancelled() => bail!("asked to end while reading what is published"),
     };
     Ok(Some(folded))
@@ -215,12 +220,20 @@ async fn range(
 }
 
 /// Folds, and shows how far it is.
-async fn fold(replay: &Replay, stop: &CancellationToken) -> Result<Replayed, ProcessorError> {
+async fn fold(
+    replay: &Replay,
+    patience: Patience,
+    stop: &CancellationToken,
+) -> anyhow::Result<Replayed> {
     let meter = Meter::new("{bar:30} {percent}%  {msg}  {per_sec}  {eta} to go");
-    let show = |Progress { done, total }| {
-        meter.show(done, Some(total), || {
-            format!("{done} of {total} actions folded")
-        });
-    };
-    replay.run(stop, show).await
+    let folding = patience.with(|pulse| {
+        let meter = &meter;
+        replay.run(stop, move |Progress { done, total }| {
+            pulse.beat();
+            meter.show(done, Some(total), || {
+                format!("{done} of {total} actions folded")
+            });
+        })
+    });
+    Ok(folding.await??)
 }

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use clap::{Args, ValueEnum};
 use foretide_events::EpochMs;
+use foretide_host::config::Checked;
 use foretide_runtime::Secret;
 use reqwest::Url;
 
-use crate::sending::server_url;
+use crate::{instant::instant, sending::server_url};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -158,80 +158,73 @@ impl Format {
     }
 }
 
-impl SimulateArgs {
-    /// Whether what was asked for goes together; all that does not is told at once.
-    pub(super) fn check(&self) -> anyhow::Result<()> {
-        let mut faults = Vec::new();
+impl Checked for SimulateArgs {
+    /// All that does not go together.
+    fn faults(&self) -> Vec<String> {
         let sends = self.out.is_none();
-        if sends && self.write_key.is_none() {
-            faults
-                .push("--write-key is needed to send to a server (or --out FILE to write a file)");
-        }
-        if self.decisions && !sends {
-            faults.push("--decisions asks a server: leave out --out");
-        }
-        if self.decisions && sends && self.admin_key.is_none() {
-            faults.push("--decisions needs --admin-key");
-        }
-        if !sends && self.days == 0 && self.duration.is_none() {
-            faults.push("--out needs an end: give --days or --duration");
-        }
-        if self.speed > 1 && self.duration.is_none() && self.days == 0 {
-            faults.push("--speed needs a --duration, to know how far in the past to begin");
-        }
-        match faults.as_slice() {
-            [] => Ok(()),
-            [one] => bail!("{one}"),
-            many => bail!(
-                "{} settings are wrong:\n- {}",
-                many.len(),
-                many.join("\n- ")
+        let rules = [
+            (
+                sends && self.write_key.is_none(),
+                "--write-key (FORETIDE_WRITE_KEY) is needed to send to a server; --out FILE writes a file instead",
             ),
-        }
+            (
+                self.decisions && !sends,
+                "--decisions asks a server: leave out --out",
+            ),
+            (
+                self.decisions && sends && self.admin_key.is_none(),
+                "--decisions needs --admin-key (FORETIDE_ADMIN_KEY)",
+            ),
+            (
+                !sends && self.days == 0 && self.duration.is_none(),
+                "--out needs an end: give --days or --duration",
+            ),
+            (
+                self.speed > 1 && self.duration.is_none() && self.days == 0,
+                "--speed needs a --duration, to know how far in the past to begin",
+            ),
+        ];
+        let broken = rules.into_iter().filter(|(is_broken, _)| *is_broken);
+        broken.map(|(_, fault)| fault.to_owned()).collect()
     }
+}
 
+impl SimulateArgs {
     /// For how long there is load after the past is played, in seconds; `None` until Ctrl-C.
     pub(super) fn load_seconds(&self) -> Option<u32> {
         self.duration.or((self.days > 0).then_some(0))
     }
 }
 
-fn instant(text: &str) -> Result<EpochMs, String> {
-    EpochMs::parse(text)
-        .ok_or_else(|| "is not an RFC 3339 instant such as 2026-11-01T00:00:00Z".to_owned())
+/// The arguments in `words`.
+#[cfg(test)]
+pub(super) fn args(words: &str) -> SimulateArgs {
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: SimulateArgs,
+    }
+    let words = ["simulate"].into_iter().chain(words.split_whitespace());
+    <Cli as clap::Parser>::try_parse_from(words).unwrap().args
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
 
-    #[derive(Parser)]
-    struct Command {
-        #[command(flatten)]
-        args: SimulateArgs,
-    }
-
-    fn check(words: &str) -> Result<(), String> {
-        let words = ["simulate"].into_iter().chain(words.split_whitespace());
-        Command::try_parse_from(words)
-            .map_err(|error| error.to_string())?
-            .args
-            .check()
-            .map_err(|error| error.to_string())
+    fn faults(words: &str) -> String {
+        args(words).faults().join("; ")
     }
 
     #[test]
     fn all_that_does_not_go_together_is_told_at_once() {
-        let refusal = check("--decisions --speed 60").unwrap_err();
+        let told = faults("--decisions --speed 60");
         for part in ["--write-key", "--admin-key", "--duration"] {
-            assert!(refusal.contains(part), "{refusal}");
+            assert!(told.contains(part), "{told}");
         }
-        assert!(check("--out x").unwrap_err().contains("--days"));
-        assert!(check("--out x --days 1 --decisions").is_err());
-        assert!(check("--write-key w --as-of yesterday").is_err());
-        assert_eq!(check("--write-key w"), Ok(()));
-        assert_eq!(check("--out - --days 1"), Ok(()));
+        assert!(faults("--out x").contains("--days"));
+        assert!(faults("--out x --days 1 --decisions").contains("--out"));
+        assert_eq!(faults("--write-key w"), "");
+        assert_eq!(faults("--out - --days 1"), "");
     }
 }

@@ -77,21 +77,10 @@ fn lines(args: &SimulateArgs, timeline: Timeline, to: &mut impl Write) -> io::Re
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Command {
-        #[command(flatten)]
-        args: SimulateArgs,
-    }
+    use super::{super::args::args, *};
 
     fn written(words: &str) -> Vec<u8> {
-        let words = ["simulate", "--out", "-"]
-            .into_iter()
-            .chain(words.split_whitespace());
-        let args = Command::try_parse_from(words).unwrap().args;
+        let args = args(&format!("--out - {words}"));
         let mut text = Vec::new();
         lines(&args, Timeline::of(&args), &mut text).unwrap();
         text

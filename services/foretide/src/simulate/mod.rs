@@ -27,9 +27,8 @@ use crate::{output::Output, stop};
 /// Runs the command until the summary is out.
 ///
 /// # Errors
-/// The settings do not go together, the server refuses what is sent, or something could not be sent.
+/// The server refuses what is sent, or something could not be sent.
 pub(crate) async fn run(args: SimulateArgs, output: Output) -> anyhow::Result<()> {
-    args.check()?;
     let timeline = Timeline::of(&args);
     if let Some(out) = &args.out {
         let (args, out) = (args.clone(), out.clone());

@@ -4,17 +4,16 @@ use std::{fmt::Write as _, sync::Arc};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use foretide_host::LogArgs;
 use foretide_ports::{Cleanup, Log, TopicSpec, foretide_topics};
 use foretide_runtime::{SharedClock, SystemClock};
 use serde::Serialize;
 
-use crate::output::Output;
+use crate::{look::WhichLog, output::Output};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   # All topics on Kafka, with 24 partitions and three copies each
-  foretide topics create --data-dir ./data --log kafka:10.0.0.5:9092 \\
+  foretide topics create --log kafka:10.0.0.5:9092 \\
     --partitions 24 --kafka-setting replication.factor=3
 
 A server makes the topics that are missing when it starts; this makes them before, for instance where only an \
@@ -25,7 +24,7 @@ as processors may ever share the work, with room.";
 #[derive(Args, Debug)]
 pub(crate) struct CreateArgs {
     #[command(flatten)]
-    pub(super) log: LogArgs,
+    pub(super) log: WhichLog,
 }
 
 /// A topic, and whether it was made now.

@@ -1,17 +1,17 @@
 //! `foretide topics stats`: how much the log holds.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _};
 
-use anyhow::Context as _;
 use clap::{Args, builder::FalseyValueParser};
-use foretide_host::LogArgs;
 use foretide_ports::{Log, TopicName, TopicStats};
 use serde::Serialize;
 
-use crate::{output::Output, progress::Meter};
+use crate::{
+    look::{Patience, WhichLog},
+    output::Output,
+    progress::Meter,
+};
 
-/// How long reading may stand still.
-const READ_WAIT: Duration = Duration::from_secs(30);
 /// A topic with at most so many offsets is counted: that takes a second or two.
 const COUNTED_AT_MOST: u64 = 200_000;
 /// How many of the newest offsets of each partition an estimate rests on.
@@ -20,7 +20,7 @@ const SAMPLED: u64 = 500;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   foretide topics stats --data-dir /var/lib/foretide
-  foretide topics stats --data-dir /var/lib/foretide --log kafka:127.0.0.1:9092 --json
+  foretide topics stats --log kafka:127.0.0.1:9092 --json
 
 Bytes are those of keys and values. Kafka does not tell them, and of records only the span of offsets: a topic of up \
 to 200000 is read and counted, for a larger one both are estimated by its newest records, and marked so (`exact` is \
@@ -36,7 +36,10 @@ pub(crate) struct StatsArgs {
     exact: bool,
 
     #[command(flatten)]
-    pub(super) log: LogArgs,
+    pub(super) log: WhichLog,
+
+    #[command(flatten)]
+    patience: Patience,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,7 +60,13 @@ pub(super) async fn run(args: &StatsArgs, output: Output) -> anyhow::Result<()> 
     } else {
         COUNTED_AT_MOST
     };
-    let stats = lines(&*log, most).await?;
+    let counter = Counter {
+        log: &*log,
+        patience: args.patience,
+        meter: Meter::new("{msg}  {elapsed_precise}"),
+    };
+    let stats = counter.lines(most).await?;
+    drop(counter);
     if output.json() {
         for line in &stats {
             output.answer(line, String::new)?;
@@ -74,105 +83,106 @@ struct Counted {
     bytes: u64,
 }
 
-/// Asks the log what it holds; where it does not know, counts up to `count_at_most` offsets of a topic, and estimates beyond.
-async fn lines(log: &dyn Log, count_at_most: u64) -> anyhow::Result<Vec<Line>> {
-    let meter = Meter::new("{msg}  {elapsed_precise}");
-    let mut lines = Vec::new();
-    for TopicStats {
-        topic,
-        partitions,
-        records,
-        bytes,
-    } in log.stats().await?
-    {
-        let (exact, Counted { records, bytes }) = match bytes {
-            Some(bytes) => (true, Counted { records, bytes }),
-            None if records <= count_at_most => (true, count(log, topic, &meter).await?),
-            None => (false, estimate(log, topic, records, &meter).await?),
-        };
-        lines.push(Line {
+/// Counts what a log holds.
+struct Counter<'a> {
+    log: &'a dyn Log,
+    patience: Patience,
+    meter: Meter,
+}
+
+impl Counter<'_> {
+    /// Asks the log what it holds; where it does not know, counts up to `count_at_most` offsets of a topic, and estimates
+    /// beyond.
+    async fn lines(&self, count_at_most: u64) -> anyhow::Result<Vec<Line>> {
+        let mut lines = Vec::new();
+        for TopicStats {
             topic,
             partitions,
             records,
             bytes,
-            exact,
-        });
+        } in self.log.stats().await?
+        {
+            let (exact, Counted { records, bytes }) = match bytes {
+                Some(bytes) => (true, Counted { records, bytes }),
+                None if records <= count_at_most => (true, self.count(topic).await?),
+                None => (false, self.estimate(topic, records).await?),
+            };
+            lines.push(Line {
+                topic,
+                partitions,
+                records,
+                bytes,
+                exact,
+            });
+        }
+        Ok(lines)
     }
-    Ok(lines)
-}
 
-/// Counts the records of `topic` up to its end as it is now.
-async fn count(log: &dyn Log, topic: TopicName, meter: &Meter) -> anyhow::Result<Counted> {
-    let ends = log.end_offsets(topic).await?;
-    let begins = vec![0; ends.len()];
-    count_between(log, topic, &begins, &ends, meter).await
-}
+    /// Counts the records of `topic` up to its end as it is now.
+    async fn count(&self, topic: TopicName) -> anyhow::Result<Counted> {
+        let ends = self.log.end_offsets(topic).await?;
+        let begins = vec![0; ends.len()];
+        self.count_between(topic, &begins, &ends).await
+    }
 
-/// What `topic`, whose partitions span `span` offsets, holds if all of it is like its newest records.
-async fn estimate(
-    log: &dyn Log,
-    topic: TopicName,
-    span: u64,
-    meter: &Meter,
-) -> anyhow::Result<Counted> {
-    let ends = log.end_offsets(topic).await?;
-    let begins: Vec<u64> = ends.iter().map(|end| end.saturating_sub(SAMPLED)).collect();
-    let sample = count_between(log, topic, &begins, &ends, meter).await?;
-    let sampled: u64 = ends
-        .iter()
-        .zip(&begins)
-        .map(|(end, begin)| end - begin)
-        .sum();
-    // Of a partition whose older records are gone less was there to sample, which only makes the estimate less fine.
-    let scale = |count: u64| {
-        let scaled = u128::from(count) * u128::from(span) / u128::from(sampled.max(1));
-        u64::try_from(scaled).unwrap_or(u64::MAX)
-    };
-    Ok(Counted {
-        records: scale(sample.records),
-        bytes: scale(sample.bytes),
-    })
-}
-
-/// Counts the records of `topic` between offsets.
-async fn count_between(
-    log: &dyn Log,
-    topic: TopicName,
-    begins: &[u64],
-    ends: &[u64],
-    meter: &Meter,
-) -> anyhow::Result<Counted> {
-    let mut counted = Counted::default();
-    let ranges = (0..).zip(begins.iter().zip(ends));
-    let ranges: Vec<(u32, u64, u64)> = ranges
-        .filter(|(_, (begin, end))| begin < end)
-        .map(|(partition, (begin, end))| (partition, *begin, *end))
-        .collect();
-    let mut unread: BTreeMap<u32, u64> = ranges.iter().map(|(p, _, end)| (*p, *end)).collect();
-    let begins: Vec<_> = ranges.iter().map(|(p, begin, _)| (*p, *begin)).collect();
-    let mut reader = log.reader(topic, &begins).await?;
-    while !unread.is_empty() {
-        let chunk = reader
-            .next(READ_WAIT)
-            .await?
-            .with_context(|| format!("topic {topic} could not be read to its end in time"))?;
-        let partition = chunk.from.partition;
-        let Some(end) = unread.get(&partition).copied() else {
-            continue;
+    /// What `topic`, whose partitions span `span` offsets, holds if all of it is like its newest records.
+    async fn estimate(&self, topic: TopicName, span: u64) -> anyhow::Result<Counted> {
+        let ends = self.log.end_offsets(topic).await?;
+        let begins: Vec<u64> = ends.iter().map(|end| end.saturating_sub(SAMPLED)).collect();
+        let sample = self.count_between(topic, &begins, &ends).await?;
+        let sampled: u64 = ends
+            .iter()
+            .zip(&begins)
+            .map(|(end, begin)| end - begin)
+            .sum();
+        // Of a partition whose older records are gone less was there to sample, which only makes the estimate less fine.
+        let scale = |count: u64| {
+            let scaled = u128::from(count) * u128::from(span) / u128::from(sampled.max(1));
+            u64::try_from(scaled).unwrap_or(u64::MAX)
         };
-        for record in chunk.records.iter().filter(|record| record.offset < end) {
-            counted.records += 1;
-            counted.bytes += record.bytes() as u64;
-        }
-        let records = counted.records;
-        meter.show(records, None, || {
-            format!("{topic}: {records} records counted")
-        });
-        if chunk.next_offset >= end {
-            unread.remove(&partition);
-        }
+        Ok(Counted {
+            records: scale(sample.records),
+            bytes: scale(sample.bytes),
+        })
     }
-    Ok(counted)
+
+    /// Counts the records of `topic` between offsets.
+    async fn count_between(
+        &self,
+        topic: TopicName,
+        begins: &[u64],
+        ends: &[u64],
+    ) -> anyhow::Result<Counted> {
+        let mut counted = Counted::default();
+        let ranges = (0..).zip(begins.iter().zip(ends));
+        let ranges: Vec<(u32, u64, u64)> = ranges
+            .filter(|(_, (begin, end))| begin < end)
+            .map(|(partition, (begin, end))| (partition, *begin, *end))
+            .collect();
+        let mut unread: BTreeMap<u32, u64> = ranges.iter().map(|(p, _, end)| (*p, *end)).collect();
+        let begins: Vec<_> = ranges.iter().map(|(p, begin, _)| (*p, *begin)).collect();
+        let mut reader = self.log.reader(topic, &begins).await?;
+        while !unread.is_empty() {
+            let chunk = reader.next(self.patience.time()).await?;
+            let chunk = chunk.ok_or_else(|| self.patience.over())?;
+            let partition = chunk.from.partition;
+            let Some(end) = unread.get(&partition).copied() else {
+                continue;
+            };
+            for record in chunk.records.iter().filter(|record| record.offset < end) {
+                counted.records += 1;
+                counted.bytes += record.bytes() as u64;
+            }
+            let records = counted.records;
+            self.meter.show(records, None, || {
+                format!("{topic}: {records} records counted")
+            });
+            if chunk.next_offset >= end {
+                unread.remove(&partition);
+            }
+        }
+        Ok(counted)
+    }
 }
 
 fn table(lines: &[Line]) -> String {
@@ -210,6 +220,14 @@ mod tests {
 
     use super::*;
 
+    fn counter(log: &MemoryLog) -> Counter<'_> {
+        Counter {
+            log,
+            patience: Patience::of(5),
+            meter: Meter::new(""),
+        }
+    }
+
     #[test]
     fn a_table_has_a_line_for_each_topic() {
         let line = |bytes| Line {
@@ -238,7 +256,7 @@ mod tests {
             value: Some(Bytes::from_static(b"fives")),
         };
         log.append((0..4_000).map(record).collect()).await.unwrap();
-        let estimated = estimate(&log, ACTIONS, 4_000, &Meter::new("")).await;
+        let estimated = counter(&log).estimate(ACTIONS, 4_000).await;
         let all = Counted {
             records: 4_000,
             bytes: 32_000,
@@ -264,7 +282,7 @@ mod tests {
             record(2, Some("fives")),
         ];
         log.append(records).await.unwrap();
-        let counted = count(&log, ACTIONS, &Meter::new("")).await.unwrap();
+        let counted = counter(&log).count(ACTIONS).await.unwrap();
         assert_eq!(
             counted,
             Counted {
@@ -272,7 +290,7 @@ mod tests {
                 bytes: 18
             }
         );
-        let nothing = count(&log, PROFILES, &Meter::new("")).await.unwrap();
+        let nothing = counter(&log).count(PROFILES).await.unwrap();
         assert_eq!(nothing, Counted::default());
     }
 }

@@ -9,7 +9,7 @@ use clap::{
 };
 use foretide_events::ShopperId;
 use foretide_features::FoldRules;
-use foretide_host::{LogArgs, config::Checked};
+use foretide_host::config::Checked;
 use foretide_ports::{
     ACTIONS, Chunk, DECISIONS, PROFILES, ReadOnlyLog, TopicName, foretide_topics, partition_for,
     shopper_key,
@@ -18,21 +18,20 @@ use foretide_runtime::CancellationToken;
 
 use super::{place::Place, readable};
 use crate::{
+    look::{Patience, WhichLog},
     output::{Lines, Listener},
     stop,
 };
 
 /// How long to wait for records before looking around.
 const MAX_WAIT: Duration = Duration::from_millis(200);
-/// How long a log may say nothing before its end is reached.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// What the names of all topics begin with.
 const PREFIX: &str = "foretide.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   # Watch actions come in, over Kafka beside the running services
-  foretide topics tail actions --from end --follow --data-dir ./data --log kafka:127.0.0.1:9092
+  foretide topics tail actions --from end --follow --log kafka:127.0.0.1:9092
 
   # The profiles of one shopper as they were published, newest last
   foretide topics tail profiles --shopper 5f0c1d2e3b4a59687786950a1b2c3d4e --data-dir ./data
@@ -94,7 +93,10 @@ pub(crate) struct TailArgs {
     limit: Option<u64>,
 
     #[command(flatten)]
-    log: LogArgs,
+    log: WhichLog,
+
+    #[command(flatten)]
+    patience: Patience,
 }
 
 impl Checked for TailArgs {
@@ -235,13 +237,9 @@ async fn show<W: Write>(
         };
         let Some(chunk) = chunk else {
             silent_for += MAX_WAIT;
-            if !args.follow && silent_for >= PATIENCE {
-                bail!(
-                    "{} could not be read to its end: nothing came for {} s. Are all brokers up (--log)? What is shown is whole; \
-                     --from goes on behind it",
-                    args.topic,
-                    PATIENCE.as_secs()
-                );
+            if !args.follow && silent_for >= args.patience.time() {
+                let cause = args.patience.over();
+                bail!("{cause}. What is shown is whole; --from goes on behind it");
             }
             continue;
         };
@@ -286,12 +284,9 @@ fn show_chunk<W: Write>(
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::{
-            Arc,
-            atomic::{AtomicI64, Ordering},
-        },
+    use std::sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
     };
 
     use bytes::Bytes;
@@ -301,6 +296,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::output::Gone;
 
     #[derive(Parser)]
     struct Cli {
@@ -433,15 +429,6 @@ mod tests {
 
     #[tokio::test]
     async fn it_ends_when_nobody_reads_what_it_shows() {
-        struct Gone;
-        impl Write for Gone {
-            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                Err(io::ErrorKind::BrokenPipe.into())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
         let log = ReadOnlyLog::new(Arc::new(log().await));
         let args = args("decisions --follow");
         let stretch = Stretch::of(&args, &log).await.unwrap();

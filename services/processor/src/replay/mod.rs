@@ -100,7 +100,9 @@ pub struct Replayed {
 }
 
 impl Replay {
-    /// Folds the range, or as much of it as there is time for until `stop`. `progress` is told as it goes.
+    /// Folds the range, or as much of it as there is time for until `stop`. `progress` is told
+    /// whenever something was folded, and now and then while the log answers and only the others of the group have work: who is
+    /// told nothing for long knows that the log says nothing.
     pub async fn run(
         &self,
         stop: &CancellationToken,

@@ -104,14 +104,20 @@ impl Turn<'_> {
                 event = member.next(MAX_WAIT) => event?,
                 () = stop.cancelled() => break false,
             };
+            let gets_on = !matches!(event, GroupEvent::Idle);
             self.handle(event, &mut member).await?;
-            progress(self.progress());
+            if gets_on {
+                progress(self.progress());
+            }
             if self.committed_at.elapsed() < COMMIT_EVERY && !self.may_be_done() {
                 continue;
             }
             self.commit(&mut member).await?;
             if self.is_done().await? {
                 break true;
+            }
+            if self.waits_for_others() {
+                progress(self.progress());
             }
         };
         self.commit(&mut member).await?;
@@ -249,6 +255,11 @@ impl Turn<'_> {
             is_at_end && (self.was_given_any || is_empty || self.is_done_by_others(&committed, p))
         };
         Ok((0..self.partitions).all(is_done))
+    }
+
+    /// Whether nothing is to be folded here at this moment. While the log tells how far the others are, all is well.
+    fn waits_for_others(&self) -> bool {
+        self.replay.commits && self.held.iter().all(|(p, at)| *at >= self.end(*p))
     }
 
     /// Whether another replayer has finished `partition` since this one began. What an earlier run of a group of the same name

@@ -11,6 +11,7 @@ mod fates;
 mod following;
 mod members;
 mod owners;
+mod refold;
 mod replay;
 mod support;
 mod trouble;

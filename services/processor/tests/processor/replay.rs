@@ -161,6 +161,25 @@ async fn a_replay_that_is_stopped_says_how_far_it_got() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_only_waits_for_the_others_shows_that_all_is_well() {
+    let rig = Rig::new(2).await;
+    rig.append(&events(500, 5, 9)).await;
+    // They never get on.
+    let _other = rig.log.join(GROUP, ACTIONS, "idle").await.unwrap();
+    let _second = rig.log.join(GROUP, ACTIONS, "idle-too").await.unwrap();
+    let (stop, mut nothing_new, mut before) = (CancellationToken::new(), 0, None);
+    let told = |progress: Progress| {
+        nothing_new += u32::from(before.replace(progress) == Some(progress));
+        if nothing_new >= 3 {
+            stop.cancel();
+        }
+    };
+    let replay = whole(&rig).await;
+    let replayed = tokio::time::timeout(LONG, replay.run(&stop, told));
+    assert!(!replayed.await.unwrap().unwrap().is_complete);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_is_away_for_a_moment_is_waited_for() {
     let rig = Rig::new(2).await;
     rig.append(&events(500, 5, 7)).await;

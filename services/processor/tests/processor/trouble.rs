@@ -85,7 +85,7 @@ async fn a_published_profile_that_cannot_be_read_ends_it_with_its_place() {
             partition: 0,
         },
         key: "00112233445566778899aabbccddeeff".into(),
-        value: Some("no profile".into()),
+        value: Some("".into()),
     };
     rig.log.append(vec![broken]).await.unwrap();
     let running = rig.instance().start();

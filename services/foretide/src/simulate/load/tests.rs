@@ -10,11 +10,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use clap::Parser;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{super::summary::Summary, *};
+use super::{
+    super::{args::args, summary::Summary},
+    *,
+};
 
 /// A server that refuses one action and is away for every third request, having kept what it got.
 #[derive(Default)]
@@ -60,17 +62,8 @@ async fn server() -> (Arc<Server>, String) {
     (server, url)
 }
 
-#[derive(Parser)]
-struct Command {
-    #[command(flatten)]
-    args: SimulateArgs,
-}
-
 async fn played(url: &str, words: &str) -> Summary {
-    let words = format!("simulate --to {url} --write-key w {words}");
-    let args = Command::try_parse_from(words.split_whitespace())
-        .unwrap()
-        .args;
+    let args = args(&format!("--to {url} --write-key w {words}"));
     let tally = Arc::new(Tally::default());
     let stop = CancellationToken::new();
     play(&args, Timeline::of(&args), &tally, stop)
@@ -131,10 +124,9 @@ async fn a_server_that_does_not_know_the_key_ends_it_with_its_words() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().route("/v1/actions", post(refuse));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let words = format!("simulate --to {url} --write-key w --rate 1000 --duration 1");
-    let args = Command::try_parse_from(words.split_whitespace())
-        .unwrap()
-        .args;
+    let args = args(&format!(
+        "--to {url} --write-key w --rate 1000 --duration 1"
+    ));
     let tally = Arc::new(Tally::default());
     let played = play(&args, Timeline::of(&args), &tally, CancellationToken::new()).await;
     let refusal = played.unwrap_err().to_string();
