@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use foretide_decision::{Popularity, PopularityRules};
 use foretide_features::{FoldRules, schema_id};
-use foretide_http::{Keys, MemoryBudget};
+use foretide_http::{DirectRoute, Keys, MemoryBudget, Protection};
 use foretide_ports::{Log, ProfileTable, store::StoreView};
 use foretide_privacy::Pseudonymiser;
 use foretide_runtime::{Lifecycle, SharedClock, prometheus};
@@ -71,6 +71,7 @@ pub struct Scoring {
     pub document: OpenApi,
     /// What runs behind them.
     pub background: Background,
+    api: Arc<Api>,
 }
 
 /// The tasks of the service.
@@ -107,12 +108,19 @@ impl Scoring {
             recorder,
             metrics,
         };
-        let (router, document) = routes::table(Arc::new(api));
+        let api = Arc::new(api);
+        let (router, document) = routes::table(Arc::clone(&api));
         Ok(Self {
             router,
             document,
             background: Background { drain, learner },
+            api,
         })
+    }
+
+    /// Those of the routes that are answered in front of the router, with `protection` around them.
+    pub fn direct(&self, protection: &Protection) -> Vec<DirectRoute> {
+        routes::direct(&self.api, protection)
     }
 }
 

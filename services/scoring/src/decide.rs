@@ -1,6 +1,6 @@
 //! Deciding: from a question to the whole record of its answer.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use foretide_decision::{
     Cohort, DecisionRecord, MaskCause, Reason, ReasonCode, Recommended, RecordedFeatures,
@@ -83,7 +83,7 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
         page: question.page,
         cart: cart.as_ref().map(KnownCart::recorded),
         features: RecordedFeatures {
-            catalogue: api.catalogue.to_string().into(),
+            catalogue: Arc::clone(&api.catalogue),
             fold_rules: api.rules.version(),
             age_ms: freshness.age_ms(),
             max_age_ms: Some(rules.max_features_age_ms),
@@ -93,7 +93,7 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
         cohort: Cohort::EVERYONE,
         predictions,
         policy: rules.policy.recorded(),
-        arms: choice.arms.to_vec(),
+        arms: choice.arms,
         chosen: choice.offer.clone(),
         served: choice.offer,
         reasons: explained.reasons,
@@ -181,8 +181,16 @@ fn explain(
     explained
 }
 
+/// In single precision: the predictions have what they rest on in full.
 fn recorded(features: &FeatureVector) -> RecordedValues {
-    RecordedValues::InOrder(features.iter().map(|(_, value)| value).collect())
+    #[expect(clippy::cast_possible_truncation, reason = "it is brought into range")]
+    let single = |value: f64| value.clamp(f32::MIN.into(), f32::MAX.into()) as f32;
+    RecordedValues::InOrder(
+        features
+            .iter()
+            .map(|(_, value)| value.map(single))
+            .collect(),
+    )
 }
 
 /// A UUID of version 7: sorts by the time it was made at.

@@ -30,6 +30,7 @@ mod profiles_age;
 mod recorder;
 mod routes;
 mod rulebook;
+mod served;
 mod shopper;
 mod sources;
 mod start;

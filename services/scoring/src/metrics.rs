@@ -8,7 +8,7 @@ const AGES: &[f64] = &[
 ];
 
 foretide_runtime::metrics! {
-    /// What is counted of decisions.
+    /// What is counted of decisions and of features served.
     pub struct ScoringMetrics {
         /// Decisions answered, by kind of offer (`none` for no offer). Dry ones are not counted.
         pub decisions: IntCounterVec = "foretide_decisions_total" by ["offer"],
@@ -28,5 +28,9 @@ foretide_runtime::metrics! {
         pub record_failures: IntCounter = "foretide_decisions_append_failures_total",
         /// Actions from which popular products were learnt.
         pub popularity_actions: IntCounter = "foretide_popularity_actions_total",
+        /// Feature values served online, by status.
+        pub online_features: IntCounterVec = "foretide_online_features_total" by ["status"],
+        /// Age of the features of a request, of the shopper's where it is longest, in seconds.
+        pub online_features_age: Histogram = "foretide_online_features_age_seconds" in AGES,
     }
 }

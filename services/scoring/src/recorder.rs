@@ -4,9 +4,11 @@
 //! drains the queue in batches and tries again while the log is away. A batch that was refused may have been stored in part:
 //! a decision can be on the log twice, under one id.
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::RefCell, sync::Arc, time::Duration};
 
-use foretide_ports::{Log, LogError, NewRecord};
+use bytes::BytesMut;
+use foretide_decision::DecisionRecord;
+use foretide_ports::{DECISIONS, Log, LogError, NewRecord, TopicPartition, shopper_key};
 use foretide_runtime::CancellationToken;
 use tokio::{
     sync::mpsc::{self, error::TrySendError},
@@ -25,6 +27,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// After the soft signal the queue is taken for done when nothing came for this long.
 const QUIET: Duration = Duration::from_millis(500);
 
+/// Records that are made on one thread share memory in pieces of this size, which is freed with the last of them: they are
+/// written about when they were made, and one piece each would be much to ask of the allocator.
+const PIECE: usize = 64 << 10;
+
 /// Why a decision will never be on the log: nobody will learn from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotRecorded {
@@ -32,8 +38,6 @@ pub(crate) enum NotRecorded {
     QueueFull,
     /// The process is ending.
     Closed,
-    /// It cannot be written down.
-    Unwritable,
 }
 
 impl NotRecorded {
@@ -42,7 +46,6 @@ impl NotRecorded {
         match self {
             Self::QueueFull => "queue_full",
             Self::Closed => "shutdown",
-            Self::Unwritable => "unwritable",
         }
     }
 
@@ -51,7 +54,6 @@ impl NotRecorded {
         match self {
             Self::QueueFull => "too many decisions wait for the log: this one is not recorded",
             Self::Closed => "the process is ending: this decision is not recorded",
-            Self::Unwritable => "this decision could not be written down: it is not recorded",
         }
     }
 }
@@ -91,9 +93,54 @@ pub(crate) fn queue(
     )
 }
 
+/// What a thread writes records into.
+#[derive(Default)]
+struct Desk {
+    /// The record that is being written.
+    draft: Vec<u8>,
+    /// The rest of a piece.
+    piece: BytesMut,
+}
+
+thread_local! {
+    static DESK: RefCell<Desk> = RefCell::default();
+}
+
+impl Desk {
+    /// The record for the log, in `partition`.
+    fn write(&mut self, record: &DecisionRecord, partition: u32) -> NewRecord {
+        self.draft.clear();
+        record.encode(&mut self.draft);
+        let key = shopper_key(&record.shopper);
+        let size = key.len() + self.draft.len();
+        if self.piece.capacity() < size {
+            self.piece = BytesMut::with_capacity(PIECE.max(size));
+        }
+        self.piece.extend_from_slice(&key);
+        let key = self.piece.split().freeze();
+        self.piece.extend_from_slice(&self.draft);
+        NewRecord {
+            at: TopicPartition {
+                topic: DECISIONS,
+                partition,
+            },
+            key,
+            value: Some(self.piece.split().freeze()),
+        }
+    }
+}
+
 impl Recorder {
-    /// Queues `record`, at once or not at all.
-    pub(crate) fn record(&self, record: NewRecord) -> Result<(), NotRecorded> {
+    /// Queues a decision for `partition`, that of its shopper, at once or not at all.
+    pub(crate) fn record(
+        &self,
+        record: &DecisionRecord,
+        partition: u32,
+    ) -> Result<(), NotRecorded> {
+        self.put(DESK.with_borrow_mut(|desk| desk.write(record, partition)))
+    }
+
+    fn put(&self, record: NewRecord) -> Result<(), NotRecorded> {
         // Counted before it is queued, so that the drain never takes off what was not put on.
         self.metrics.queue_depth.inc();
         self.queue.try_send(record).map_err(|error| {
@@ -106,7 +153,7 @@ impl Recorder {
     }
 
     /// Counts a decision that is not queued.
-    pub(crate) fn lost(&self, why: NotRecorded) -> NotRecorded {
+    fn lost(&self, why: NotRecorded) -> NotRecorded {
         self.metrics.lost.with_label_values(&[why.cause()]).inc();
         why
     }

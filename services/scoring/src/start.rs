@@ -37,6 +37,8 @@ pub fn start(
         clock: Arc::clone(&host.clock),
     };
     let scoring = Scoring::new(parts, &host.registry)?;
+    let protection = edge.http.protection();
+    let direct = scoring.direct(&protection);
     scoring.background.spawn(&host.lifecycle);
     let ages = ProfileMetrics::register(&host.registry)?;
     let watching = ages.watch(
@@ -46,7 +48,8 @@ pub fn start(
     );
     host.lifecycle.spawn("profile ages", watching);
     Ok(Routes {
-        router: protect(scoring.router, edge.http.protection()),
+        router: protect(scoring.router, protection),
+        direct,
         document: scoring.document,
     })
 }

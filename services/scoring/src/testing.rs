@@ -10,7 +10,7 @@ use foretide_events::{
     Product, ProductView, RejectionReason, ShopId, ShopperId, SourceId, wire,
 };
 use foretide_features::FoldRules;
-use foretide_http::{Keys, MemoryBudget};
+use foretide_http::{DirectRoute, Front, HttpMetrics, Keys, MemoryBudget, Protection};
 use foretide_ports::{
     ACTIONS, DECISIONS, Log, NewRecord, ProfileTable, TopicPartition, foretide_topics,
     memory::MemoryLog,
@@ -48,6 +48,8 @@ pub(crate) fn config() -> ScoringConfig {
 
 pub(crate) struct Shop {
     pub(crate) router: Router,
+    /// What is answered in front of the router.
+    pub(crate) direct: Vec<DirectRoute>,
     pub(crate) background: Background,
     pub(crate) log: MemoryLog,
     pub(crate) store: Arc<MemoryStore>,
@@ -145,14 +147,18 @@ impl Shop {
             sources: Arc::new(sources),
             clock: Arc::new(clock.clone()),
         };
+        let scoring = Scoring::new(parts, &registry).unwrap();
+        let direct = scoring.direct(&Protection::default());
         let Scoring {
             router,
             document,
             background,
-        } = Scoring::new(parts, &registry).unwrap();
+            ..
+        } = scoring;
         let next_offset = std::cell::Cell::new(0);
         let shop = Self {
             router,
+            direct,
             background,
             log,
             store,
@@ -224,6 +230,11 @@ impl Shop {
         self.send(request, "admin", body.to_string()).await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Reply {
+        self.send(Request::patch(path), "admin", body.to_string())
+            .await
+    }
+
     pub(crate) async fn delete_if(&self, path: &str, version: &str) -> Reply {
         let request = Request::delete(path).header("If-Match", version);
         self.send(request, "admin", String::new()).await
@@ -251,6 +262,21 @@ impl Shop {
             headers,
             text: String::from_utf8(body.to_vec()).unwrap(),
         }
+    }
+
+    /// Lets all be answered as the public port does it: by what is in front of the router, where that fits.
+    pub(crate) fn with_front(mut self) -> Self {
+        let metrics = HttpMetrics::register(&self.registry).unwrap();
+        let front = Front::new(self.router, self.direct.clone(), metrics);
+        let answer = move |request: Request<Body>| {
+            let answer = front.answer(request);
+            async move {
+                let Ok(answer) = answer.await;
+                answer.map(Body::new)
+            }
+        };
+        self.router = Router::new().fallback(answer);
+        self
     }
 
     /// Lets the learner read all actions on the log.

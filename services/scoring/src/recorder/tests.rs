@@ -4,6 +4,7 @@ use foretide_ports::{DECISIONS, TopicPartition, foretide_topics, memory::MemoryL
 use foretide_runtime::prometheus::Registry;
 
 use super::*;
+use crate::testing::Shop;
 
 const TOPIC: TopicPartition = TopicPartition {
     topic: DECISIONS,
@@ -34,7 +35,7 @@ async fn stored(log: &MemoryLog) -> u64 {
 async fn everything_queued_is_written_and_the_drain_ends_with_its_last_sender() {
     let (recorder, drain, log) = started(2_000).await;
     for _ in 0..1_200 {
-        recorder.record(record(10)).unwrap();
+        recorder.put(record(10)).unwrap();
     }
     let metrics = recorder.metrics.clone();
     assert_eq!(metrics.queue_depth.get(), 1_200);
@@ -53,7 +54,7 @@ async fn everything_queued_is_written_and_the_drain_ends_with_its_last_sender() 
 async fn while_the_log_is_away_decisions_wait_and_are_written_when_it_is_back() {
     let (recorder, drain, log) = started(10).await;
     log.faults().set_away(true);
-    recorder.record(record(10)).unwrap();
+    recorder.put(record(10)).unwrap();
     let metrics = recorder.metrics.clone();
     let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
     let running = tokio::spawn(drain.run(soft.clone(), hard));
@@ -71,10 +72,10 @@ async fn after_the_soft_signal_what_is_held_is_still_written() {
     let (recorder, drain, log) = started(10).await;
     let soft = CancellationToken::new();
     soft.cancel();
-    recorder.record(record(10)).unwrap();
+    recorder.put(record(10)).unwrap();
     drain.run(soft, CancellationToken::new()).await;
     assert_eq!(stored(&log).await, 1);
-    assert_eq!(recorder.record(record(10)), Err(NotRecorded::Closed));
+    assert_eq!(recorder.put(record(10)), Err(NotRecorded::Closed));
     let lost = recorder.metrics.lost.with_label_values(&["shutdown"]);
     assert_eq!(lost.get(), 1);
 }
@@ -84,7 +85,7 @@ async fn at_the_hard_signal_what_is_not_written_is_counted_as_lost() {
     let (recorder, drain, log) = started(2_000).await;
     log.faults().set_away(true);
     for _ in 0..700 {
-        recorder.record(record(10)).unwrap();
+        recorder.put(record(10)).unwrap();
     }
     let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
     hard.cancel();
@@ -96,9 +97,9 @@ async fn at_the_hard_signal_what_is_not_written_is_counted_as_lost() {
 #[tokio::test]
 async fn a_decision_too_large_for_the_log_does_not_hold_up_its_neighbours() {
     let (recorder, drain, log) = started(10).await;
-    recorder.record(record(10)).unwrap();
-    recorder.record(record(20 << 20)).unwrap();
-    recorder.record(record(10)).unwrap();
+    recorder.put(record(10)).unwrap();
+    recorder.put(record(20 << 20)).unwrap();
+    recorder.put(record(10)).unwrap();
     let metrics = recorder.metrics.clone();
     drop(recorder);
     drain
@@ -106,4 +107,28 @@ async fn a_decision_too_large_for_the_log_does_not_hold_up_its_neighbours() {
         .await;
     assert_eq!(stored(&log).await, 2);
     assert_eq!(metrics.lost.with_label_values(&["too_large"]).get(), 1);
+}
+
+#[tokio::test]
+async fn decisions_that_share_memory_are_recorded_each_as_it_was_made() {
+    let shop = Shop::new().declared().await;
+    let mut made = Vec::new();
+    // More than a piece, in records of many sizes.
+    for number in 0..PIECE / 800 {
+        let page = "x".repeat(number * 11 % 1_024);
+        let asked = serde_json::json!({"shopper": {"user_id": format!("u{number}")}, "page": format!("/{page}")});
+        let answer = shop.decide(&asked).await.ok();
+        made.push((answer["decision_id"].to_string(), page.len() + 1));
+    }
+    let told = shop.recorded().await;
+    let mut told: Vec<_> = told
+        .iter()
+        .map(|record| {
+            let length = record.page.as_ref().map_or(0, |page| page.len());
+            (format!("\"{}\"", &*record.decision_id), length)
+        })
+        .collect();
+    made.sort();
+    told.sort();
+    assert_eq!(told, made);
 }

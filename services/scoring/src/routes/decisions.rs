@@ -3,18 +3,19 @@
 use std::{sync::Arc, time::Instant};
 
 use axum::{
+    body::Body,
     extract::{Request, State},
+    http::{self, Method},
     response::Response,
 };
-use bytes::Bytes;
 use foretide_decision::{DecisionRecord, Reason, ReasonCode};
 use foretide_events::{EpochMs, SessionId, Text};
 use foretide_http::{
-    Problem, ProblemCode, documented, json_answer,
+    BodyReader, DirectRoute, Problem, ProblemCode, Protection, RequestBody, Role,
+    direct_json_answer, documented,
     openapi::{BODY, KEYED},
     parse_json, read_body,
 };
-use foretide_ports::{DECISIONS, NewRecord, TopicPartition, shopper_key};
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
@@ -26,7 +27,6 @@ use crate::{
     decide::{Question, decide as decided},
     instant::parse_at,
     page::NamedPage,
-    recorder::NotRecorded,
     shopper::NamedShopper,
 };
 
@@ -106,18 +106,47 @@ pub(crate) async fn decide(
     State(api): State<Arc<Api>>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let answer = answer(&api, request.map(RequestBody::from)).await?;
+    Ok(answer.map(Body::new))
+}
+
+/// The same in front of the router: a shop asks on every page.
+pub(crate) fn direct(api: &Arc<Api>, protection: Protection) -> DirectRoute {
+    let api = Arc::clone(api);
+    let keyed = move |request: http::Request<RequestBody>| {
+        let api = Arc::clone(&api);
+        async move {
+            match api.keys.require(request.headers(), Role::Admin) {
+                Ok(_) => answer(&api, request).await,
+                Err(problem) => {
+                    BodyReader::of(request).1.discard().await;
+                    Err(problem)
+                }
+            }
+        }
+    };
+    DirectRoute::new(Method::POST, "/v1/decisions", protection, keyed)
+}
+
+/// Answers a caller who may ask.
+async fn answer(
+    api: &Api,
+    request: http::Request<RequestBody>,
+) -> Result<foretide_http::Answer, Problem> {
     let (parts, body) = read_body(request, BODY_LIMITS, &api.budget).await?;
     let began = Instant::now();
-    let Parameters { at } = parameters(&parts.uri)?;
-    let at = parse_at(at.as_deref())?;
+    let at = match parts.uri.query() {
+        Some(_) => parse_at(parameters::<Parameters>(&parts.uri)?.at.as_deref())?,
+        None => None,
+    };
     let asked: Asked = parse_json(&body)?;
-    let mut record = decided(&api, asked.question(&api, at)?)?;
+    let mut record = decided(api, asked.question(api, at)?)?;
     let dry = at.is_some();
     if !dry {
-        keep(&api, &mut record);
-        count(&api, &record, began);
+        keep(api, &mut record);
+        count(api, &record, began);
     }
-    json_answer(&Answer::of(record, dry), ANSWER_BYTES)
+    direct_json_answer(parts.headers, &Answer::of(record, dry), ANSWER_BYTES)
 }
 
 impl Asked {
@@ -137,29 +166,14 @@ impl Asked {
 
 /// Queues the record for the log. Where that fails, the answer says so.
 fn keep(api: &Api, record: &mut DecisionRecord) {
-    if let Err(why) = queue(api, record) {
+    let partition = api.table.partition_of(&record.shopper);
+    if let Err(why) = api.recorder.record(record, partition) {
         record.degraded = true;
         record.degraded_by.push(ReasonCode::DecisionQueueFull);
         record
             .reasons
             .push(Reason::new(ReasonCode::DecisionQueueFull, why.text()));
     }
-}
-
-fn queue(api: &Api, record: &DecisionRecord) -> Result<(), NotRecorded> {
-    let bytes = record.encode().map_err(|error| {
-        tracing::error!(%error, "a decision could not be written down");
-        api.recorder.lost(NotRecorded::Unwritable)
-    })?;
-    let partition = api.table.partition_of(&record.shopper);
-    api.recorder.record(NewRecord {
-        at: TopicPartition {
-            topic: DECISIONS,
-            partition,
-        },
-        key: Bytes::copy_from_slice(&shopper_key(&record.shopper)),
-        value: Some(bytes.into()),
-    })
 }
 
 fn count(api: &Api, record: &DecisionRecord, began: Instant) {

@@ -1,4 +1,4 @@
-//! `GET /v1/features`: the catalogue of features, with their meanings, units and ranges.
+//! `GET /v1/features`: the catalogue of features, with their meanings, units, ranges and greatest ages.
 
 use std::sync::Arc;
 
@@ -8,7 +8,13 @@ use foretide_http::{documented, openapi::KEYED};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::Api;
+use crate::{
+    api::Api,
+    served::{FEATURE_SERVICE, FEATURE_VIEW, max_age_ms},
+};
+
+/// What a shopper may be called in `/get-online-features`.
+const ENTITIES: [&str; 3] = ["shopper_id", "user_id", "anonymous_id"];
 
 /// What is answered.
 #[derive(Serialize, JsonSchema)]
@@ -16,6 +22,12 @@ use crate::api::Api;
 pub(crate) struct Answer {
     /// Names this catalogue: another one has another name.
     schema: String,
+    /// The feature view that they belong to in `/get-online-features`: there each is called `shopper:NAME`.
+    feature_view: &'static str,
+    /// The feature service that stands for all of them there.
+    feature_service: &'static str,
+    /// The kinds of ids by which shoppers are named there.
+    entities: [&'static str; 3],
     /// The features, in the order of vectors.
     features: Vec<Described>,
 }
@@ -30,11 +42,16 @@ struct Described {
     meaning: &'static str,
     /// What it is counted in.
     unit: &'static str,
+    /// The type of its values, always `float64`.
+    r#type: &'static str,
     /// The least value, always 0.
     min: f64,
     /// The largest value; absent where nothing bounds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     max: Option<f64>,
+    /// How old a shopper's newest event may be for it to be served, in milliseconds; absent where any age will do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_age_ms: Option<i64>,
 }
 
 documented! {
@@ -44,7 +61,7 @@ documented! {
 
 /// Lists the features that are known of a shopper.
 ///
-/// Each with its `name`, `meaning`, `unit`, `min`, and `max` where there is one.
+/// Each with its `name`, `meaning`, `unit`, `type`, `min`, and `max` and `max_age_ms` where there is one.
 #[utoipa::path(get, path = "/v1/features", operation_id = "list_features", tag = "shoppers",
     responses((status = 200, description = "The catalogue", body = Answer), Refusals))]
 pub(crate) async fn list(State(api): State<Arc<Api>>) -> Json<Answer> {
@@ -52,12 +69,17 @@ pub(crate) async fn list(State(api): State<Arc<Api>>) -> Json<Answer> {
         name: spec.name,
         meaning: spec.meaning,
         unit: spec.unit.as_str(),
+        r#type: "float64",
         min: 0.0,
         max: spec.max.is_finite().then_some(spec.max),
+        max_age_ms: max_age_ms(spec),
     };
     let features = CATALOGUE.iter().map(described).collect();
     Json(Answer {
         schema: api.catalogue.to_string(),
+        feature_view: FEATURE_VIEW,
+        feature_service: FEATURE_SERVICE,
+        entities: ENTITIES,
         features,
     })
 }
@@ -69,6 +91,10 @@ mod tests {
     #[tokio::test]
     async fn every_feature_is_described() {
         let answer = Shop::new().get("/v1/features").await.ok();
+        assert_eq!(
+            (&answer["feature_view"], &answer["feature_service"]),
+            (&"shopper".into(), &"foretide".into())
+        );
         let features = answer["features"].as_array().unwrap();
         assert_eq!(features.len(), foretide_features::Feature::COUNT);
         assert_eq!(
@@ -76,9 +102,12 @@ mod tests {
             foretide_features::schema_id()
         );
         for feature in features {
-            for member in ["name", "meaning", "unit"] {
+            for member in ["name", "meaning", "unit", "type"] {
                 assert!(!feature[member].as_str().unwrap().is_empty());
             }
         }
+        let of = |name: &str| features.iter().find(|feature| feature["name"] == name);
+        assert_eq!(of("session_actions").unwrap()["max_age_ms"], 1_800_000);
+        assert_eq!(of("actions_total").unwrap().get("max_age_ms"), None);
     }
 }

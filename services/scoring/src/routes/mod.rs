@@ -1,12 +1,14 @@
 //! The routes: one file each, with what they take, what they answer, and their tests.
 
 mod decisions;
+mod feast;
 mod features;
 mod keys;
 mod offers;
 mod settings;
 mod shoppers;
 mod sources;
+mod versions;
 
 use std::sync::Arc;
 
@@ -17,7 +19,9 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::Route,
 };
-use foretide_http::{BodyLimits, BodyReader, Problem, ProblemCode, Role, answered, around};
+use foretide_http::{
+    BodyLimits, BodyReader, DirectRoute, Problem, ProblemCode, Protection, Role, answered, around,
+};
 use serde::de::DeserializeOwned;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -37,24 +41,42 @@ const DATABASE: &[ProblemCode] = &[
     ProblemCode::DatabaseRefuses,
 ];
 
-/// The table of routes, with their description. All need the admin key.
+/// The table of routes, with their description. All but the question after health need the admin key.
 pub(crate) fn table(api: Arc<Api>) -> (Router, OpenApi) {
-    let (router, document) = OpenApiRouter::default()
+    let (open, open_document) = OpenApiRouter::default()
+        .routes(routes!(feast::health))
+        .split_for_parts();
+    let (router, mut document) = OpenApiRouter::default()
         .routes(routes!(decisions::decide))
         .routes(routes!(shoppers::find))
         .routes(routes!(shoppers::show))
+        .routes(routes!(shoppers::features::find))
+        .routes(routes!(shoppers::features::show))
         .routes(routes!(sources::show))
         .routes(routes!(features::list))
+        .routes(routes!(feast::read))
         .routes(routes!(offers::list, offers::make))
-        .routes(routes!(offers::show, offers::change, offers::archive))
+        .routes(routes!(
+            offers::show,
+            offers::change,
+            offers::patch,
+            offers::archive
+        ))
         .routes(routes!(settings::list))
-        .routes(routes!(settings::change, settings::reset))
+        .routes(routes!(settings::show, settings::change, settings::reset))
         .routes(routes!(keys::list, keys::make))
         .routes(routes!(keys::revoke))
         .split_for_parts();
     let asked = Arc::clone(&api);
     let keyed = around(move |request, route| with_admin_key(&asked, request, route));
-    (router.route_layer(keyed).with_state(api), document)
+    document.merge(open_document);
+    let router = router.route_layer(keyed).merge(open);
+    (router.with_state(api), document)
+}
+
+/// Those of the routes that are asked most, to be answered in front of the router.
+pub(crate) fn direct(api: &Arc<Api>, protection: &Protection) -> Vec<DirectRoute> {
+    vec![decisions::direct(api, protection.clone())]
 }
 
 fn with_admin_key(
@@ -79,7 +101,8 @@ fn with_admin_key(
         };
         let response = answer.await;
         let status = response.status();
-        let is_change = matches!(method, Method::PUT | Method::DELETE) && status.is_success();
+        let changes = matches!(method, Method::PUT | Method::PATCH | Method::DELETE);
+        let is_change = changes && status.is_success();
         if is_change || status == StatusCode::CREATED {
             tracing::info!(http.method = %method, http.path = uri.path(), admin_key.id = %key, "changed by an admin key");
         }
@@ -128,7 +151,13 @@ mod tests {
                         .is_some_and(|text| !text.is_empty()),
                     "{told}"
                 );
-                for status in ["401", "403", "500", "503"] {
+                // Open to anyone is only what says so.
+                let keyed: &[&str] = if operation["security"].is_null() {
+                    &["401", "403"]
+                } else {
+                    &[]
+                };
+                for status in keyed.iter().chain(&["500", "503"]) {
                     assert!(
                         operation["responses"][status].is_object(),
                         "{status} of {told}"
@@ -136,6 +165,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(ids.len(), 16);
+        assert_eq!(ids.len(), 22);
     }
 }

@@ -23,11 +23,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::form::{AskedOffer, ShownOffer, parse_id};
-use super::{BODY_LIMITS, DATABASE, parameters, variable};
-use crate::{
-    api::Api,
-    stored::{self, etag, expected},
+use super::{
+    BODY_LIMITS, DATABASE, parameters, variable,
+    versions::{Precondition, etag, expected, read_change},
 };
+use crate::{api::Api, stored};
 
 pub(super) mod form;
 
@@ -49,15 +49,6 @@ pub(crate) struct OfferPath {
     id: String,
 }
 
-/// What a change may rest on.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "documents the headers")]
-pub(crate) struct Precondition {
-    /// The change is made only if the version is still this one: the `ETag` of an earlier answer, quotes included, or `*`.
-    #[schemars(rename = "If-Match", regex(pattern = stored::IF_MATCH_PATTERN), example = "\"1\"")]
-    if_match: Option<String>,
-}
-
 /// Offers.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Offers {
@@ -68,11 +59,11 @@ pub(crate) struct Offers {
 documented! {
     asked AskedOffer;
     asked form::ChangedOffer;
+    asked form::OfferPatch;
     answered Offers;
     answered ShownOffer;
     query Filter;
     path OfferPath;
-    header Precondition;
     refused ListRefusals = KEYED, &[ProblemCode::InvalidField];
     refused MakeRefusals = KEYED, BODY, DATABASE, &[ProblemCode::AlreadyExists];
     refused ShowRefusals = KEYED, &[ProblemCode::InvalidField, ProblemCode::NotFound];
@@ -136,7 +127,7 @@ pub(crate) async fn make(
 
 /// Shows an offer.
 ///
-/// An archived one is gone from here: `GET /v1/offers?state=archived` shows it.
+/// An archived one too: its `state` says so.
 #[utoipa::path(get, path = "/v1/offers/{id}", operation_id = "get_offer", tag = "offers", params(OfferPath),
     responses(
         (status = 200, description = "The offer", body = ShownOffer,
@@ -151,19 +142,13 @@ pub(crate) async fn show(
     let snapshot = stored::newest(&api.store).await;
     let found = snapshot.offers.iter().find(|offer| offer.id == id);
     let offer = found.ok_or_else(|| no_such_offer(&id))?;
-    if offer.state == OfferState::Archived {
-        let detail = format!(
-            "the offer {id} is archived: GET /v1/offers?state=archived shows it, PUT /v1/offers/{id} brings it back"
-        );
-        return Err(Problem::new(ProblemCode::NotFound, detail).at("id"));
-    }
     Ok(answer(offer))
 }
 
 /// Changes an offer.
 ///
-/// Replaces everything but the id: send all members, with `state` as `paused` to stop making it for a while. The version rises
-/// by one, and the records of decisions name the version that was made.
+/// Replaces everything but the id: send all members, with `state` as `paused` to stop making it for a while. What `GET` answers
+/// can be changed and sent back as it is. The version rises by one, and the records of decisions name the version that was made.
 #[utoipa::path(put, path = "/v1/offers/{id}", operation_id = "change_offer", tag = "offers",
     params(OfferPath, Precondition), request_body = form::ChangedOffer,
     responses(
@@ -176,12 +161,38 @@ pub(crate) async fn change(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (parts, body) = read_body(request, BODY_LIMITS, &api.budget).await?;
+    let (body, expected) = read_change(&api, request).await?;
     let id = parse_id(&variable(id, "id")?)?;
     let changed = parse_json::<form::ChangedOffer>(&body)?.offer(id)?;
-    let expected = expected(&parts.headers)?;
     kept(&api, &changed.id).await?;
     Ok(answer(&put(&api, changed, expected).await?))
+}
+
+/// Changes some members of an offer.
+///
+/// A JSON merge patch (RFC 7396): what is not named stays, and `null` takes a member away. To pause an offer, send
+/// `{"state": "paused"}`. The whole must be an offer again: who changes `kind` sends the member of the new kind, and `null` for
+/// that of the old. 412 without `If-Match` means that somebody else changed it at the same moment: send it again.
+#[utoipa::path(patch, path = "/v1/offers/{id}", operation_id = "patch_offer", tag = "offers",
+    params(OfferPath, Precondition),
+    request_body(content((form::OfferPatch = "application/merge-patch+json"), (form::OfferPatch = "application/json"))),
+    responses(
+        (status = 200, description = "The offer as it is now", body = ShownOffer,
+            headers(("ETag" = String, description = "The version, for `If-Match`"))),
+        ChangeRefusals,
+    ))]
+pub(crate) async fn patch(
+    State(api): State<Arc<Api>>,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (body, expected) = read_change(&api, request).await?;
+    let id = parse_id(&variable(id, "id")?)?;
+    let patch: form::OfferPatch = parse_json(&body)?;
+    let before = kept(&api, &id).await?;
+    let patched = patch.apply(&ShownOffer::of(&before))?.offer(id)?;
+    let expected = unless_another(expected, &before);
+    Ok(answer(&put(&api, patched, expected).await?))
 }
 
 /// Archives an offer.
@@ -206,11 +217,7 @@ pub(crate) async fn archive(
     if before.state == OfferState::Archived && expected.check(Some(before.version)).is_ok() {
         return Ok(answer(&before));
     }
-    // Only the state changes: what another writes meanwhile is not to be lost.
-    let expected = match expected {
-        Expected::Any => Expected::Version(before.version),
-        other => other,
-    };
+    let expected = unless_another(expected, &before);
     let archived = NewOffer {
         id: before.id,
         name: before.name,
@@ -218,6 +225,14 @@ pub(crate) async fn archive(
         state: OfferState::Archived,
     };
     Ok(answer(&put(&api, archived, expected).await?))
+}
+
+/// What a change of some members of `before` takes to be there: what another writes meanwhile is not to be lost.
+fn unless_another(expected: Expected, before: &CatalogueOffer) -> Expected {
+    match expected {
+        Expected::Any => Expected::Version(before.version),
+        other => other,
+    }
 }
 
 /// The offer as the store keeps it.

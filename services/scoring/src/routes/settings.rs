@@ -13,18 +13,20 @@ use foretide_events::EpochMs;
 use foretide_http::{
     Problem, ProblemCode, documented,
     openapi::{BODY, KEYED},
-    parse_json, read_body,
+    parse_json,
 };
 use foretide_ports::store::Snapshot;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde_json::{Value, json};
 
-use super::{BODY_LIMITS, DATABASE, offers::Precondition, variable};
-use crate::{
-    api::Api,
-    stored::{self, etag, expected},
+use super::{
+    DATABASE,
+    offers::form::present,
+    variable,
+    versions::{Precondition, etag, expected, read_change},
 };
+use crate::{api::Api, stored};
 
 /// A setting as it is.
 #[derive(Serialize, JsonSchema)]
@@ -63,6 +65,37 @@ pub(crate) struct Settings {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AskedSetting {
     value: serde_json::Number,
+    #[serde(default, deserialize_with = "present")]
+    name: Option<String>,
+    // What answers hold besides may be sent back, and is not looked at.
+    #[serde(default, rename = "default")]
+    _default: IgnoredAny,
+    #[serde(default, rename = "minimum")]
+    _minimum: IgnoredAny,
+    #[serde(default, rename = "maximum")]
+    _maximum: IgnoredAny,
+    #[serde(default, rename = "meaning")]
+    _meaning: IgnoredAny,
+    #[serde(default, rename = "version")]
+    _version: IgnoredAny,
+    #[serde(default, rename = "updated_at")]
+    _updated_at: IgnoredAny,
+}
+
+impl AskedSetting {
+    /// The value, if it is meant for the setting `name`.
+    fn value_of(self, name: SettingName) -> Result<serde_json::Number, Problem> {
+        match self.name {
+            Some(other) if other != name.as_str() => {
+                let detail = format!(
+                    "is another setting than {}, which the path names",
+                    name.as_str()
+                );
+                Err(Problem::new(ProblemCode::InvalidField, detail).at("name"))
+            }
+            _ => Ok(self.value),
+        }
+    }
 }
 
 /// Where a setting is.
@@ -88,13 +121,23 @@ impl JsonSchema for AskedSetting {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let as_read =
+            json!({ "description": "May be sent back as it was read, and is not looked at." });
         json_schema!({
             "description": "The value that a setting is to have.",
             "type": "object",
-            "properties": { "value": {
-                "type": "number", "minimum": 0,
-                "description": "In the range that `GET /v1/settings` tells; whole milliseconds for times.",
-            } },
+            "properties": {
+                "value": {
+                    "type": "number", "minimum": 0,
+                    "description": "In the range that `GET /v1/settings` tells; whole milliseconds for times.",
+                },
+                "name": {
+                    "type": "string", "enum": SettingName::ALL.map(SettingName::as_str),
+                    "description": "May be left out; it is the one in the path.",
+                },
+                "default": as_read, "minimum": as_read, "maximum": as_read, "meaning": as_read,
+                "version": as_read, "updated_at": as_read,
+            },
             "required": ["value"],
             "additionalProperties": false,
             "examples": [{ "value": 0.65 }],
@@ -108,6 +151,7 @@ documented! {
     answered Settings;
     path SettingPath;
     refused ListRefusals = KEYED;
+    refused ShowRefusals = KEYED, &[ProblemCode::InvalidField, ProblemCode::NotFound];
     refused SetRefusals = KEYED, BODY, DATABASE,
         &[ProblemCode::NotFound, ProblemCode::VersionConflict, ProblemCode::OutOfRange];
     refused ResetRefusals = KEYED, DATABASE,
@@ -164,9 +208,28 @@ pub(crate) async fn list(State(api): State<Arc<Api>>) -> Json<Settings> {
     })
 }
 
+/// Shows a setting.
+///
+/// `ETag` is its version; there is none while it is not set.
+#[utoipa::path(get, path = "/v1/settings/{name}", operation_id = "get_setting", tag = "settings", params(SettingPath),
+    responses(
+        (status = 200, description = "The setting", body = ShownSetting,
+            headers(("ETag" = String, description = "The version, for `If-Match`"))),
+        ShowRefusals,
+    ))]
+pub(crate) async fn show(
+    State(api): State<Arc<Api>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let name = parse_name(name)?;
+    let snapshot = stored::newest(&api.store).await;
+    let shown = shown(&api, &snapshot, name);
+    Ok((shown.version.map(etag), Json(shown)).into_response())
+}
+
 /// Gives a setting a value.
 ///
-/// It counts from the next decision on, before the server's flag; on other instances within about a second. The records of
+/// What `GET` answers can be sent back with another `value`. It counts from the next decision on, before the server's flag; on other instances within about a second. The records of
 /// decisions name the values they went by.
 #[utoipa::path(put, path = "/v1/settings/{name}", operation_id = "change_setting", tag = "settings",
     params(SettingPath, Precondition), request_body = AskedSetting,
@@ -180,13 +243,12 @@ pub(crate) async fn change(
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (parts, body) = read_body(request, BODY_LIMITS, &api.budget).await?;
+    let (body, expected) = read_change(&api, request).await?;
     let name = parse_name(name)?;
-    let AskedSetting { value } = parse_json(&body)?;
+    let value = parse_json::<AskedSetting>(&body)?.value_of(name)?;
     let value = name
         .check(&Value::from(value))
         .map_err(|error| Problem::new(ProblemCode::OutOfRange, error.to_string()).at("value"))?;
-    let expected = expected(&parts.headers)?;
     let at = EpochMs(api.clock.now_ms());
     let setting = api.store.store().put_setting(value, expected, at);
     let Setting { version, .. } = stored::change(&api, setting).await?;

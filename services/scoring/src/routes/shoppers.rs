@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State, rejection::PathRejection},
     http::Uri,
 };
-use foretide_events::{EpochMs, ShopperId, Text, limits};
+use foretide_events::{EpochMs, InvalidId, ShopperId, Text, limits};
 use foretide_http::{Problem, ProblemCode, documented, openapi::KEYED};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -23,6 +23,7 @@ use crate::{
 };
 
 mod answer;
+pub(crate) mod features;
 
 /// What the query may hold.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -86,12 +87,7 @@ pub(crate) async fn show(
     uri: Uri,
 ) -> Result<Json<Answer>, Problem> {
     let Instant { at } = parameters(&uri)?;
-    let shopper = variable(id, "id")?
-        .parse()
-        .map_err(|error: foretide_events::InvalidId| {
-            Problem::new(ProblemCode::InvalidField, error.to_string()).at("id")
-        })?;
-    answer(&api, shopper, at.as_deref())
+    answer(&api, path_shopper(id)?, at.as_deref())
 }
 
 /// Finds a shopper, by the shop's own id.
@@ -100,26 +96,36 @@ pub(crate) async fn show(
 #[utoipa::path(get, path = "/v1/shoppers", operation_id = "find_shopper", tag = "shoppers", params(Named),
     responses((status = 200, description = "The shopper", body = Answer), FindRefusals))]
 pub(crate) async fn find(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<Answer>, Problem> {
-    let Named {
-        user_id,
-        anonymous_id,
-        at,
-    } = parameters(&uri)?;
-    let named = NamedShopper {
-        user_id: text(user_id, "user_id")?,
-        anonymous_id: text(anonymous_id, "anonymous_id")?,
-        shopper_id: None,
-    };
-    let shopper = named.resolve(&api.pseudonymiser, "user_id")?;
-    answer(&api, shopper, at.as_deref())
+    let named: Named = parameters(&uri)?;
+    let shopper = named.shopper(&api)?;
+    answer(&api, shopper, named.at.as_deref())
+}
+
+impl Named {
+    /// The pseudonym of the shopper that is named.
+    fn shopper(&self, api: &Api) -> Result<ShopperId, Problem> {
+        let named = NamedShopper {
+            user_id: text(self.user_id.as_deref(), "user_id")?,
+            anonymous_id: text(self.anonymous_id.as_deref(), "anonymous_id")?,
+            shopper_id: None,
+        };
+        named.resolve(&api.pseudonymiser, "user_id")
+    }
+}
+
+/// The shopper whose pseudonym is in the path.
+fn path_shopper(id: Result<Path<String>, PathRejection>) -> Result<ShopperId, Problem> {
+    variable(id, "id")?.parse().map_err(|error: InvalidId| {
+        Problem::new(ProblemCode::InvalidField, error.to_string()).at("id")
+    })
 }
 
 fn text<const MAX: usize>(
-    given: Option<String>,
+    given: Option<&str>,
     field: &'static str,
 ) -> Result<Option<Text<MAX>>, Problem> {
     let Some(given) = given else { return Ok(None) };
-    let text = Text::new(&given).ok_or_else(|| {
+    let text = Text::new(given).ok_or_else(|| {
         Problem::new(
             ProblemCode::InvalidField,
             format!("is longer than {MAX} characters"),
@@ -137,10 +143,7 @@ fn answer(api: &Api, shopper: ShopperId, at: Option<&str>) -> Result<Json<Answer
         state.clone()
     }) {
         Found::NotRemembered => Err(no_longer_remembered()),
-        Found::Nobody => Err(Problem::new(
-            ProblemCode::NotFound,
-            "nothing is known of this shopper",
-        )),
+        Found::Nobody => Err(nothing_known()),
         Found::Known(state) => {
             let freshness = Freshness::of(&api.table, &shopper, instant, now);
             Ok(Json(Answer::of(
@@ -152,6 +155,10 @@ fn answer(api: &Api, shopper: ShopperId, at: Option<&str>) -> Result<Json<Answer
             )))
         }
     }
+}
+
+fn nothing_known() -> Problem {
+    Problem::new(ProblemCode::NotFound, "nothing is known of this shopper")
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use axum::http::Request;
 use foretide_decision::{CartSource, ReasonCode, RecordedValues};
 use foretide_features::Feature;
 use serde_json::{Value, json};
@@ -186,7 +187,9 @@ async fn every_way_of_naming_a_shopper_finds_the_same_one_and_raw_ids_stay_out()
         assert!(!codes(&reply.ok()).contains(&"unknown_shopper"));
     }
     for record in shop.recorded().await {
-        let text = String::from_utf8(record.encode().unwrap()).unwrap();
+        let mut bytes = Vec::new();
+        record.encode(&mut bytes);
+        let text = String::from_utf8(bytes).unwrap();
         assert!(!text.contains("ann@"), "{text}");
     }
 }
@@ -370,4 +373,50 @@ async fn only_the_admin_key_decides() {
         let reply = shop.send(request, key, of("ann").to_string()).await;
         assert_eq!(reply.status, status, "{key}");
     }
+}
+
+#[tokio::test]
+async fn in_front_of_the_router_the_answers_are_the_same() {
+    let (routed, front) = (Shop::new().declared().await, Shop::new().declared().await);
+    let front = front.with_front();
+    for shop in [&routed, &front] {
+        shop.fold("ann", 10 * MINUTE_MS, add("p1", 5_995));
+    }
+    let fine = of("ann").to_string();
+    let huge = json!({"shopper": {"user_id": "ann"}, "page": "p".repeat(300_000)}).to_string();
+    for (path, key, body) in [
+        ("/v1/decisions", "admin", &*fine),
+        ("/v1/decisions?at=2026-11-22T10:00:00Z", "admin", &fine),
+        ("/v1/decisions?at=today", "admin", &fine),
+        ("/v1/decisions?at=1&at=2", "admin", &fine),
+        ("/v1/decisions?other=1", "admin", &fine),
+        ("/v1/decisions", "write", &fine),
+        ("/v1/decisions", "nobody's", &fine),
+        ("/v1/decisions", "", &fine),
+        ("/v1/decisions", "admin", "{"),
+        ("/v1/decisions", "admin", r#"{"shopper": 1}"#),
+        ("/v1/decisions", "admin", &huge),
+    ] {
+        let ask = async |shop: &Shop| {
+            let request = Request::post(path).header("Content-Length", body.len());
+            shop.send(request, key, body.to_owned()).await
+        };
+        let (one, other) = (ask(&routed).await, ask(&front).await);
+        let told = format!("{path} {key} {body:.20}: {} {}", one.text, other.text);
+        assert_eq!(one.status, other.status, "{told}");
+        assert_eq!(
+            one.header("content-type"),
+            other.header("content-type"),
+            "{told}"
+        );
+        let (mut one, mut other) = (one.body(), other.body());
+        for answer in [&mut one, &mut other] {
+            answer.as_object_mut().unwrap().remove("decision_id");
+        }
+        assert_eq!(one, other, "{told}");
+    }
+    let get = front.get("/v1/decisions").await;
+    assert_eq!((get.status, get.header("allow")), (405, "POST"));
+    let counted = |shop: &Shop| shop.metric("foretide_decisions_total", Some("discount"));
+    assert_eq!((counted(&routed), counted(&front)), (2, 2));
 }

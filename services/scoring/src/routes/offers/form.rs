@@ -8,10 +8,10 @@ use foretide_decision::{
     catalogue::{CatalogueOffer, Name, NewOffer, OfferState, OfferTerms, ProductCount},
 };
 use foretide_events::{EpochMs, Label, ShopId, Text};
-use foretide_http::{Problem, ProblemCode};
+use foretide_http::{Problem, ProblemCode, parse_json};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
+use serde_json::{Map, Value, json};
 
 use crate::whole::whole;
 
@@ -30,7 +30,12 @@ pub(crate) struct AskedOffer(Members);
 #[serde(transparent)]
 pub(crate) struct ChangedOffer(Members);
 
-/// What either may hold.
+/// A change of some members of an offer: those that are named, `null` for those that are to go.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct OfferPatch(Map<String, Value>);
+
+/// What either of the first two may hold.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Members {
@@ -48,10 +53,17 @@ struct Members {
     content_id: Option<String>,
     #[serde(default, deserialize_with = "present")]
     means: Option<String>,
+    // What answers hold besides may be sent back, and is not looked at.
+    #[serde(default, rename = "version")]
+    _version: IgnoredAny,
+    #[serde(default, rename = "created_at")]
+    _created_at: IgnoredAny,
+    #[serde(default, rename = "updated_at")]
+    _updated_at: IgnoredAny,
 }
 
 /// Reads a member that may be absent, and is never `null`.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
@@ -69,11 +81,32 @@ impl AskedOffer {
 impl ChangedOffer {
     /// The offer `id`, if its members fit together.
     pub(super) fn offer(self, id: OfferId) -> Result<NewOffer, Problem> {
-        if self.0.id.is_some() {
-            return Err(invalid("id", "is in the path, and nowhere else"));
+        if self
+            .0
+            .id
+            .as_deref()
+            .is_some_and(|given| given != id.as_str())
+        {
+            let detail = format!("is not {id}, which the path names: an id stays for good");
+            return Err(invalid("id", detail));
         }
         let state = needed(self.0.state, "state")?;
         self.0.offer(id, state)
+    }
+}
+
+impl OfferPatch {
+    /// What `offer` is to be, all of it, by RFC 7396. No member is an object, so none is merged deeper.
+    pub(super) fn apply(self, offer: &ShownOffer) -> Result<ChangedOffer, Problem> {
+        let mut whole = json!(offer);
+        for (name, value) in self.0 {
+            match (whole.as_object_mut(), value) {
+                (Some(members), Value::Null) => drop(members.remove(&name)),
+                (Some(members), value) => drop(members.insert(name, value)),
+                (None, _) => {}
+            }
+        }
+        parse_json(whole.to_string().as_bytes())
     }
 }
 
@@ -285,7 +318,7 @@ impl JsonSchema for AskedOffer {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let mut state = state_schema();
         state["default"] = "active".into();
-        let common = json!({ "id": id_schema(), "name": name_schema(), "state": state });
+        let common = as_read(json!({ "id": id_schema(), "name": name_schema(), "state": state }));
         let mut schema = of_kinds(&common, &["id", "name"], "An offer to add.");
         let example =
             json!({ "id": "spring-15", "name": "Spring sale", "kind": "discount", "percent": 15 });
@@ -300,14 +333,51 @@ impl JsonSchema for ChangedOffer {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let common = json!({ "name": name_schema(), "state": state_schema() });
-        let description = "All of an offer but its id, as it is to be from now on.";
+        let mut id = id_schema();
+        id["description"] = "May be left out; it is the one in the path.".into();
+        let common = as_read(json!({ "id": id, "name": name_schema(), "state": state_schema() }));
+        let description = "All of an offer, as it is to be from now on.";
         let mut schema = of_kinds(&common, &["name", "state"], description);
         let example =
             json!({ "name": "Spring sale", "kind": "discount", "percent": 20, "state": "active" });
         schema.insert("examples".to_owned(), json!([example]));
         schema
     }
+}
+
+impl JsonSchema for OfferPatch {
+    fn schema_name() -> Cow<'static, str> {
+        "OfferPatch".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let kinds = OfferKind::ALL.map(OfferKind::as_str);
+        let mut properties = as_read(json!({
+            "name": name_schema(),
+            "state": state_schema(),
+            "kind": { "type": "string", "enum": kinds, "description": "Needs the member of that kind." },
+        }));
+        for kind in OfferKind::ALL {
+            let member = member_schema(kind);
+            properties[member_of(kind)] = json!({ "anyOf": [member, { "type": "null" }] });
+        }
+        json_schema!({
+            "description": "The members of an offer that change; `null` takes one away, as RFC 7396 has it.",
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": false,
+            "examples": [{ "state": "paused" }],
+        })
+    }
+}
+
+/// `properties`, and those that answers hold besides.
+fn as_read(mut properties: Value) -> Value {
+    for name in ["version", "created_at", "updated_at"] {
+        properties[name] =
+            json!({ "description": "May be sent back as it was read, and is not looked at." });
+    }
+    properties
 }
 
 impl JsonSchema for ShownOffer {

@@ -132,7 +132,8 @@ async fn without_an_active_offer_of_its_kind_the_arm_is_masked_with_its_own_caus
         .map(|reason| &reason["code"])
         .collect();
     assert_eq!(codes, ["rule", "no_active_offer"]);
-    assert_eq!(shop.get("/v1/offers/discount-10").await.problem().0, 404);
+    let shown = shop.get("/v1/offers/discount-10").await;
+    assert_eq!((shown.header("etag"), shown.ok()), ("\"2\"", archived.ok()));
     let listed = shop.get("/v1/offers?state=archived").await.ok();
     assert_eq!(listed["offers"][0]["id"], "discount-10");
     shop.put("/v1/offers/discount-10", &changed(15, "active"))
@@ -153,11 +154,76 @@ async fn without_an_active_offer_of_its_kind_the_arm_is_masked_with_its_own_caus
 }
 
 #[tokio::test]
+async fn what_was_read_can_be_sent_back_as_it_is() {
+    let shop = Shop::new();
+    for state in ["active", "archived"] {
+        let path = "/v1/offers/recommendations";
+        let mut offer = shop.get(path).await.ok();
+        offer["state"] = state.into();
+        shop.put(path, &offer).await.ok();
+        let read = shop.get(path).await;
+        let back = shop
+            .put_if(path, read.header("etag"), &read.ok())
+            .await
+            .ok();
+        assert_eq!(back["version"], read.ok()["version"].as_u64().unwrap() + 1);
+        assert_eq!(back["created_at"], read.ok()["created_at"]);
+        assert_eq!(back["products"], read.ok()["products"]);
+    }
+}
+
+#[tokio::test]
+async fn a_patch_changes_what_it_names_and_nothing_else() {
+    let shop = hesitating().await;
+    let path = "/v1/offers/discount-10";
+    let before = shop.get(path).await.ok();
+    let paused = shop.patch(path, &json!({"state": "paused"})).await;
+    let mut expected = before.clone();
+    (expected["state"], expected["version"]) = ("paused".into(), 2.into());
+    expected["updated_at"] = paused.ok()["updated_at"].clone();
+    assert_eq!((paused.header("etag"), paused.ok()), ("\"2\"", expected));
+    assert_eq!(offered(&shop).await, Value::Null);
+    let kind = json!({"kind": "content", "content_id": "spring", "percent": null});
+    let other = shop.patch(path, &kind).await.ok();
+    assert_eq!(
+        (&other["content_id"], &other["percent"]),
+        (&"spring".into(), &Value::Null)
+    );
+    assert_eq!(shop.patch(path, &json!({})).await.ok()["version"], 4);
+}
+
+#[tokio::test]
+async fn a_patch_that_leaves_no_offer_is_refused_by_the_member_at_fault() {
+    let shop = Shop::new();
+    let path = "/v1/offers/discount-10";
+    for (field, patch) in [
+        ("name", json!({"name": null})),
+        ("percent", json!({"percent": 101})),
+        (
+            "percent",
+            json!({"kind": "content", "content_id": "spring"}),
+        ),
+        ("state", json!({"state": null})),
+        ("id", json!({"id": "other"})),
+        ("colour", json!({"colour": 1})),
+    ] {
+        let refused = shop.patch(path, &patch).await.problem();
+        assert_eq!((refused.0, &*refused.2), (400, field), "{patch}");
+    }
+    assert_eq!(shop.patch(path, &json!([1])).await.status, 400);
+    let request = || axum::http::Request::patch(path).header("If-Match", "\"7\"");
+    let other = shop.send(request(), "admin", "{}".to_owned()).await;
+    assert_eq!(other.problem().1, "version_conflict");
+    assert_eq!(shop.get(path).await.ok()["version"], 1);
+}
+
+#[tokio::test]
 async fn what_is_not_there_cannot_be_changed() {
     let shop = Shop::new();
     for reply in [
         shop.get("/v1/offers/none").await,
         shop.put("/v1/offers/none", &changed(10, "active")).await,
+        shop.patch("/v1/offers/none", &json!({})).await,
         shop.delete("/v1/offers/none").await,
     ] {
         assert_eq!(
@@ -218,7 +284,10 @@ async fn what_is_wrong_with_an_offer_is_named() {
     }
     assert_eq!(shop.get("/v1/offers/a").await.status, 404);
     for (field, body) in [
-        ("id", discount("discount-10", 10)),
+        (
+            "id",
+            json!({"id": "other", "name": "n", "kind": "discount", "percent": 1, "state": "active"}),
+        ),
         (
             "state",
             json!({"name": "n", "kind": "discount", "percent": 1}),

@@ -98,6 +98,37 @@ async fn a_change_made_for_another_version_changes_nothing() {
 }
 
 #[tokio::test]
+async fn one_setting_is_shown_and_can_be_sent_back_as_it_is() {
+    let shop = Shop::new();
+    let path = "/v1/settings/drift_threshold";
+    let unset = shop.get(path).await;
+    assert_eq!(
+        (unset.header("etag"), &unset.ok()["version"]),
+        ("", &Value::Null)
+    );
+    assert_eq!(unset.ok(), setting(&shop, "drift_threshold").await);
+    let mut wanted = unset.ok();
+    wanted["value"] = 0.5.into();
+    shop.put(path, &wanted).await.ok();
+    let set = shop.get(path).await;
+    assert_eq!(
+        (set.header("etag"), &set.ok()["value"]),
+        ("\"1\"", &0.5.into())
+    );
+    let again = shop.put_if(path, set.header("etag"), &set.ok()).await.ok();
+    assert_eq!(
+        (&again["version"], &again["value"]),
+        (&2.into(), &0.5.into())
+    );
+    let other = shop.put("/v1/settings/discount_threshold", &wanted).await;
+    assert_eq!(
+        other.problem(),
+        (400, "invalid_field".to_owned(), "name".to_owned())
+    );
+    assert_eq!(shop.get("/v1/settings/threshold").await.problem().0, 404);
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_setting_is_named() {
     let shop = Shop::new();
     for (path, body, expected) in [

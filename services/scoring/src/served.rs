@@ -1,0 +1,141 @@
+//! Features as they are served: the value with what may be made of it.
+
+use std::time::Duration;
+
+use foretide_events::EpochMs;
+use foretide_features::{FeatureSpec, FeatureVector, FoldRules, State};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The feature view that every feature of the catalogue belongs to.
+pub(crate) const FEATURE_VIEW: &str = "shopper";
+
+/// The feature service that stands for the whole catalogue.
+pub(crate) const FEATURE_SERVICE: &str = "foretide";
+
+/// How long what is said of an open session holds.
+const SESSION: Duration = Duration::from_mins(30);
+
+/// What a value is worth. The words are those of Feast's `FieldStatus`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(rename = "FeatureStatus")]
+pub(crate) enum Status {
+    /// It is there.
+    Present,
+    /// The shopper is known, and has no such value.
+    NullValue,
+    /// Nothing is known of the shopper.
+    NotFound,
+    /// The shopper's newest event is older than the feature's greatest age: what it told counts no more.
+    OutsideMaxAge,
+    /// There is no such feature.
+    Invalid,
+}
+
+impl Status {
+    /// Every status, in the order of its declaration.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Present,
+        Self::NullValue,
+        Self::NotFound,
+        Self::OutsideMaxAge,
+        Self::Invalid,
+    ];
+
+    /// What metrics call it.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::NullValue => "null_value",
+            Self::NotFound => "not_found",
+            Self::OutsideMaxAge => "outside_max_age",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+/// How old a shopper's newest event may be for the feature to be served; `None` where any age will do.
+pub(crate) fn max_age(spec: &FeatureSpec) -> Option<Duration> {
+    spec.name.starts_with("session_").then_some(SESSION)
+}
+
+/// The same in milliseconds, as it is shown.
+pub(crate) fn max_age_ms(spec: &FeatureSpec) -> Option<i64> {
+    max_age(spec).map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The features of a shopper as they are served at an instant.
+#[derive(Clone, Debug)]
+pub(crate) struct Served {
+    /// When the newest event that they rest on happened.
+    pub(crate) as_of: EpochMs,
+    /// How long before the instant that was, in milliseconds.
+    age_ms: i64,
+    values: FeatureVector,
+}
+
+impl Served {
+    /// Those of `state` at `at`.
+    pub(crate) fn of(state: &State, at: EpochMs, rules: &FoldRules) -> Self {
+        let as_of = state.as_of();
+        Self {
+            as_of,
+            age_ms: at.since(as_of),
+            values: state.features(at, rules),
+        }
+    }
+
+    /// The value of one feature, unless it is missing or too old, and which of these.
+    pub(crate) fn get(&self, spec: &FeatureSpec) -> (Option<f64>, Status) {
+        if max_age_ms(spec).is_some_and(|max| self.age_ms > max) {
+            return (None, Status::OutsideMaxAge);
+        }
+        match self.values.get(spec.feature) {
+            Some(value) => (Some(value), Status::Present),
+            None => (None, Status::NullValue),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use foretide_features::{CATALOGUE, Feature};
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_session_holds_as_long_as_a_session_stays_open() {
+        let gap_ms = FoldRules::default().session_gap_ms;
+        for spec in &CATALOGUE {
+            let of_session = spec.name.starts_with("session_");
+            assert_eq!(
+                max_age_ms(spec),
+                of_session.then_some(gap_ms),
+                "{}",
+                spec.name
+            );
+        }
+    }
+
+    #[test]
+    fn missing_and_expired_are_told_apart() {
+        let served = |age_ms| Served::of(&State::default(), EpochMs(age_ms), &FoldRules::default());
+        let session = Feature::SessionActions.spec();
+        let since_purchase = Feature::DaysSincePurchase.spec();
+        let gap_ms = FoldRules::default().session_gap_ms;
+        assert_eq!(served(gap_ms).get(session), (None, Status::NullValue));
+        assert_eq!(
+            served(gap_ms + 1).get(session),
+            (None, Status::OutsideMaxAge)
+        );
+        assert_eq!(
+            served(gap_ms + 1).get(since_purchase),
+            (None, Status::NullValue)
+        );
+        assert_eq!(
+            served(gap_ms + 1).get(Feature::ActionsTotal.spec()),
+            (Some(0.0), Status::Present)
+        );
+    }
+}
