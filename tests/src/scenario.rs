@@ -143,7 +143,22 @@ pub fn one_bad_event_harms_no_neighbour(server: &Server) -> u64 {
     assert_eq!(answer.body["accepted"], 2);
     assert_eq!(answer.body["rejected"][0]["field"], "scroll_depth");
     assert_eq!(answer.body["rejected"][0]["id"], "bad");
-    11
+    11 + one_event_that_is_not_json_harms_no_neighbour(server)
+}
+
+/// Batches with one event each that is not JSON: the others are taken. Returns how many events the log took.
+fn one_event_that_is_not_json_harms_no_neighbour(server: &Server) -> u64 {
+    let bad = [&b"NaN"[..], b"\"a\x0bb\"", b"\"caf\xe9\""];
+    for (number, bad) in bad.into_iter().enumerate() {
+        let batch = segment::batch(&format!("json-{number}"), 1, 1);
+        let good = batch["batch"][0].to_string();
+        let body = [br#"{"batch":[{"x":"#, bad, b"},", good.as_bytes(), b"]}"].concat();
+        let answer = server.ingest("/v1/batch", &body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.body["accepted"], 1, "{}", answer.body);
+        assert_eq!(answer.body["rejected"][0]["code"], "not_an_object");
+    }
+    bad.len() as u64
 }
 
 fn action(id: &str) -> Value {

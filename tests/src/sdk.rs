@@ -122,6 +122,45 @@ pub fn counts(server: &Server) -> Value {
     answer.body
 }
 
+/// The requests by which events came, as the server saw them, and the events in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Requests that send anything, whatever became of them.
+    pub requests: u64,
+    /// Those among them of which events were taken.
+    pub taken: u64,
+    /// The events in these, rejected ones included, as often as they came.
+    pub events: u64,
+}
+
+/// What the SDKs have sent since the server was started.
+pub fn sent(server: &Server) -> Sent {
+    let metrics = server.metrics();
+    let sum = |begin: &str, and: &str| -> u64 {
+        let lines = metrics.lines();
+        let of_it = lines.filter(|line| line.starts_with(begin) && line.contains(and));
+        let values = of_it.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+        values.sum()
+    };
+    Sent {
+        requests: sum("foretide_http_requests_total{", r#"method="POST""#),
+        taken: sum("foretide_ingest_batch_events_count ", ""),
+        events: sum("foretide_ingest_batch_events_sum ", ""),
+    }
+}
+
+/// The ids of all events on the log, in any order, as often as they are there. The server must be stopped.
+pub fn stored_ids(server: &Server) -> Vec<String> {
+    let tail = server.offline(&["topics", "tail", "actions"]);
+    let said = String::from_utf8(tail.stdout).unwrap();
+    let id = |line: &str| {
+        let record: Value = serde_json::from_str(line).unwrap();
+        let id = record["value"]["id"].as_str();
+        id.unwrap_or_else(|| panic!("no id in {line}")).to_owned()
+    };
+    said.lines().map(id).collect()
+}
+
 /// The requests of the SDKs that were not answered with success, as lines of the metrics.
 pub fn refused_requests(server: &Server) -> Vec<String> {
     let metrics = server.metrics();

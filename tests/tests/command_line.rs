@@ -201,6 +201,25 @@ fn an_embedded_log_is_read_and_replayed_when_its_server_is_stopped() {
         made.iter().all(|topic| topic["created"] == false),
         "{made:?}"
     );
+    a_server_goes_on_with_profiles_made_anew(server);
+}
+
+/// What must hold of a refold over either log, whose server is stopped.
+fn a_server_goes_on_with_profiles_made_anew(mut server: Server) {
+    let before = server.digest();
+    let anew = line(&server, &["refold"]);
+    for member in ["digest", "shoppers", "events"] {
+        assert_eq!(anew[member], before[member], "{anew}");
+    }
+    assert_eq!(anew["gone"], 0);
+    assert_eq!(server.digest(), before);
+    server.start();
+    let sent = segment::batch("anew", 20, 3).to_string();
+    assert_eq!(server.ingest("/v1/batch", sent.as_bytes()).status, 200);
+    server.stop();
+    let after = line(&server, &["replay", "--check"]);
+    assert_eq!(after["check"]["differ"], 0, "{after}");
+    assert_ne!(after["digest"], before["digest"]);
 }
 
 #[test]
@@ -236,6 +255,18 @@ fn a_log_on_kafka_is_read_and_replayed_beside_its_server() {
     );
     let stats = lines(&server, &["topics", "stats", "--exact"]);
     assert_eq!(stats[0]["records"], 3_020);
+    let log = format!("kafka:{}", broker.bootstrap());
+    for command in [
+        &["topics", "tail", "actions", "--limit", "1"][..],
+        &["topics", "stats"],
+        &["topics", "create"],
+        &["digest", "--wait", "90"],
+        &["replay", "--check"],
+    ] {
+        let (status, said) = complaint(&[command, &["--log", &log][..]].concat());
+        assert_eq!(status, 0, "without a data directory: {command:?}: {said}");
+    }
+    a_server_goes_on_with_profiles_made_anew(server);
 
     let other = Server::kafka(
         &broker.bootstrap(),
@@ -326,6 +357,12 @@ fn completions_are_written_for_every_shell() {
 /// Commands that cannot be done, the exit status, and words of the complaint.
 const MISTAKES: &[(&str, i32, &[&str])] = &[
     ("topcs", 2, &["topics"]),
+    ("completions", 2, &["SHELL", "bash", "fish"]),
+    (
+        "import x --write-key k",
+        2,
+        &["--format", "rees46, retentioneering"],
+    ),
     (
         "topics tail orders --data-dir DIR",
         2,
@@ -337,7 +374,18 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
         1,
         &["no log at", "--data-dir"],
     ),
-    ("topics tail actions", 2, &["--data-dir"]),
+    ("topics tail actions", 2, &["--data-dir", "kafka:HOST:PORT"]),
+    ("digest", 2, &["--data-dir", "kafka:HOST:PORT"]),
+    ("digest --data-dir DIR --wait 0", 2, &["--wait"]),
+    // Nothing is kept here: a broker is all it takes.
+    ("topics stats --log BROKER", 1, &["--log", "broker"]),
+    ("refold --data-dir DIR", 1, &["no log at", "--data-dir"]),
+    (
+        "simulate --decisions --speed 60",
+        2,
+        &["--write-key", "--admin-key", "--duration"],
+    ),
+    ("simulate --out DIR/x", 2, &["--days"]),
     (
         "topics tail actions --from yesterday --data-dir DIR",
         2,

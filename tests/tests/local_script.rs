@@ -49,6 +49,29 @@ fn states(dir: &Path) -> BTreeMap<String, String> {
     said.lines().map(pair).collect()
 }
 
+/// Started with the arguments of one that runs, a folder gets nothing of that one's.
+fn another_folder_does_not_join_what_runs_on_its_ports(start: &[&str]) {
+    let other = Stopped(TempDir::with_prefix("foretide-local-").unwrap());
+    let refused = script("start", other.0.path(), start);
+    assert!(!refused.status.success());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("--base-port"), "{said}");
+    let states = states(other.0.path());
+    assert!(states.values().all(|state| state == "does not run"));
+}
+
+/// `foretide` reads the log with the settings that the script has written.
+fn tool_over_its_settings(dir: &Path, foretide: &Path) {
+    let look =
+        "set -a; . \"$1/foretide.env\"; \"$0\" topics stats --json --data-dir \"$1/data/look\"";
+    let output = Command::new("bash")
+        .args(["-ec", look])
+        .args([foretide, dir])
+        .output()
+        .unwrap();
+    assert!(text(&output).contains("foretide.actions"));
+}
+
 #[test]
 fn one_script_starts_everything_again_and_again_and_leaves_nothing_behind() {
     let binaries = [
@@ -59,7 +82,8 @@ fn one_script_starts_everything_again_and_again_and_leaves_nothing_behind() {
     ]
     .map(build);
     let folder = binaries[0].parent().unwrap().to_str().unwrap();
-    let held = Stopped(TempDir::with_prefix("foretide-local-").unwrap());
+    // A folder of an operator may have a blank in its name.
+    let held = Stopped(TempDir::with_prefix("foretide local ").unwrap());
     let dir = held.0.path();
     // The whole range has to be free: below those that Linux gives to outgoing connections it nearly always is.
     let base = 20_000 + free_port() % 10_000;
@@ -70,6 +94,9 @@ fn one_script_starts_everything_again_and_again_and_leaves_nothing_behind() {
             .values()
             .all(|state| state == "ready" || state == "runs")
     );
+
+    another_folder_does_not_join_what_runs_on_its_ports(&start);
+    tool_over_its_settings(dir, &binaries[0]);
 
     let key = |name: &str| {
         let line = said.lines().find(|line| line.starts_with(name)).unwrap();

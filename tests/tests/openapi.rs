@@ -45,6 +45,8 @@ fn the_document_names_every_route_of_both_services() {
         .map(String::as_str)
         .collect();
     for path in [
+        "/get-online-features",
+        "/health",
         "/openapi.json",
         "/v1/actions",
         "/v1/batch",
@@ -59,7 +61,9 @@ fn the_document_names_every_route_of_both_services() {
         "/v1/settings",
         "/v1/settings/{name}",
         "/v1/shoppers",
+        "/v1/shoppers/features",
         "/v1/shoppers/{id}",
+        "/v1/shoppers/{id}/features",
         "/v1/sources/{source}",
         "/v1/track",
     ] {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a broken surrounding fails the test
 
-use std::{thread::sleep, time::Duration};
+use std::{collections::HashSet, thread::sleep, time::Duration};
 
 use foretide_tests::{
     sdk::{self, Plan},
@@ -18,9 +18,8 @@ const SERVER_SDKS: [&str; 5] = [
     "analytics-java",
 ];
 
-/// Sends rounds of events and a bad one, and checks that each was taken once.
-///
-/// Every event carries an id, so a batch that came twice would show as duplicates, the bad event's as a second rejection.
+/// Sends rounds of events and a bad one, and checks that each came once and was taken once: every request that sends anything
+/// was taken, all of them together hold each event once, and no id is on the log twice.
 fn delivers_everything_once(name: &str) {
     let mut server = Server::embedded();
     server.start();
@@ -43,11 +42,26 @@ fn delivers_everything_once(name: &str) {
         outcome.sent
     );
     assert_eq!(sdk::refused_requests(&server), [""; 0], "{name}");
+    let came = sdk::sent(&server);
+    assert_eq!(
+        (came.requests, came.events),
+        (came.taken, outcome.sent),
+        "{name} sent something again: {came:?}"
+    );
     assert_eq!(
         sdk::counter(&server, "foretide_ingest_ids_made_total"),
         0,
         "{name}"
     );
+    server.stop();
+    let ids = sdk::stored_ids(&server);
+    assert_eq!(ids.len() as u64, good, "{name}");
+    assert_eq!(distinct(ids), good, "{name} sent an id twice");
+}
+
+/// How many different ids there are among `ids`.
+fn distinct(ids: Vec<String>) -> u64 {
+    ids.into_iter().collect::<HashSet<_>>().len() as u64
 }
 
 #[test]
@@ -111,4 +125,5 @@ fn a_service_that_is_away_for_20_s_loses_nothing_that_the_sdks_still_hold() {
     assert_eq!(counts["rejected"], json!({}), "{counts}");
     server.stop();
     assert_eq!(server.digest()["events"], sent);
+    assert_eq!(distinct(sdk::stored_ids(&server)), sent);
 }

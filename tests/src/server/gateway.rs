@@ -14,7 +14,7 @@ use std::{
 const MAX_HEAD: usize = 64 * 1024;
 
 /// What scoring answers; everything else is sent in.
-const ASKED: [&str; 8] = [
+const ASKED: [&str; 10] = [
     "decisions",
     "shoppers",
     "sources",
@@ -22,6 +22,8 @@ const ASKED: [&str; 8] = [
     "offers",
     "keys",
     "settings",
+    "get-online-features",
+    "health",
     "openapi.json",
 ];
 
