@@ -253,8 +253,8 @@ fn a_log_on_kafka_is_read_and_replayed_beside_its_server() {
         3_020,
         "a group begins anew"
     );
-    let stats = lines(&server, &["topics", "stats", "--exact"]);
-    assert_eq!(stats[0]["records"], 3_020);
+    let counted = lines(&server, &["topics", "stats", "--exact"]);
+    assert_eq!(counted[0]["records"], 3_020);
     let log = format!("kafka:{}", broker.bootstrap());
     for command in [
         &["topics", "tail", "actions", "--limit", "1"][..],

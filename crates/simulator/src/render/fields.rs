@@ -85,8 +85,9 @@ impl Writer<'_> {
             Act::LookAtCart(lines) => self.lines(lines, at, json),
             Act::Coupon { result, lines } => self.coupon(*result, lines, json),
             Act::StartCheckout(order) => self.order(order, None, at, json),
-            Act::Buy(order) => self.order(order, Some(&self.order_id(action)), at, json),
-            Act::Cancel { order, .. } => self.order(order, Some(&self.order_id(action)), at, json),
+            Act::Buy(order) | Act::Cancel { order, .. } => {
+                self.order(order, Some(&self.order_id(action)), at, json);
+            }
             Act::Refund { lines, .. } => {
                 json.text("order_id", &self.order_id(action));
                 self.money("revenue", total_cents(lines), json);

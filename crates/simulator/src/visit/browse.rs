@@ -294,12 +294,12 @@ impl Visit {
             },
         );
         if draws.chance(self.shopper.temperament.habits().filter) {
-            let shelf = world.shop.product(world.shop.at(category, first));
+            let example = world.shop.product(world.shop.at(category, first));
             let by = match draws.below(4) {
                 0 => Narrowing::Reduced,
                 1 => Narrowing::Price,
-                2 => Narrowing::UpTo((shelf.usual_cents / 5_000 + 1) * 50),
-                _ => Narrowing::Brand(shelf.brand),
+                2 => Narrowing::UpTo((example.usual_cents / 5_000 + 1) * 50),
+                _ => Narrowing::Brand(example.brand),
             };
             self.then(draws, Act::Filter { category, by });
         }

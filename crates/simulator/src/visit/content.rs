@@ -41,9 +41,9 @@ impl Visit {
         let mut draws = self.draws(world, Purpose::Similar);
         if draws.chance(SIMILAR) {
             let product = self.suits(world, &mut draws);
-            let shelf = Arc::from("similar-products");
+            let place = Arc::from("similar-products");
             let kind = ContentKind::Recommendation;
-            if self.meet(kind, &shelf, Some(product), SIMILAR_CLICKED, &mut draws) {
+            if self.meet(kind, &place, Some(product), SIMILAR_CLICKED, &mut draws) {
                 self.view(world, product, at, &mut draws);
             }
         }
