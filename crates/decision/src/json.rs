@@ -120,16 +120,12 @@ mod tests {
         }
 
         #[test]
-        fn any_number_of_single_precision_comes_back_whichever_way_it_is_read(
+        fn any_number_of_single_precision_comes_back(
             number in prop::num::f32::NORMAL | prop::num::f32::SUBNORMAL | prop::num::f32::ZERO
         ) {
             let text = written(|json| json.single(number));
             let read: f32 = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(read.to_bits(), number.to_bits());
-            let as_double: f64 = serde_json::from_str(&text).unwrap();
-            #[expect(clippy::cast_possible_truncation, reason = "it is what readers may do")]
-            let rounded = as_double as f32;
-            prop_assert_eq!(rounded.to_bits(), number.to_bits());
         }
 
         #[test]

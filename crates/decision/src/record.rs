@@ -123,7 +123,8 @@ pub struct RecordedFeatures {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum RecordedValues {
-    /// Every feature in the order of the catalogue, in single precision; `None` where it is missing.
+    /// Every feature in the order of the catalogue, in single precision, which reading by way of double precision may miss
+    /// by the last bit, and to which those of version 2 are rounded; `None` where it is missing.
     InOrder(Vec<Option<f32>>),
     /// Those that are not missing, by name: what records of version 1 have.
     ByName(BTreeMap<Cow<'static, str>, f64>),

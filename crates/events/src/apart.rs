@@ -38,6 +38,9 @@ pub(crate) fn apart<'a, const N: usize>(
     let mut scan = Scan { json: body, at: 0 };
     scan.members(|scan, name| {
         let name = json(name)?.get().trim_matches('"');
+        if name.contains('\\') {
+            return None;
+        }
         if name == list {
             return items.replace(scan.items()?).is_none().then_some(());
         }
@@ -79,6 +82,11 @@ fn legible_id(item: &[u8]) -> Option<String> {
     id
 }
 
+/// White space as JSON knows it.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
 fn json(bytes: &[u8]) -> Option<&RawValue> {
     serde_json::from_slice(bytes).ok()
 }
@@ -92,7 +100,7 @@ struct Scan<'a> {
 impl<'a> Scan<'a> {
     /// The next byte that is not white space.
     fn peek(&mut self) -> Option<u8> {
-        while self.json.get(self.at)?.is_ascii_whitespace() {
+        while is_space(*self.json.get(self.at)?) {
             self.at += 1;
         }
         self.json.get(self.at).copied()
@@ -172,7 +180,7 @@ impl<'a> Scan<'a> {
     /// A number, `null` and the like.
     fn word(&mut self) {
         let rest = &self.json[self.at..];
-        let is_end = |byte: &u8| byte.is_ascii_whitespace() || b",:]}[{\"".contains(byte);
+        let is_end = |byte: &u8| is_space(*byte) || b",:]}[{\"".contains(byte);
         self.at += rest.iter().position(is_end).unwrap_or(rest.len());
     }
 
@@ -183,6 +191,10 @@ impl<'a> Scan<'a> {
         let mut before = b':';
         loop {
             let byte = self.peek()?;
+            // After a text something else can only follow where a quote is missing or is one too many.
+            if before == b'"' && !b",:]}".contains(&byte) {
+                return None;
+            }
             match byte {
                 b'"' => self.string()?,
                 b'{' | b'[' => {
@@ -262,6 +274,11 @@ mod tests {
             r#"{"batch":[{"a":1]}"#,
             r#"{"batch":[{"a":1,{"b":2}}]}"#,
             r#"{"batch":[{"a":"x},{"b":2}]}"#,
+            // As many quotes are missing as make the others even again.
+            r#"{"batch":[{"a":"x},{"b":"y\"z"}]}"#,
+            r#"{"batch":[{"a":"x},{"b":"good"},{"c":"y}]}"#,
+            r#"{"batch":[NaN],"b\u0061tch":[]}"#,
+            "{\"batch\":\x0c[NaN]}",
             r#"{"batch":["\"#,
             r#"{"batch":[],"batch":[]}"#,
             r#"{"sentAt":1,"sentAt":2,"batch":[]}"#,

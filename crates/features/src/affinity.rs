@@ -111,6 +111,7 @@ impl Affinity {
 
     /// Adds `attention`, weighed.
     pub(crate) fn add(&mut self, topic: &Topic, attention: f64) {
+        let attention = kept(attention);
         if attention <= 0.0 {
             return;
         }

@@ -15,8 +15,8 @@ use crate::codec::Writer;
 pub struct IdHash(pub(crate) u64);
 
 impl IdHash {
-    /// In the place of an id that nothing is compared with any more.
-    pub(crate) const NONE: Self = Self(0);
+    /// In the place of an id that is no longer kept: after every id, so that nothing of its instant comes after it.
+    pub(crate) const NONE: Self = Self(u64::MAX);
 
     /// The hash of an event id: the upper 48 bits of its XXH3-64.
     pub fn of(id: &str) -> Self {

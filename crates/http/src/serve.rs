@@ -135,8 +135,6 @@ async fn connection(stream: TcpStream, service: impl Answering, bell: Arc<Bell>)
             .timer(Ticks(Arc::clone(&bell)))
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(CONNECTION_BYTES)
-            // Into one buffer: it takes less to copy a small body than to write from two places.
-            .writev(false)
             .serve_connection(TokioIo::new(stream), service)
     );
     let mut ear = Ear::to(&bell);

@@ -8,7 +8,7 @@ use foretide_features::{FoldRules, schema_id};
 use foretide_http::{DirectRoute, Keys, MemoryBudget, Protection};
 use foretide_ports::{Log, ProfileTable, store::StoreView};
 use foretide_privacy::Pseudonymiser;
-use foretide_runtime::{Lifecycle, SharedClock, prometheus};
+use foretide_runtime::{CancellationToken, Lifecycle, SharedClock, prometheus};
 use parking_lot::RwLock;
 use utoipa::openapi::OpenApi;
 
@@ -125,11 +125,11 @@ impl Scoring {
 }
 
 impl Background {
-    /// Runs the tasks as components of `lifecycle`.
-    pub fn spawn(self, lifecycle: &Lifecycle) {
-        let (soft, hard) = (lifecycle.soft().clone(), lifecycle.hard().clone());
+    /// Runs the tasks as components of `lifecycle`. `closed` says that the last request has been answered.
+    pub fn spawn(self, lifecycle: &Lifecycle, closed: &CancellationToken) {
+        let (closed, hard) = (closed.clone(), lifecycle.hard().clone());
         lifecycle.spawn("decision recorder", async move {
-            self.drain.run(soft, hard).await;
+            self.drain.run(closed, hard).await;
             Ok(())
         });
         let soft = lifecycle.soft().clone();

@@ -12,7 +12,7 @@ use foretide_ports::{DECISIONS, Log, LogError, NewRecord, TopicPartition, shoppe
 use foretide_runtime::CancellationToken;
 use tokio::{
     sync::mpsc::{self, error::TrySendError},
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 use crate::metrics::ScoringMetrics;
@@ -24,9 +24,6 @@ const BATCH: usize = 5_000;
 /// How long to wait before trying again: first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// After the soft signal the queue is taken for done when nothing came for this long.
-const QUIET: Duration = Duration::from_millis(500);
-
 /// Records that are made on one thread share memory in pieces of this size, which is freed with the last of them: they are
 /// written about when they were made, and one piece each would be much to ask of the allocator.
 const PIECE: usize = 64 << 10;
@@ -160,14 +157,14 @@ impl Recorder {
 }
 
 impl Drain {
-    /// Writes what is queued until there is nobody left to queue more. After `soft`, what is held is still written; after
-    /// `hard`, nothing is.
-    pub(crate) async fn run(mut self, soft: CancellationToken, hard: CancellationToken) {
+    /// Writes what is queued until there is nobody left to queue more. After `closed`, when the last request has been answered,
+    /// what is held is still written; after `hard`, nothing is.
+    pub(crate) async fn run(mut self, closed: CancellationToken, hard: CancellationToken) {
         loop {
             let mut batch = Vec::new();
             tokio::select! {
                 _ = self.queue.recv_many(&mut batch, BATCH) => {}
-                () = quiet_after(&soft) => {
+                () = closed.cancelled() => {
                     self.queue.close();
                     self.queue.recv_many(&mut batch, BATCH).await;
                 }
@@ -185,7 +182,7 @@ impl Drain {
                 return;
             }
             if self.queue.len() < BATCH {
-                let _ = timeout(GATHER, soft.cancelled()).await;
+                let _ = timeout(GATHER, closed.cancelled()).await;
             }
         }
     }
@@ -247,11 +244,6 @@ impl Drain {
             self.metrics.lost.with_label_values(&["shutdown"]).inc();
         }
     }
-}
-
-async fn quiet_after(soft: &CancellationToken) {
-    soft.cancelled().await;
-    sleep(QUIET).await;
 }
 
 #[cfg(test)]

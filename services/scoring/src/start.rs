@@ -39,7 +39,7 @@ pub fn start(
     let scoring = Scoring::new(parts, &host.registry)?;
     let protection = edge.http.protection();
     let direct = scoring.direct(&protection);
-    scoring.background.spawn(&host.lifecycle);
+    scoring.background.spawn(&host.lifecycle, &edge.closed);
     let ages = ProfileMetrics::register(&host.registry)?;
     let watching = ages.watch(
         Arc::clone(&profiles.table),

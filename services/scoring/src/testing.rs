@@ -298,9 +298,9 @@ impl Shop {
         let Self {
             background, log, ..
         } = self;
-        let soft = CancellationToken::new();
-        soft.cancel();
-        background.drain.run(soft, CancellationToken::new()).await;
+        let closed = CancellationToken::new();
+        closed.cancel();
+        background.drain.run(closed, CancellationToken::new()).await;
         let positions: Vec<_> = (0..PARTITIONS).map(|partition| (partition, 0)).collect();
         let mut reader = log.reader(DECISIONS, &positions).await.unwrap();
         let mut records = Vec::new();

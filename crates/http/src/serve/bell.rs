@@ -123,7 +123,8 @@ impl Drop for Ear {
     }
 }
 
-/// Timers that go off at the first ring after their time, for tasks that have an ear.
+/// Timers that go off at a ring after their time, never before it, for tasks that have an ear. What they take for now is the
+/// last ring.
 #[derive(Clone, Debug)]
 pub(super) struct Ticks(pub(super) Arc<Bell>);
 
@@ -134,6 +135,7 @@ impl Timer for Ticks {
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
         let bell = Arc::clone(&self.0);
+        let deadline = deadline + TICK;
         Box::pin(Until { bell, deadline })
     }
 

@@ -2,6 +2,7 @@ use bytes::Bytes;
 use foretide_events::EpochMs;
 use foretide_ports::{DECISIONS, TopicPartition, foretide_topics, memory::MemoryLog};
 use foretide_runtime::prometheus::Registry;
+use tokio::time::sleep;
 
 use super::*;
 use crate::testing::Shop;
@@ -56,24 +57,24 @@ async fn while_the_log_is_away_decisions_wait_and_are_written_when_it_is_back() 
     log.faults().set_away(true);
     recorder.put(record(10)).unwrap();
     let metrics = recorder.metrics.clone();
-    let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
-    let running = tokio::spawn(drain.run(soft.clone(), hard));
+    let (closed, hard) = (CancellationToken::new(), CancellationToken::new());
+    let running = tokio::spawn(drain.run(closed.clone(), hard));
     sleep(Duration::from_mins(1)).await;
     assert!(metrics.record_failures.get() > 3);
     log.faults().set_away(false);
     sleep(Duration::from_secs(10)).await;
     assert_eq!(stored(&log).await, 1);
-    soft.cancel();
+    closed.cancel();
     running.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_soft_signal_what_is_held_is_still_written() {
+async fn when_the_last_request_is_answered_what_is_held_is_still_written() {
     let (recorder, drain, log) = started(10).await;
-    let soft = CancellationToken::new();
-    soft.cancel();
+    let closed = CancellationToken::new();
+    closed.cancel();
     recorder.put(record(10)).unwrap();
-    drain.run(soft, CancellationToken::new()).await;
+    drain.run(closed, CancellationToken::new()).await;
     assert_eq!(stored(&log).await, 1);
     assert_eq!(recorder.put(record(10)), Err(NotRecorded::Closed));
     let lost = recorder.metrics.lost.with_label_values(&["shutdown"]);
@@ -87,9 +88,9 @@ async fn at_the_hard_signal_what_is_not_written_is_counted_as_lost() {
     for _ in 0..700 {
         recorder.put(record(10)).unwrap();
     }
-    let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
+    let (closed, hard) = (CancellationToken::new(), CancellationToken::new());
     hard.cancel();
-    drain.run(soft, hard).await;
+    drain.run(closed, hard).await;
     let lost = recorder.metrics.lost.with_label_values(&["shutdown"]);
     assert_eq!((lost.get(), recorder.metrics.queue_depth.get()), (700, 0));
 }

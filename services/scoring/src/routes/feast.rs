@@ -36,7 +36,7 @@ mod question;
 /// About how many bytes of an answer a value takes, with its status and timestamp.
 const VALUE_BYTES: usize = 64;
 
-/// With more values than this, an answer is worked out where nobody waits for the thread.
+/// With more values than this, or of the past, an answer is worked out where nobody waits for the thread.
 const MANY_VALUES: usize = 8_192;
 
 /// After how many seconds profiles may have been restored.
@@ -91,7 +91,7 @@ pub(crate) async fn read(
     let at = parse_at(at.as_deref())?;
     let question = Question::of(parse_json(&body)?, at, &api.pseudonymiser)?;
     drop(body);
-    if question.values() <= MANY_VALUES {
+    if question.values() <= MANY_VALUES && !question.is_of_the_past() {
         return answer(&api, &question);
     }
     let answering = spawn_blocking(move || answer(&api, &question));

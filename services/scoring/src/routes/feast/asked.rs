@@ -44,7 +44,7 @@ pub(crate) struct Asked {
     #[serde(default)]
     pub(super) include_feature_view_version_metadata: bool,
     /// What features that are worked out from the request would be given. There are none: it is not looked at.
-    #[serde(default)]
+    #[serde(default, rename = "request_context")]
     #[schemars(with = "Option<Map<String, Value>>")]
     _request_context: Option<IgnoredAny>,
 }

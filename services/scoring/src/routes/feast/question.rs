@@ -62,9 +62,6 @@ impl Question {
     ) -> Result<Self, Problem> {
         let features = features(&asked.features, asked.feature_service.as_deref())?;
         let (entity, sent, shoppers) = shoppers(asked.entities, pseudonymiser)?;
-        if sent.len() > MAX_SHOPPERS {
-            return Err(too_many("shoppers", MAX_SHOPPERS).at(format!("entities.{entity}")));
-        }
         Ok(Self {
             at,
             entity,
@@ -79,6 +76,11 @@ impl Question {
     /// How many values will be answered.
     pub(super) fn values(&self) -> usize {
         (self.features.len() + 1) * self.shoppers.len()
+    }
+
+    /// Whether it asks for what was known at an instant, which may have to be folded again.
+    pub(super) fn is_of_the_past(&self) -> bool {
+        self.at.is_some()
     }
 
     /// What the columns of the answer are called: the ids first.
@@ -175,9 +177,9 @@ fn shoppers(entities: Entities, pseudonymiser: &Pseudonymiser) -> Result<Named, 
         shopper_id,
     } = entities;
     match (user_id, anonymous_id, shopper_id) {
-        (Some(ids), None, None) => Ok(named("user_id", ids, raw(IdKind::User))),
-        (None, Some(ids), None) => Ok(named("anonymous_id", ids, raw(IdKind::Anonymous))),
-        (None, None, Some(ids)) => Ok(named("shopper_id", ids, Some)),
+        (Some(ids), None, None) => named("user_id", ids, raw(IdKind::User)),
+        (None, Some(ids), None) => named("anonymous_id", ids, raw(IdKind::Anonymous)),
+        (None, None, Some(ids)) => named("shopper_id", ids, Some),
         (None, None, None) => {
             let detail = "name the shoppers by a list: user_id, anonymous_id or shopper_id";
             Err(Problem::new(ProblemCode::MissingField, detail).at("entities"))
@@ -193,12 +195,15 @@ fn named<T>(
     entity: &'static str,
     ids: Vec<Entity<T>>,
     pseudonym: impl Fn(T) -> Option<ShopperId>,
-) -> Named {
+) -> Result<Named, Problem> {
+    if ids.len() > MAX_SHOPPERS {
+        return Err(too_many("shoppers", MAX_SHOPPERS).at(format!("entities.{entity}")));
+    }
     let parts = ids
         .into_iter()
         .map(|Entity { sent, id }| (sent, id.and_then(&pseudonym)));
     let (sent, shoppers) = parts.unzip();
-    (entity, sent, shoppers)
+    Ok((entity, sent, shoppers))
 }
 
 fn too_many(what: &str, max: usize) -> Problem {
