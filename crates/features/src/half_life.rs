@@ -99,8 +99,8 @@ const EXPONENT_SHIFT: u64 = 895 << KEPT_BITS;
 /// and read folds on as if it never had been.
 ///
 /// Whether up or down is drawn from the bits of the sum, the likelier the nearer. Rounded to the nearest, thousands of equal
-/// actions at equal distances would go wrong the same way each time; so they cancel out, and a sum of any number of actions
-/// that a bot can send within one half-life is still right to 1e-9.
+/// actions at equal distances would go wrong the same way each time; so they cancel out, and a sum of thousands of actions
+/// within one half-life is right to 2e-10.
 pub(crate) fn kept(sum: f64) -> f64 {
     /// 2^64 over the golden ratio: spreads what differs in any bit over the upper ones.
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
