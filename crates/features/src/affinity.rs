@@ -1,25 +1,80 @@
-//! What the shopper is interested in: attention by category (M3).
+//! What the shopper is interested in: attention by category (M3), and what goods there cost.
 
 use foretide_events::{Category, EpochMs};
 
 use crate::{
     DecodeError, HalfLife, Topic,
-    codec::{Reader, Writer},
+    codec::{Reader, SumReader, SumWriter, Writer},
     half_life::{halved, kept},
+    prices::CategoryPrices,
+    ranking::{Beside, Entry, Name, Ranking},
 };
 
-/// The most categories kept.
-const LIMIT: usize = 16;
+/// The half-life of the attention that counts as now, when it is held against the usual.
+pub(crate) const RECENT: HalfLife = HalfLife::Day;
 
-/// The half-life of attention. Shares do not depend on when they are read, for all attention decays alike.
-pub(crate) const HALF_LIFE: HalfLife = HalfLife::Week;
+impl Name for Topic {
+    const LIMIT: usize = 16;
+    const TEXT_LIMIT: usize = 768;
 
-#[derive(Clone, Debug, PartialEq)]
-struct Entry {
-    topic: Topic,
-    /// Decayed attention, in seconds, as a sum is kept; at most `error` more than the truth.
-    attention: f64,
-    error: f64,
+    fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    fn text(&self) -> &str {
+        self.category.as_str()
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) {
+        writer.topic(Some(self));
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let topic = reader.topic()?;
+        topic.ok_or(DecodeError::Corrupt("a share of no category"))
+    }
+}
+
+/// What is known of a category beside the attention it gets.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Interest {
+    /// Attention with a half-life of a day, as a sum is kept.
+    pub(crate) recent: f64,
+    pub(crate) prices: CategoryPrices,
+}
+
+impl Interest {
+    /// Adds recent attention, weighed.
+    pub(crate) fn see(&mut self, attention: f64) {
+        self.recent = kept(self.recent + attention);
+    }
+}
+
+impl Beside for Interest {
+    fn move_to(&mut self, from: EpochMs, to: EpochMs) {
+        let halvings = RECENT.halvings(from, to);
+        if halvings > 0 {
+            self.recent = halved(self.recent, halvings);
+            self.prices.move_to(from, to);
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.recent = kept(self.recent + other.recent);
+        self.prices.merge(&other.prices);
+    }
+
+    fn write(&self, sums: &mut SumWriter<'_, '_>) {
+        sums.sum_or_zero(self.recent);
+        self.prices.write(sums);
+    }
+
+    fn read(sums: &mut SumReader<'_, '_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            recent: sums.sum_or_zero()?,
+            prices: CategoryPrices::read(sums)?,
+        })
+    }
 }
 
 /// A category with its share of the shopper's attention.
@@ -33,175 +88,91 @@ pub struct CategoryShare {
     pub error: f64,
 }
 
-/// The categories that got the most attention, found by Space-Saving (Metwally, Agrawal and El Abbadi 2005) with
-/// weights: a seventeenth category takes the place of the least, inherits its attention and remembers it as its
-/// error. The sum over the kept ones is always all attention there was, so shares need no further total.
+/// The categories that got the most attention: at most 16, fewer if their names take more than 768 bytes together.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Affinity {
-    entries: Vec<Entry>,
-}
+pub struct Affinity(pub(crate) Ranking<Topic, Interest>);
 
 impl Affinity {
     /// The `n` categories with the largest shares, largest first.
     pub fn top(&self, n: usize) -> Vec<CategoryShare> {
-        let total = self.total();
-        let mut entries: Vec<_> = self.entries.iter().collect();
+        let total = self.0.total();
+        let mut entries: Vec<_> = self.0.entries().iter().collect();
         entries.sort_by(|a, b| {
             b.attention
                 .total_cmp(&a.attention)
-                .then_with(|| a.topic.category.cmp(&b.topic.category))
+                .then_with(|| a.name.category.cmp(&b.name.category))
         });
-        let share = |entry: &&Entry| CategoryShare {
-            category: entry.topic.category.clone(),
+        let share = |entry: &&Entry<Topic, Interest>| CategoryShare {
+            category: entry.name.category.clone(),
             share: entry.attention / total,
-            error: entry.error / total,
+            error: (entry.error / total).min(entry.attention / total),
         };
         entries.iter().take(n).map(share).collect()
     }
 
     /// Number of categories kept, at most 16.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.0.entries().len()
     }
 
     /// Whether no category got any attention.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.0.entries().is_empty()
     }
 
-    /// The largest share; `None` without any attention.
-    pub(crate) fn largest_share(&self) -> Option<f64> {
-        let largest = self
-            .entries
-            .iter()
-            .map(|entry| entry.attention)
-            .max_by(f64::total_cmp)?;
-        Some(largest / self.total())
+    /// How far the mix of the last day is from the usual one: the Jensen–Shannon divergence of the shares of recent
+    /// attention and of all, in bits from 0 to 1. `recent_worth` is what 1 of recent attention is worth now. `None` with less
+    /// than a second of it.
+    pub(crate) fn divergence(&self, recent_worth: f64) -> Option<f64> {
+        let entries = self.0.entries();
+        let recent: f64 = entries.iter().map(|entry| entry.beside.recent).sum();
+        if recent * recent_worth < 1.0 {
+            return None;
+        }
+        let total = self.0.total();
+        let term = |share: f64, middle: f64| {
+            if share > 0.0 {
+                share * libm::log2(share / middle)
+            } else {
+                0.0
+            }
+        };
+        let halves = entries.iter().map(|entry| {
+            let (now, usual) = (entry.beside.recent / recent, entry.attention / total);
+            let middle = f64::midpoint(now, usual);
+            term(now, middle) + term(usual, middle)
+        });
+        Some((halves.sum::<f64>() / 2.0).clamp(0.0, 1.0))
     }
 
-    /// The sum of squared shares (Herfindahl index): 1 when one category has it all; `None` without any attention.
-    pub(crate) fn focus(&self) -> Option<f64> {
-        let total = self.total();
-        let squares = self
-            .entries
-            .iter()
-            .map(|entry| (entry.attention / total) * (entry.attention / total));
-        (!self.is_empty()).then(|| squares.sum::<f64>().min(1.0))
-    }
-
-    /// The sum of all attention, as a sum is kept.
-    pub(crate) fn total(&self) -> f64 {
-        self.entries.iter().map(|entry| entry.attention).sum()
-    }
-
-    /// Moves the instant that attention is as of.
-    pub(crate) fn move_to(&mut self, from: EpochMs, to: EpochMs) {
-        let halvings = HALF_LIFE.halvings(from, to);
-        if self.is_empty() || halvings <= 0 {
-            return;
+    /// Forgets all prices: those that follow are in another currency.
+    pub(crate) fn clear_prices(&mut self) {
+        for entry in self.0.entries_mut() {
+            entry.beside.prices = CategoryPrices::default();
         }
-        for entry in &mut self.entries {
-            entry.attention = halved(entry.attention, halvings);
-            entry.error = halved(entry.error, halvings);
-        }
-        if self.entries.iter().any(|entry| entry.attention <= 0.0) {
-            self.entries.retain(|entry| entry.attention > 0.0);
-        }
-    }
-
-    /// Adds `attention`, weighed.
-    pub(crate) fn add(&mut self, topic: &Topic, attention: f64) {
-        let attention = kept(attention);
-        if attention <= 0.0 {
-            return;
-        }
-        if let Some(entry) = self
-            .entries
-            .iter_mut()
-            .find(|entry| entry.topic.hash == topic.hash)
-        {
-            entry.attention = kept(entry.attention + attention);
-            return;
-        }
-        if self.entries.len() < LIMIT {
-            self.entries.push(Entry {
-                topic: topic.clone(),
-                attention: kept(attention),
-                error: 0.0,
-            });
-            return;
-        }
-        if let Some(least) = self
-            .entries
-            .iter_mut()
-            .min_by(|a, b| a.attention.total_cmp(&b.attention))
-        {
-            let error = least.attention;
-            *least = Entry {
-                topic: topic.clone(),
-                attention: kept(error + attention),
-                error,
-            };
-        }
-    }
-
-    /// The topic of the same category that is kept already, whose text need not be kept twice.
-    pub(crate) fn kept(&self, topic: &Topic) -> Option<&Topic> {
-        self.entries
-            .iter()
-            .map(|entry| &entry.topic)
-            .find(|kept| kept.hash == topic.hash)
-    }
-
-    pub(crate) fn write(&self, writer: &mut Writer<'_>) {
-        writer.length(self.entries.len());
-        for entry in &self.entries {
-            writer.topic(Some(&entry.topic));
-        }
-        let mut sums = writer.sums();
-        for entry in &self.entries {
-            sums.sum(entry.attention);
-            sums.sum_or_zero(entry.error);
-        }
-        sums.end();
-    }
-
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let length = reader.length(LIMIT)?;
-        let mut entries = Vec::with_capacity(length);
-        for _ in 0..length {
-            let topic = reader.topic()?;
-            entries.push(Entry {
-                topic: topic.ok_or(DecodeError::Corrupt("a share of no category"))?,
-                attention: 0.0,
-                error: 0.0,
-            });
-        }
-        let mut sums = reader.sums();
-        for entry in &mut entries {
-            entry.attention = sums.sum()?;
-            entry.error = sums.sum_or_zero()?;
-        }
-        sums.end()?;
-        Ok(Self { entries })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ranking::HALF_LIFE;
 
     fn topic(name: &str) -> Topic {
         Topic::new(&Category::new(name).unwrap())
     }
 
+    fn add(affinity: &mut Affinity, name: &str, attention: f64) {
+        affinity.0.add(&topic(name), attention);
+    }
+
     #[test]
     fn shares_follow_attention() {
         let mut affinity = Affinity::default();
-        affinity.add(&topic("shoes"), 30.0);
-        affinity.add(&topic("hats"), 10.0);
-        affinity.move_to(EpochMs(0), EpochMs(HALF_LIFE.ms()));
-        affinity.add(&topic("hats"), 20.0);
+        add(&mut affinity, "shoes", 30.0);
+        add(&mut affinity, "hats", 10.0);
+        affinity.0.move_to(EpochMs(0), EpochMs(HALF_LIFE.ms()));
+        add(&mut affinity, "hats", 20.0);
         let top = affinity.top(2);
         assert_eq!(top[0].category.as_str(), "hats");
         assert!((top[0].share - 0.625).abs() < 1e-12);
@@ -213,11 +184,11 @@ mod tests {
     fn a_favourite_is_kept_whatever_else_comes() {
         let mut affinity = Affinity::default();
         for n in 0..1000 {
-            affinity.add(&topic("shoes"), 1.0);
-            affinity.add(&topic(&format!("other {n}")), 1.0);
+            add(&mut affinity, "shoes", 1.0);
+            add(&mut affinity, &format!("other {n}"), 1.0);
         }
         let top = affinity.top(16);
-        assert_eq!(affinity.len(), LIMIT);
+        assert_eq!(affinity.len(), Topic::LIMIT);
         assert_eq!((top[0].category.as_str(), top[0].error), ("shoes", 0.0));
         assert!((top[0].share - 0.5).abs() < 1e-9);
         assert!(
@@ -226,13 +197,47 @@ mod tests {
                 .all(|other| other.share - other.error <= 0.001),
             "{top:?}"
         );
+        assert!(affinity.0.error_share().unwrap() < 0.5);
+    }
+
+    #[test]
+    fn long_names_leave_room_for_fewer_and_no_attention_is_lost() {
+        let mut affinity = Affinity::default();
+        for n in 0..40 {
+            add(&mut affinity, &format!("{n:0>128}"), 1.0);
+            add(&mut affinity, &format!("short {n}"), 0.5);
+        }
+        let names: usize = affinity
+            .top(16)
+            .iter()
+            .map(|top| top.category.as_str().len())
+            .sum();
+        assert!(names <= Topic::TEXT_LIMIT && affinity.len() > 4, "{names}");
+        assert!((affinity.0.total() - 60.0).abs() < 1e-9);
     }
 
     #[test]
     fn what_is_forgotten_leaves_the_list() {
         let mut affinity = Affinity::default();
-        affinity.add(&topic("shoes"), 30.0);
-        affinity.move_to(EpochMs(0), EpochMs(100 * HALF_LIFE.ms()));
-        assert!(affinity.is_empty() && affinity.top(3).is_empty() && affinity.focus().is_none());
+        add(&mut affinity, "shoes", 30.0);
+        affinity
+            .0
+            .move_to(EpochMs(0), EpochMs(100 * HALF_LIFE.ms()));
+        assert!(affinity.is_empty() && affinity.top(3).is_empty() && affinity.0.focus().is_none());
+    }
+
+    #[test]
+    fn a_day_like_any_other_diverges_by_nothing_and_another_interest_by_almost_a_bit() {
+        let mut affinity = Affinity::default();
+        for (name, attention, recent) in [("shoes", 1000.0, 10.0), ("hats", 1000.0, 10.0)] {
+            affinity.0.add(&topic(name), attention).unwrap().recent = recent;
+        }
+        assert!(affinity.divergence(1.0).unwrap().abs() < 1e-12);
+        assert_eq!(affinity.divergence(0.01), None, "hardly anything lately");
+        for entry in affinity.0.entries_mut() {
+            entry.beside.recent = 0.0;
+        }
+        affinity.0.add(&topic("tea"), 1e-3).unwrap().recent = 10.0;
+        assert!(affinity.divergence(1.0).unwrap() > 0.99);
     }
 }

@@ -11,6 +11,9 @@ use crate::{
 
 /// The most different products a cart holds: the one put in first gives way.
 const ITEM_LIMIT: usize = 200;
+/// The most bytes that they may take together in the stored form, counted as if they came dear: about seventy products with
+/// usual ids.
+pub(crate) const BYTE_LIMIT: usize = 1024;
 
 /// One product in the cart.
 #[derive(Clone, Debug)]
@@ -38,6 +41,21 @@ impl CartItem {
     }
 }
 
+impl CartItem {
+    /// The most bytes it takes in the stored form.
+    fn cost(&self) -> usize {
+        let amount =
+            |price: Money| varint_length(price.minor_units.unsigned_abs().saturating_mul(2));
+        let price = self.price.map_or(1, |price| 3 + amount(price));
+        2 + self.product_id.len() + varint_length(u64::from(self.quantity)) + price
+    }
+}
+
+/// Bytes of a number in groups of seven bits.
+fn varint_length(number: u64) -> usize {
+    (u64::BITS - number.leading_zeros()).div_ceil(7).max(1) as usize
+}
+
 impl PartialEq for CartItem {
     fn eq(&self, other: &Self) -> bool {
         (self.product, self.quantity, self.price) == (other.product, other.quantity, other.price)
@@ -49,6 +67,7 @@ impl PartialEq for CartItem {
 pub struct Cart {
     items: Vec<CartItem>,
     since: EpochMs,
+    /// Zero if there never was anything in it.
     changed: EpochMs,
     currency: Option<Currency>,
 }
@@ -102,13 +121,15 @@ impl Cart {
 
     pub(crate) fn fold(&mut self, at: EpochMs, deed: &Deed) {
         match deed {
-            Deed::CartAdd(Some(line)) => self.change(at, |cart| cart.put(line)),
-            Deed::CartRemove(Some(line)) => self.change(at, |cart| cart.take(line)),
+            Deed::CartAdd(Some(line)) if line.is_named() => self.change(at, |cart| cart.put(line)),
+            Deed::CartRemove(Some(line)) if line.is_named() => {
+                self.change(at, |cart| cart.take(line));
+            }
             Deed::CartView(Some(lines)) => self.change(at, |cart| {
                 cart.items.clear();
                 lines.0.iter().for_each(|line| cart.put(line));
             }),
-            Deed::Purchase(_) => *self = Self::default(),
+            Deed::Purchase(_) => self.empty(at),
             _ => {}
         }
     }
@@ -120,8 +141,15 @@ impl Cart {
         self.changed = at;
         how(self);
         if self.is_empty() {
-            *self = Self::default();
+            self.empty(at);
         }
+    }
+
+    fn empty(&mut self, at: EpochMs) {
+        *self = Self {
+            changed: at,
+            ..Self::default()
+        };
     }
 
     fn put(&mut self, line: &Line) {
@@ -137,10 +165,7 @@ impl Cart {
         {
             item.quantity = item.quantity.saturating_add(quantity);
             item.price = line.price.or(item.price);
-            return;
-        }
-        if self.items.len() == ITEM_LIMIT {
-            self.items.remove(0);
+            return self.make_room();
         }
         let Line {
             product,
@@ -154,6 +179,25 @@ impl Cart {
             quantity,
             price,
         });
+        self.make_room();
+    }
+
+    /// Lets those put in first give way to what came after, until the rest fits.
+    fn make_room(&mut self) {
+        /// As many products of the shortest cost fit in any case.
+        const SURE: usize = 16;
+        if self.items.len() <= SURE && self.items.iter().all(|item| item.product_id.len() <= SURE) {
+            return;
+        }
+        let mut bytes: usize = self.items.iter().map(CartItem::cost).sum();
+        while self.items.len() > 1 && (self.items.len() > ITEM_LIMIT || bytes > BYTE_LIMIT) {
+            bytes -= self.items.remove(0).cost();
+        }
+    }
+
+    /// Of two carts the one that was changed last.
+    pub(crate) fn is_before(&self, other: &Self) -> bool {
+        self.changed < other.changed
     }
 
     fn take(&mut self, line: &Line) {
@@ -175,8 +219,12 @@ impl Cart {
 
     /// Writes it, its times relative to `as_of`.
     pub(crate) fn write(&self, writer: &mut Writer<'_>, as_of: EpochMs) {
-        writer.length(self.items.len());
+        let touched = !self.is_empty() || self.changed != EpochMs(0);
+        writer.length(self.items.len() + usize::from(touched));
         if self.is_empty() {
+            if touched {
+                writer.time(as_of, self.changed);
+            }
             return;
         }
         writer.time(as_of, self.since);
@@ -190,9 +238,14 @@ impl Cart {
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>, as_of: EpochMs) -> Result<Self, DecodeError> {
-        let length = reader.length(ITEM_LIMIT)?;
-        if length == 0 {
+        let Some(length) = reader.length(ITEM_LIMIT + 1)?.checked_sub(1) else {
             return Ok(Self::default());
+        };
+        if length == 0 {
+            return Ok(Self {
+                changed: reader.time(as_of)?,
+                ..Self::default()
+            });
         }
         let (since, changed) = (reader.time(as_of)?, reader.time(as_of)?);
         let currency = reader.currency()?;
@@ -283,7 +336,7 @@ mod tests {
             add(line("mug", Some(5), Some(100))),
             remove(line("mug", None, None)),
         ]);
-        assert_eq!(cart, Cart::default());
+        assert!(cart.is_empty() && cart.value().is_none() && cart.changed().is_none());
     }
 
     #[test]
@@ -304,6 +357,7 @@ mod tests {
         let bought = Deed::Purchase(Box::new(Bought {
             order: 0,
             value: None,
+            lines: Vec::new(),
         }));
         assert!(folded(&[add(line("mug", None, Some(100))), bought]).is_empty());
     }
@@ -314,7 +368,17 @@ mod tests {
             .map(|n| add(line(&format!("p{n}"), Some(u32::MAX), Some(i64::MAX))))
             .collect();
         let cart = folded(&adds);
-        assert_eq!(cart.items().len(), ITEM_LIMIT);
+        assert!(
+            (20..ITEM_LIMIT).contains(&cart.items().len()),
+            "{}",
+            cart.items().len()
+        );
+        assert_eq!(cart.items().last().unwrap().product_id(), "p999");
         assert_eq!(cart.value().unwrap().minor_units, i64::MAX);
+
+        let adds: Vec<_> = (0..300)
+            .map(|n| add(line(&format!("{n}"), None, None)))
+            .collect();
+        assert!(folded(&adds).items().len() > 100);
     }
 }

@@ -42,6 +42,26 @@ impl HalfLife {
         }
     }
 
+    /// The end of the names of features that decay by it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HalfHour => "30m",
+            Self::Day => "1d",
+            Self::Week => "7d",
+            Self::Month => "30d",
+        }
+    }
+
+    /// Its length, as people say it.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::HalfHour => "30 minutes",
+            Self::Day => "1 day",
+            Self::Week => "7 days",
+            Self::Month => "30 days",
+        }
+    }
+
     /// What is left of 1 after `elapsed_ms`: 2^(−elapsed / half-life), from 0 to 1. Nothing grows when time runs
     /// backwards.
     pub fn factor(self, elapsed_ms: i64) -> f64 {
@@ -80,21 +100,21 @@ pub(crate) fn halved(sum: f64, halvings: i64) -> f64 {
     if left < NEGLIGIBLE { 0.0 } else { left }
 }
 
-/// What `sum` is read as where 1 in it is worth `worth`. It has 36 bits of its fraction: the last ones of a sum are
+/// What `sum` is read as where 1 in it is worth `worth`. It has 33 bits of its fraction: the last ones of a sum are
 /// spent on roundings, and without them a shopper's only action is worth 1 and not a little more or less.
 pub(crate) fn read(sum: f64, worth: f64) -> f64 {
-    const DROPPED: u32 = f64::MANTISSA_DIGITS - 1 - 36;
+    const DROPPED: u32 = f64::MANTISSA_DIGITS - 1 - 33;
     let bits = (sum * worth).to_bits() + (1 << (DROPPED - 1));
     f64::from_bits(bits >> DROPPED << DROPPED)
 }
 
 /// Bits of a sum's fraction that are kept, of the 52 there are.
-pub(crate) const KEPT_BITS: u32 = 40;
+pub(crate) const KEPT_BITS: u32 = 36;
 const DROPPED_BITS: u32 = f64::MANTISSA_DIGITS - 1 - KEPT_BITS;
 /// Exponents have eight bits of eleven: from 2^-127 to 2^128, and nothing that is summed comes near either.
 const EXPONENT_SHIFT: u64 = 895 << KEPT_BITS;
 
-/// A sum that is not negative, rounded to what is kept of it: 40 bits of its fraction, which is right to 1e-12. A profile
+/// A sum that is not negative, rounded to what is kept of it: 36 bits of its fraction, which is right to 1.5e-11. A profile
 /// is mostly such sums. They are rounded when they change and not when they are stored, so that a profile that was stored
 /// and read folds on as if it never had been.
 ///
@@ -126,6 +146,18 @@ pub(crate) fn from_stored(bits: u64) -> Option<f64> {
     fits.then(|| f64::from_bits((bits + EXPONENT_SHIFT) << DROPPED_BITS))
 }
 
+/// Bits after the point of a mean that is kept.
+pub(crate) const MEAN_FRACTION: u32 = 40;
+/// Bits of a mean that is kept: it is below 64.
+pub(crate) const MEAN_BITS: u32 = 46;
+
+/// A mean that is not negative, rounded to what is kept of it: it is right to 5e-13, whatever its size, so that little is lost where
+/// another number close to it is taken away.
+pub(crate) fn kept_mean(mean: f64) -> f64 {
+    let units = libm::round(mean * (1_u64 << MEAN_FRACTION) as f64);
+    units.clamp(0.0, ((1_u64 << MEAN_BITS) - 1) as f64) / (1_u64 << MEAN_FRACTION) as f64
+}
+
 /// The largest sum.
 fn largest() -> f64 {
     from_stored((256 << KEPT_BITS) - 1).unwrap_or(f64::MAX)
@@ -141,7 +173,7 @@ mod tests {
         #[test]
         fn what_is_kept_is_close_and_survives_being_stored(sum in 1e-9..1e30) {
             let kept = kept(sum);
-            prop_assert!((kept / sum - 1.0).abs() <= 9.1e-13);
+            prop_assert!((kept / sum - 1.0).abs() <= 1.46e-11);
             prop_assert_eq!(to_stored(kept).and_then(from_stored), Some(kept));
             prop_assert_eq!(super::kept(kept).to_bits(), kept.to_bits());
         }

@@ -23,19 +23,22 @@
 //!
 //! # What is kept
 //!
-//! Only the shopper's own statistics. Sums decay by event time and are kept as of the beginning of a period of one
+//! Only the shopper's own statistics. What is usual among shoppers is a [`Reference`], applied when features are read. Sums decay by event time and are kept as of the beginning of a period of one
 //! half-life, so that time that passes halves them and rounds nothing: they are right to 1e-9 of themselves. Reading
 //! decays them to the instant asked for, and closes the session if it has been quiet for too long: no timer ever changes
 //! a profile.
 //!
-//! What a linked anonymous profile contributes will be further (settled, recent) pairs beside the profile's own,
-//! keyed by their source: [`Profile`] is built so that a reader can settle each part and fold the rest together.
+//! # One person, several pseudonyms
+//!
+//! A linked anonymous profile [contributes](Profile::contribution) its own (settled, recent) pair to that of its known shopper, which
+//! keeps the latest of each source. Each part settles for itself, the settled states [combine](State::combine), and the recent
+//! observations of all follow in canonical order: so neither the order in which contributions come nor how often leaves a trace.
 //!
 //! This crate never reads a clock, draws a random number, logs, counts or does I/O.
 //!
 //! ```
 //! use foretide_events::{Action, EpochMs, Event, EventId, Identity, ProductView, ShopperId, SourceId};
-//! use foretide_features::{Feature, FoldRules, Profile};
+//! use foretide_features::{Feature, FoldRules, Profile, Reference};
 //!
 //! let shopper = ShopperId([7; 16]);
 //! let at = EpochMs::parse("2026-11-22T10:00:00Z").unwrap();
@@ -54,36 +57,60 @@
 //! assert!(profile.apply(&event, 0, &rules).is_some());
 //! assert!(profile.apply(&event, 0, &rules).is_none(), "this offset was applied before");
 //!
-//! let features = profile.state().features(at.plus(7 * 24 * 3_600_000), &rules);
+//! let features = profile.state().features(at.plus(7 * 24 * 3_600_000), &rules, &Reference::prior());
 //! assert_eq!(features.get(Feature::ProductViews7d), Some(0.5));
 //! assert_eq!(features.get(Feature::SessionActions), None, "the session is over");
 //! ```
 
 mod affinity;
+mod baseline;
+mod brands;
 mod cart;
 mod catalogue;
 mod codec;
+mod combine;
+mod contribution;
+mod day;
 mod digest;
 mod half_life;
+mod history;
+mod moments;
 mod observation;
+mod prices;
 mod profile;
 mod purchases;
+mod ranking;
+mod recency;
+mod reference;
+mod responses;
 mod rules;
+mod seen;
 mod session;
 mod state;
 mod tally;
 mod vector;
+mod visits;
+mod zone;
 
 pub use affinity::{Affinity, CategoryShare};
+pub use brands::Brand;
 pub use cart::{Cart, CartItem};
-pub use catalogue::{CATALOGUE, Feature, FeatureSpec, Unit, schema_id};
+pub use catalogue::{
+    CATALOGUE, Combine, Feature, FeatureSpec, Nature, Order, TimeToLive, Unit, catalogue_page,
+    schema_id,
+};
 pub use codec::DecodeError;
+pub use contribution::{Contributed, Contribution, Link, Linked, SOURCE_LIMIT};
 pub use digest::ProfileDigest;
 pub use half_life::HalfLife;
-pub use observation::{Deed, IdHash, Key, Line, Lines, Observation, Topic};
+pub use observation::{
+    Bought, BoughtLine, Deed, IdHash, Key, Line, Lines, Observation, Scroll, Topic, View,
+};
 pub use profile::{Applied, LATE_AFTER_MS, Profile, RECENT_LIMIT, SETTLE_AFTER_MS, StoredSize};
 pub use purchases::Purchases;
+pub use reference::{PriceLevel, Reference, ReferenceError, ReferenceLearner, Spread};
 pub use rules::FoldRules;
 pub use session::Session;
 pub use state::State;
 pub use vector::FeatureVector;
+pub use zone::Zone;

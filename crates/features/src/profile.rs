@@ -1,12 +1,16 @@
 //! The rolling state of one shopper, exact whatever the order of arrival.
 
-use std::{borrow::Cow, collections::VecDeque};
+use std::borrow::Cow;
 
 use foretide_events::{EpochMs, Event, Fate, ShopperId};
 
 use crate::{
-    DecodeError, FoldRules, IdHash, Key, Observation, State,
+    Contributed, Contribution, DecodeError, FoldRules, IdHash, Key, Link, Linked, Observation,
+    State,
     codec::{Header, Reader, Writer},
+    combine::fold_together,
+    contribution::Contributions,
+    history::History,
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -22,10 +26,6 @@ pub const SETTLE_AFTER_MS: i64 = 25 * HOUR_MS;
 /// The most recent observations kept apart: the oldest beyond it settle early.
 pub const RECENT_LIMIT: usize = 256;
 
-/// The most bytes they may take together, so that a stored profile stays well below a megabyte, the usual limit of a
-/// record: reached only by hundreds of views of very long carts.
-const RECENT_BYTES: usize = 512 * 1024;
-
 /// What came of applying an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -36,11 +36,6 @@ pub struct Applied {
     pub settled_early: u32,
 }
 
-/// How a stored profile says what is settled.
-const NOT_SETTLED: u8 = 0;
-const SETTLED: u8 = 1;
-const SETTLED_WITH_ID: u8 = 2;
-
 /// How large the stored form of a profile is, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredSize {
@@ -50,44 +45,27 @@ pub struct StoredSize {
     pub settled: usize,
     /// The recent observations.
     pub recents: usize,
+    /// The link and what others contribute.
+    pub linked: usize,
 }
 
-/// The state in which observations are for good, and the last of them. Its id is zero once nothing can come any more that
-/// happened in the same millisecond.
-#[derive(Clone, Debug, PartialEq)]
-struct Settled {
-    last: Key,
-    state: State,
-}
-
-impl Settled {
-    fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, DecodeError> {
-        let with_id = match reader.byte()? {
-            NOT_SETTLED => return Ok(None),
-            SETTLED => false,
-            SETTLED_WITH_ID => true,
-            _ => return Err(DecodeError::Corrupt("neither settled nor not")),
-        };
-        let at = reader.time(EpochMs(0))?;
-        let id = if with_id { reader.id()? } else { IdHash::NONE };
-        Ok(Some(Self {
-            last: Key { at, id },
-            state: State::read(reader, at)?,
-        }))
-    }
-}
+/// What is there besides the own history.
+const LINK: u8 = 1;
+const CONTRIBUTIONS: u8 = 2;
 
 /// The rolling state of one shopper and the log position it has applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     shopper: ShopperId,
     next_offset: u64,
-    /// The fold of all that counts: of the settled state and then the recents, in canonical order.
+    /// The fold of all that counts: of the settled state and then the recents, in canonical order, with what others
+    /// contribute.
     current: State,
-    /// Observations that may still be joined or corrected, in canonical order. The last is the newest.
-    recents: VecDeque<Observation>,
-    recent_bytes: usize,
-    settled: Option<Box<Settled>>,
+    own: History,
+    link: Option<Link>,
+    contributions: Contributions,
+    /// Where something is contributed: the oldest observation that was folded together with those of the others.
+    oldest_together: Option<EpochMs>,
 }
 
 impl Profile {
@@ -97,9 +75,10 @@ impl Profile {
             shopper,
             next_offset: 0,
             current: State::default(),
-            recents: VecDeque::new(),
-            recent_bytes: 0,
-            settled: None,
+            own: History::default(),
+            link: None,
+            contributions: Contributions::default(),
+            oldest_together: None,
         }
     }
 
@@ -113,24 +92,22 @@ impl Profile {
         self.next_offset
     }
 
-    /// The state after everything applied.
+    /// The state after everything applied, what other pseudonyms contribute included.
     pub fn state(&self) -> &State {
         &self.current
     }
 
     /// When the newest event happened.
     pub fn newest_at(&self) -> Option<EpochMs> {
-        let settled = || self.settled.as_ref().map(|settled| settled.last);
-        self.recents
-            .back()
-            .map(Observation::key)
-            .or_else(settled)
+        self.histories()
+            .filter_map(History::newest)
+            .max()
             .map(|key| key.at)
     }
 
-    /// Number of observations that may still be joined or corrected.
+    /// Number of observations of its own that may still be joined or corrected.
     pub fn recent_len(&self) -> usize {
-        self.recents.len()
+        self.own.recent_len()
     }
 
     /// The state as it was at `at`, events at that very millisecond included. `None`: `at` lies before the last
@@ -139,17 +116,8 @@ impl Profile {
         if self.newest_at().is_none_or(|newest| at >= newest) {
             return Some(Cow::Borrowed(&self.current));
         }
-        if self
-            .settled
-            .as_ref()
-            .is_some_and(|settled| at < settled.last.at)
-        {
-            return None;
-        }
-        let known = self
-            .recents
-            .partition_point(|observation| observation.key.at <= at);
-        Some(Cow::Owned(self.fold_recents(known, rules)))
+        let known = self.histories().all(|history| history.reaches_back_to(at));
+        known.then(|| Cow::Owned(self.fold_until(at, rules)))
     }
 
     /// Applies the event at `offset`. `None`: it was applied before, and nothing changed.
@@ -157,140 +125,129 @@ impl Profile {
     /// The event must be of this shopper, and all events must come in the order of their offsets; their times may
     /// be in any order.
     pub fn apply(&mut self, event: &Event, offset: u64, rules: &FoldRules) -> Option<Applied> {
-        if offset < self.next_offset {
-            return None;
-        }
-        self.next_offset = offset.saturating_add(1);
+        self.advance(offset)?;
         Some(self.observe(Observation::of(event), rules))
     }
 
-    fn observe(&mut self, observation: Observation, rules: &FoldRules) -> Applied {
-        let fate = self.judge(&observation);
-        match fate {
-            Fate::Late => {
-                return Applied {
-                    fate,
-                    settled_early: 0,
-                };
+    /// Applies the link at `offset`. `None`: it was applied before, and nothing changed.
+    pub fn apply_link(&mut self, link: Link, offset: u64) -> Option<Linked> {
+        self.advance(offset)?;
+        let former = self.link;
+        Some(match former {
+            Some(former) if former <= link => Linked::Later,
+            _ => {
+                self.link = Some(link);
+                former.map_or(Linked::First, |former| Linked::Earlier {
+                    former: (former.known != link.known).then_some(former.known),
+                })
             }
-            Fate::Folded => self.insert(observation, rules),
-            Fate::Duplicate => self.replace(observation, rules),
+        })
+    }
+
+    /// The known shopper that this anonymous one turned out to be.
+    pub fn link(&self) -> Option<&Link> {
+        self.link.as_ref()
+    }
+
+    /// What this anonymous profile contributes to that of its known shopper; `None` if it is not linked.
+    pub fn contribution(&self) -> Option<Contribution> {
+        self.link
+            .map(|_| Contribution::of(self.shopper, self.next_offset, self.own.clone()))
+    }
+
+    /// Takes in what another pseudonym of the same person contributes. In whatever order and however often contributions come, the
+    /// latest of each source counts, as long as there are no more than [four](crate::SOURCE_LIMIT) of them.
+    pub fn contribute(&mut self, contribution: Contribution, rules: &FoldRules) -> Contributed {
+        if contribution.source() == self.shopper {
+            return Contributed::Refused;
+        }
+        let contributed = self.contributions.put(contribution);
+        if contributed == Contributed::Applied {
+            self.rebuild(rules);
+        }
+        contributed
+    }
+
+    /// Whose contributions count here, in their order.
+    pub fn sources(&self) -> impl Iterator<Item = ShopperId> {
+        self.contributions.sources()
+    }
+
+    fn advance(&mut self, offset: u64) -> Option<()> {
+        let new = offset >= self.next_offset;
+        new.then(|| self.next_offset = offset.saturating_add(1))
+    }
+
+    fn observe(&mut self, mut observation: Observation, rules: &FoldRules) -> Applied {
+        let fate = self.own.judge(&observation);
+        let (mut changed, mut in_order) = (true, false);
+        match fate {
+            Fate::Late => changed = false,
+            Fate::Folded => {
+                observation.share_texts(&self.current);
+                in_order = self.goes_on(observation.key);
+                if in_order {
+                    self.current.fold(&observation, rules);
+                }
+                self.own.insert(observation);
+            }
+            Fate::Duplicate => changed = self.own.replace(observation),
+        }
+        if fate == Fate::Late {
+            return Applied {
+                fate,
+                settled_early: 0,
+            };
+        }
+        let settled_early = self.own.settle(rules);
+        let regroups = settled_early > 0 && self.contributions.histories().next().is_some();
+        if changed && !in_order || regroups {
+            self.rebuild(rules);
         }
         Applied {
             fate,
-            settled_early: self.settle(rules),
+            settled_early,
         }
     }
 
-    fn judge(&self, observation: &Observation) -> Fate {
-        let Key { at, id } = observation.key;
-        let old = self
-            .newest_at()
-            .is_some_and(|newest| newest.since(at) > LATE_AFTER_MS);
-        if old
-            || self
-                .settled
-                .as_ref()
-                .is_some_and(|settled| observation.key <= settled.last)
-        {
-            Fate::Late
-        } else if self.recents.iter().any(|recent| recent.key.id == id) {
-            Fate::Duplicate
+    /// Whether an observation with this key comes after all others, so that folding it is one more step.
+    fn goes_on(&self, key: Key) -> bool {
+        if !self.own.is_next(key) {
+            return false;
+        }
+        let mut others = self.contributions.histories().peekable();
+        if others.peek().is_none() {
+            return true;
+        }
+        let together = self.oldest_together;
+        let none_falls_behind =
+            together.is_some_and(|oldest| key.at.since(oldest) <= SETTLE_AFTER_MS);
+        none_falls_behind && others.all(|other| other.newest().is_none_or(|newest| newest < key))
+    }
+
+    fn histories(&self) -> impl Iterator<Item = &History> {
+        std::iter::once(&self.own).chain(self.contributions.histories())
+    }
+
+    fn rebuild(&mut self, rules: &FoldRules) {
+        let histories: Vec<_> = self.histories().collect();
+        if let [own] = histories[..] {
+            self.current = own.fold(own.recent_len(), rules);
+            self.oldest_together = None;
         } else {
-            Fate::Folded
+            let combined = fold_together(&histories, EpochMs(i64::MAX), rules);
+            self.current = combined.state;
+            self.oldest_together = combined.oldest_together;
         }
     }
 
-    fn insert(&mut self, mut observation: Observation, rules: &FoldRules) {
-        if let Some(topic) = &mut observation.topic
-            && let Some(kept) = self.current.kept_topic(topic)
-        {
-            *topic = kept.clone();
-        }
-        self.recent_bytes += observation.size();
-        let in_order = self
-            .recents
-            .back()
-            .is_none_or(|newest| newest.key < observation.key);
-        if in_order {
-            self.current.fold(&observation, rules);
-            self.recents.push_back(observation);
+    fn fold_until(&self, at: EpochMs, rules: &FoldRules) -> State {
+        let histories: Vec<_> = self.histories().collect();
+        if let [own] = histories[..] {
+            own.fold(own.count_until(at), rules)
         } else {
-            let place = self
-                .recents
-                .partition_point(|recent| recent.key < observation.key);
-            self.recents.insert(place, observation);
-            self.current = self.fold_recents(self.recents.len(), rules);
+            fold_together(&histories, at, rules).state
         }
-    }
-
-    /// Puts `copy` in the place of the observation with the same id, if it wins over it.
-    fn replace(&mut self, copy: Observation, rules: &FoldRules) {
-        let Some(place) = self
-            .recents
-            .iter()
-            .position(|recent| recent.key.id == copy.key.id)
-        else {
-            return;
-        };
-        if !copy.wins_over(&self.recents[place]) {
-            return;
-        }
-        if let Some(former) = self.recents.remove(place) {
-            self.recent_bytes -= former.size();
-        }
-        self.recent_bytes += copy.size();
-        let place = self.recents.partition_point(|recent| recent.key < copy.key);
-        self.recents.insert(place, copy);
-        self.current = self.fold_recents(self.recents.len(), rules);
-    }
-
-    /// The settled state with the first `count` recents folded in.
-    fn fold_recents(&self, count: usize, rules: &FoldRules) -> State {
-        let mut state = self
-            .settled
-            .as_ref()
-            .map(|settled| settled.state.clone())
-            .unwrap_or_default();
-        self.recents
-            .iter()
-            .take(count)
-            .for_each(|observation| state.fold(observation, rules));
-        state
-    }
-
-    /// Settles what is old enough, and the oldest of what is too much; returns how many of the latter.
-    fn settle(&mut self, rules: &FoldRules) -> u32 {
-        let Some(newest) = self.newest_at() else {
-            return 0;
-        };
-        let mut early = 0;
-        while let Some(oldest) = self.recents.front() {
-            let due = newest.since(oldest.key.at) > SETTLE_AFTER_MS;
-            let crowded = self.recents.len() > RECENT_LIMIT || self.recent_bytes > RECENT_BYTES;
-            if !due && (!crowded || self.recents.len() == 1) {
-                break;
-            }
-            let Some(oldest) = self.recents.pop_front() else {
-                break;
-            };
-            early += u32::from(!due);
-            self.recent_bytes -= oldest.size();
-            let settled = self.settled.get_or_insert_with(|| {
-                Box::new(Settled {
-                    last: oldest.key,
-                    state: State::default(),
-                })
-            });
-            settled.last = oldest.key;
-            settled.state.fold(&oldest, rules);
-        }
-        if let Some(settled) = &mut self.settled
-            && newest.since(settled.last.at) > SETTLE_AFTER_MS
-        {
-            settled.last.id = IdHash::NONE;
-        }
-        early
     }
 
     /// Appends its stored form to `out`. `rules` are those it was folded under.
@@ -306,87 +263,63 @@ impl Profile {
     fn write(&self, rules: &FoldRules, out: &mut Vec<u8>) -> StoredSize {
         let begin = out.len();
         let mut writer = Writer::new(out);
-        let Self {
-            shopper,
-            next_offset,
-            ..
-        } = *self;
         Header {
             rules: rules.version(),
-            shopper,
-            next_offset,
+            shopper: self.shopper,
+            next_offset: self.next_offset,
         }
         .write(&mut writer);
         let head = writer.len() - begin;
-        let mut before = EpochMs(0);
-        if let Some(settled) = &self.settled {
-            let with_id = settled.last.id != IdHash::NONE;
-            writer.bytes(&[if with_id { SETTLED_WITH_ID } else { SETTLED }]);
-            writer.time(EpochMs(0), settled.last.at);
-            if with_id {
-                writer.id(settled.last.id);
-            }
-            settled.state.write(&mut writer);
-            before = settled.last.at;
-        } else {
-            writer.bytes(&[NOT_SETTLED]);
+        let mut beside = if self.link.is_some() { LINK } else { 0 };
+        if !self.contributions.is_empty() {
+            beside |= CONTRIBUTIONS;
         }
+        self.own.write_settled(beside, &mut writer);
         let settled = writer.len() - begin - head;
-        writer.length(self.recents.len());
-        for observation in &self.recents {
-            writer.later(before, observation.key.at);
-            writer.id(observation.key.id);
-            writer.deed(&observation.deed, observation.topic.as_ref());
-            before = observation.key.at;
+        self.own.write_recents(&mut writer);
+        let recents = writer.len() - begin - head - settled;
+        if let Some(Link { known, at, id }) = self.link {
+            writer.bytes(known.as_bytes());
+            writer.time(EpochMs(0), at);
+            writer.id(id);
+        }
+        if !self.contributions.is_empty() {
+            self.contributions.write(&mut writer);
         }
         StoredSize {
             head,
             settled,
-            recents: writer.len() - begin - head - settled,
+            recents,
+            linked: writer.len() - begin - head - settled - recents,
         }
     }
 
     /// Reads the stored form, and folds the recents in again under `rules`.
     pub fn decode(bytes: &[u8], rules: &FoldRules) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let Header {
-            rules: found,
-            shopper,
-            next_offset,
-        } = Header::read(&mut reader)?;
-        let expected = rules.version();
-        if found != expected {
-            return Err(DecodeError::OtherRules { found, expected });
-        }
+        let header = Header::read_under(&mut reader, rules)?;
         let mut profile = Self {
-            next_offset,
-            ..Self::new(shopper)
+            next_offset: header.next_offset,
+            ..Self::new(header.shopper)
         };
-        profile.settled = Settled::read(&mut reader)?.map(Box::new);
-        profile.read_recents(&mut reader)?;
-        reader.end()?;
-        profile.current = profile.fold_recents(profile.recents.len(), rules);
-        Ok(profile)
-    }
-
-    fn read_recents(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
-        let mut before = self.settled.as_ref().map(|settled| settled.last);
-        let count = reader.length(RECENT_LIMIT)?;
-        for _ in 0..count {
-            let base = before.map_or(EpochMs(0), |before| before.at);
-            let key = Key {
-                at: reader.later(base)?,
-                id: reader.id()?,
-            };
-            if before.is_some_and(|before| key <= before) {
-                return Err(DecodeError::Corrupt("observations out of order"));
-            }
-            let (deed, topic) = reader.deed()?;
-            let observation = Observation { key, topic, deed };
-            self.recent_bytes += observation.size();
-            self.recents.push_back(observation);
-            before = Some(key);
+        let beside;
+        (profile.own, beside) = History::read_settled(&mut reader)?;
+        if beside & !(LINK | CONTRIBUTIONS) != 0 {
+            return Err(DecodeError::Corrupt("an unknown part of a profile"));
         }
-        Ok(())
+        profile.own.read_recents(&mut reader)?;
+        if beside & LINK != 0 {
+            profile.link = Some(Link {
+                known: ShopperId(reader.array()?),
+                at: reader.time(EpochMs(0))?,
+                id: IdHash(reader.hash()?),
+            });
+        }
+        if beside & CONTRIBUTIONS != 0 {
+            profile.contributions = Contributions::read(&mut reader)?;
+        }
+        reader.end()?;
+        profile.rebuild(rules);
+        Ok(profile)
     }
 }

@@ -72,6 +72,28 @@ impl Purchases {
         }
     }
 
+    /// Adds those of `other`: money only where it is of the same currency, else that of the later order stays.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        let later = if other.last_at() > self.last_at() {
+            other.clone()
+        } else {
+            self.clone()
+        };
+        let value = match (self.value, other.value) {
+            (Some(ours), Some(theirs)) if ours.currency == theirs.currency => Some(Money {
+                minor_units: ours.minor_units.saturating_add(theirs.minor_units),
+                ..ours
+            }),
+            (Some(_), Some(_)) => later.value,
+            (ours, theirs) => ours.or(theirs),
+        };
+        *self = Self {
+            count: self.count.saturating_add(other.count),
+            value,
+            ..later
+        };
+    }
+
     /// Writes them, their times relative to `as_of`.
     pub(crate) fn write(&self, writer: &mut Writer<'_>, as_of: EpochMs) {
         writer.varint(u64::from(self.count));
@@ -114,6 +136,7 @@ mod tests {
         Bought {
             order,
             value: Some(value),
+            lines: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@
 mod support;
 
 use foretide_events::*;
-use foretide_features::{Feature, FeatureVector, FoldRules, Profile};
+use foretide_features::{Feature, FeatureVector, FoldRules, Profile, Reference};
 use support::*;
 
 fn after(events: Vec<(i64, Action)>) -> Profile {
@@ -20,7 +20,7 @@ fn after(events: Vec<(i64, Action)>) -> Profile {
 fn at(profile: &Profile, ms: i64) -> FeatureVector {
     profile
         .state()
-        .features(START.plus(ms), &FoldRules::default())
+        .features(START.plus(ms), &FoldRules::default(), &Reference::prior())
 }
 
 #[track_caller]
@@ -190,4 +190,116 @@ fn what_the_shop_does_is_no_sign_of_the_shopper() {
     assert_close(&features, Feature::ActionsTotal, 1.0);
     assert!(features.get(Feature::Refunds30d).unwrap() > 0.99);
     assert_eq!(features.get(Feature::SessionActions), None);
+}
+
+fn priced(id: &str, cents: i64) -> Action {
+    Action::ProductView(ProductView {
+        product: Product {
+            brand: Text::new(if id == "mug" { "Potter" } else { "Leaf" }),
+            ..product(id, Some("kitchen"), Some(cents), None)
+        },
+        ..ProductView::default()
+    })
+}
+
+#[test]
+fn what_follows_a_change_of_price_shows_in_the_elasticity() {
+    let profile = after(vec![
+        (0, priced("mug", 1000)),
+        (1, priced("mug", 1000)),
+        (2, priced("mug", 800)),
+        (3, cart_add("mug", 800, 1)),
+        (4, priced("tea", 500)),
+        (5, priced("tea", 600)),
+        (6, cart_add("mug", 800, 1)),
+    ]);
+    let features = at(&profile, 6 * MINUTE_MS);
+    let (drop, rise) = (-libm::log(0.8), libm::log(1.2));
+    let taken_anyway = 4.0 * 0.1 / (1.0 + 4.0);
+    let slope = -drop - taken_anyway * (rise - drop);
+    let elasticity = -slope / (drop * drop + rise * rise + 0.1);
+    let value = features.get(Feature::PriceElasticity).unwrap();
+    // Within minutes next to nothing decays.
+    assert!(
+        (value - elasticity).abs() < 1e-3,
+        "{value}, not {elasticity}"
+    );
+    assert!((features.get(Feature::PriceDropsSeen30d).unwrap() - 1.0).abs() < 1e-3);
+    assert!((features.get(Feature::PriceRisesSeen30d).unwrap() - 1.0).abs() < 1e-3);
+    assert_close(&features, Feature::SessionRepeatViews, 3.0);
+    assert_close(&features, Feature::Brands, 2.0);
+    let share = features.get(Feature::TopBrandShare).unwrap();
+    assert!((share - 0.6).abs() < 1e-3, "three views of five");
+    let entropy = -share * libm::log2(share) - (1.0 - share) * libm::log2(1.0 - share);
+    assert_close(&features, Feature::BrandEntropy, entropy);
+    assert_close(&features, Feature::CategoryEntropy, 0.0);
+}
+
+#[test]
+fn money_begins_anew_with_the_currency() {
+    let in_dollars = |cents| {
+        let Action::ProductView(mut view) = priced("mug", cents) else {
+            unreachable!();
+        };
+        view.product.price = Some(Money {
+            minor_units: cents,
+            currency: "USD".parse().unwrap(),
+        });
+        Action::ProductView(view)
+    };
+    let profile = after(vec![
+        (0, priced("mug", 1000)),
+        (1, in_dollars(1500)),
+        (1, in_dollars(1700)),
+    ]);
+    let features = at(&profile, MINUTE_MS);
+    assert_close(&features, Feature::ViewedValue30d, 32.0);
+    assert_close(&features, Feature::MeanViewedPrice30d, 16.0);
+    assert_close(&features, Feature::PriceRisesSeen30d, 1.0);
+}
+
+#[test]
+fn days_and_visits_are_held_against_what_is_usual() {
+    let visits = (0..40).flat_map(|day| {
+        let minute = day * 24 * 60;
+        [
+            (minute, product_view("mug", "kitchen", None)),
+            (minute + 5, product_view("tea", "kitchen", None)),
+        ]
+    });
+    let profile = after(visits.collect());
+    let last = 39 * DAY_MS + 5 * MINUTE_MS;
+    let usual = at(&profile, last);
+    let hours = usual.get(Feature::VisitGapHours).unwrap();
+    assert!((hours - (24.0 - 5.0 / 60.0)).abs() < 1e-6, "{hours}");
+    assert!(usual.get(Feature::VisitGapSpread).unwrap() < 1e-6);
+    assert!(usual.get(Feature::SessionLengthDeviation).unwrap().abs() < 0.5);
+    let away = at(&profile, last + 8 * DAY_MS);
+    assert!(away.get(Feature::VisitOverdue).unwrap() > 3.0);
+    assert!(away.get(Feature::EngagementDeviation).unwrap() < -1.0);
+    assert!(away.get(Feature::Deviation).unwrap() < -1.0);
+    assert_eq!(
+        away.get(Feature::CategoryMixDeviation),
+        None,
+        "hardly anything lately"
+    );
+    assert_eq!(away.get(Feature::BasketDeviation), None);
+}
+
+#[test]
+fn the_hour_is_that_of_the_shopper() {
+    let identify = |zone: &str| {
+        Action::Identify(Identify {
+            time_zone: Text::new(zone),
+            ..Identify::default()
+        })
+    };
+    let profile = after(vec![
+        (0, identify("America/New_York")),
+        (1, identify("Nowhere")),
+    ]);
+    let features = at(&profile, 2 * MINUTE_MS);
+    // START is midnight on a Sunday in London.
+    assert_eq!(features.get(Feature::LocalHour), Some(19.0));
+    assert_eq!(features.get(Feature::LocalWeekday), Some(6.0));
 }

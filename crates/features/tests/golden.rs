@@ -1,4 +1,4 @@
-//! Version 3 of the stored profile, byte for byte. These files never change: a new form is a new version beside them.
+//! Version 4 of the stored profile, byte for byte. These files never change: a new form is a new version beside them.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
@@ -10,8 +10,8 @@ use foretide_events::*;
 use foretide_features::{DecodeError, FoldRules, Profile, ProfileDigest};
 use support::*;
 
-const PROFILE_V3: &str = include_str!("golden/profile-v3.hex");
-const DIGEST_V3: &str = include_str!("golden/digest-v3.txt");
+const PROFILE_V4: &str = include_str!("golden/profile-v4.hex");
+const DIGEST_V4: &str = include_str!("golden/digest-v4.txt");
 
 /// Two visits more than a day apart, with one action of every kind that carries something.
 fn golden_profile() -> Profile {
@@ -39,11 +39,42 @@ fn golden_profile() -> Profile {
     ];
     let actions = vec![
         product_view("mug-blue", "kitchen.mugs", Some(42_000)),
+        Action::Identify(Identify {
+            time_zone: Text::new("Europe/Berlin"),
+            ..Identify::default()
+        }),
+        priced_view("mug-blue", 1190, Some(0.35)),
         cart_add("mug-blue", 1250, 2),
         purchase("order-1", 2500, "EUR"),
         Action::Search(Search {
             dwell_ms: Some(7_000),
+            filters: List::new(vec![Filter {
+                kind: Text::new("price").unwrap(),
+                value: None,
+            }])
+            .unwrap(),
             ..Search::default()
+        }),
+        priced_view("mug-blue", 990, Some(1.0 / 3.0)),
+        priced_view("mug-blue", 1090, None),
+        Action::WishlistAdd(WishlistChange {
+            product: product("tea", None, Some(499), None),
+            wishlist_id: None,
+        }),
+        Action::Purchase(Order {
+            order_id: Text::new("order-2"),
+            value: Some(Money {
+                minor_units: 1290,
+                currency: "USD".parse().unwrap(),
+            }),
+            products: List::new(vec![product(
+                "mug-blue",
+                Some("kitchen.mugs"),
+                Some(1290),
+                None,
+            )])
+            .unwrap(),
+            ..Order::default()
         }),
         Action::PageView(page),
         product_view("tea", "kitchen.tea", None),
@@ -66,12 +97,27 @@ fn golden_profile() -> Profile {
         .map(|(action, n): (_, i64)| {
             event(
                 &format!("m-{n}"),
-                minute(n + if n < 3 { 0 } else { 26 * 60 }),
+                minute(n + if n < 5 { 0 } else { 26 * 60 }),
                 action,
             )
         })
         .collect();
     profile_of(&events).0
+}
+
+/// A view with brand, price, what it cost before, and how far down the page was read.
+fn priced_view(id: &str, cents: i64, scroll: Option<f64>) -> Action {
+    let list_price = product(id, None, Some(1250), None).price;
+    Action::ProductView(ProductView {
+        product: Product {
+            brand: Text::new("Potter & Söhne"),
+            list_price,
+            ..product(id, Some("kitchen.mugs"), Some(cents), None)
+        },
+        scroll_depth: scroll.and_then(Fraction::new),
+        dwell_ms: Some(12_345),
+        ..ProductView::default()
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -97,15 +143,15 @@ fn bytes(hex: &str) -> Vec<u8> {
 #[test]
 fn a_profile_is_stored_as_ever() {
     let profile = golden_profile();
-    assert!(profile.recent_len() == 9, "three are settled");
+    assert_eq!(profile.recent_len(), 13, "five are settled");
     let mut stored = Vec::new();
     profile.encode(&FoldRules::default(), &mut stored);
-    assert_eq!(hex(&stored), PROFILE_V3);
+    assert_eq!(hex(&stored), PROFILE_V4);
 }
 
 #[test]
 fn what_was_stored_is_read() {
-    let profile = Profile::decode(&bytes(PROFILE_V3), &FoldRules::default()).unwrap();
+    let profile = Profile::decode(&bytes(PROFILE_V4), &FoldRules::default()).unwrap();
     assert_eq!(profile, golden_profile());
 }
 
@@ -114,6 +160,7 @@ fn a_profile_of_an_earlier_version_is_refused_to_be_folded_again() {
     let earlier = [
         (1, include_str!("golden/profile-v1.hex")),
         (2, include_str!("golden/profile-v2.hex")),
+        (3, include_str!("golden/profile-v3.hex")),
     ];
     for (version, stored) in earlier {
         assert_eq!(
@@ -128,12 +175,12 @@ fn the_digest_is_as_ever() {
     let mut digest = ProfileDigest::new();
     digest.add(&golden_profile());
     digest.add(&Profile::new(ShopperId([1; 16])));
-    assert_eq!(digest.finish(), DIGEST_V3.trim_end());
+    assert_eq!(digest.finish(), DIGEST_V4.trim_end());
 }
 
 #[test]
 fn unknown_versions_and_other_rules_are_refused() {
-    let mut stored = bytes(PROFILE_V3);
+    let mut stored = bytes(PROFILE_V4);
     let other = FoldRules {
         session_gap_ms: 1,
         ..FoldRules::default()
@@ -143,7 +190,7 @@ fn unknown_versions_and_other_rules_are_refused() {
         Profile::decode(&stored, &other),
         Err(DecodeError::OtherRules { found, expected })
     );
-    for unknown in [0, 2, 4] {
+    for unknown in [0, 3, 5] {
         stored[0] = unknown;
         assert_eq!(
             Profile::decode(&stored, &other),

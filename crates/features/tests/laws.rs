@@ -5,7 +5,7 @@
 mod support;
 
 use foretide_events::{EpochMs, Fate};
-use foretide_features::{FoldRules, Observation, Profile, ProfileDigest, State};
+use foretide_features::{FoldRules, Observation, Profile, ProfileDigest, Reference, State};
 use proptest::prelude::*;
 use support::*;
 
@@ -107,9 +107,9 @@ proptest! {
         let (profile, _) = profile_of(&events);
         for (what, state) in [("profile", profile.state().clone()), ("plain fold", plain_fold(&events))] {
             for now in [EpochMs(now), profile.newest_at().unwrap()] {
-                for (spec, value) in state.features(now, &rules).iter() {
-                    let value = value.unwrap_or(0.0);
-                    let fits = value.is_finite() && (0.0..=spec.max).contains(&value);
+                for (spec, value) in state.features(now, &rules, &Reference::prior()).iter() {
+                    let Some(value) = value else { continue };
+                    let fits = value.is_finite() && (spec.min..=spec.max).contains(&value);
                     prop_assert!(fits, "{what}: {} is {value}", spec.name);
                 }
             }
@@ -122,7 +122,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let rules = FoldRules::default();
-        let mut framed = vec![3];
+        let mut framed = vec![4];
         framed.extend_from_slice(&rules.version().to_le_bytes());
         framed.extend_from_slice(&bytes);
         for bytes in [bytes, framed] {
@@ -163,7 +163,7 @@ fn use_if_readable(bytes: &[u8], rules: &FoldRules) {
     assert!(
         profile
             .state()
-            .features(START, rules)
+            .features(START, rules, &Reference::prior())
             .iter()
             .all(|(_, value)| value.unwrap_or(0.0).is_finite())
     );
@@ -190,7 +190,10 @@ fn a_million_years_of_decay_never_overflow() {
             );
         }
     }
-    for (spec, value) in state.features(EpochMs(i64::MAX), &rules).iter() {
+    for (spec, value) in state
+        .features(EpochMs(i64::MAX), &rules, &Reference::prior())
+        .iter()
+    {
         assert!(value.is_none_or(f64::is_finite), "{}", spec.name);
     }
 }

@@ -1,7 +1,7 @@
 //! A profile in words, as `topics tail` and `replay --profiles` show it.
 
 use foretide_events::{Currency, EpochMs, Money, ShopperId};
-use foretide_features::{FeatureVector, FoldRules, Profile, State};
+use foretide_features::{FeatureVector, FoldRules, Profile, Reference, State};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 /// How many categories are shown.
@@ -121,7 +121,7 @@ impl StateView {
                     share: taste.share,
                 })
                 .collect(),
-            features: Features(state.features(at, rules)),
+            features: Features(state.features(at, rules, &Reference::prior())),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use foretide_decision::{Popularity, PopularityRules};
-use foretide_features::{FoldRules, schema_id};
+use foretide_features::{FoldRules, Reference, schema_id};
 use foretide_http::{DirectRoute, Keys, MemoryBudget, Protection};
 use foretide_ports::{Log, ProfileTable, store::StoreView};
 use foretide_privacy::Pseudonymiser;
@@ -51,6 +51,8 @@ pub(crate) struct Api {
     pub(crate) rulebook: Rulebook,
     pub(crate) table: Arc<ProfileTable>,
     pub(crate) rules: FoldRules,
+    /// What is usual among shoppers.
+    pub(crate) reference: Reference,
     /// The name of the catalogue of features.
     pub(crate) catalogue: Arc<str>,
     pub(crate) pseudonymiser: Pseudonymiser,
@@ -98,6 +100,7 @@ impl Scoring {
             store: parts.store,
             table: parts.table,
             rules: parts.rules,
+            reference: Reference::prior(),
             catalogue: schema_id().into(),
             pseudonymiser: parts.pseudonymiser,
             keys: parts.keys,

@@ -105,7 +105,7 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
 /// What is known of the shopper at `at`, if anything is.
 fn known(api: &Api, question: &Question, at: EpochMs) -> Result<Option<Knowledge>, Problem> {
     let read = |state: &State, next_offset| Knowledge {
-        features: state.features(at, &api.rules),
+        features: state.features(at, &api.rules, &api.reference),
         cart: match question.cart {
             None => KnownCart::of(state.cart()),
             Some(_) => None,

@@ -1,9 +1,7 @@
 //! Features as they are served: the value with what may be made of it.
 
-use std::time::Duration;
-
 use foretide_events::EpochMs;
-use foretide_features::{FeatureSpec, FeatureVector, FoldRules, State};
+use foretide_features::{FeatureSpec, FeatureVector, FoldRules, Reference, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,9 +10,6 @@ pub(crate) const FEATURE_VIEW: &str = "shopper";
 
 /// The feature service that stands for the whole catalogue.
 pub(crate) const FEATURE_SERVICE: &str = "foretide";
-
-/// How long what is said of an open session holds.
-const SESSION: Duration = Duration::from_mins(30);
 
 /// What a value is worth. The words are those of Feast's `FieldStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -55,14 +50,9 @@ impl Status {
     }
 }
 
-/// How old a shopper's newest event may be for the feature to be served; `None` where any age will do.
-pub(crate) fn max_age(spec: &FeatureSpec) -> Option<Duration> {
-    spec.name.starts_with("session_").then_some(SESSION)
-}
-
-/// The same in milliseconds, as it is shown.
-pub(crate) fn max_age_ms(spec: &FeatureSpec) -> Option<i64> {
-    max_age(spec).map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+/// How old a shopper's newest event may be for the feature to be served, in milliseconds; `None` where any age will do.
+pub(crate) fn max_age_ms(spec: &FeatureSpec, rules: &FoldRules) -> Option<i64> {
+    spec.nature.time_to_live.ms(rules)
 }
 
 /// The features of a shopper as they are served at an instant.
@@ -73,22 +63,29 @@ pub(crate) struct Served {
     /// How long before the instant that was, in milliseconds.
     age_ms: i64,
     values: FeatureVector,
+    rules: FoldRules,
 }
 
 impl Served {
     /// Those of `state` at `at`.
-    pub(crate) fn of(state: &State, at: EpochMs, rules: &FoldRules) -> Self {
+    pub(crate) fn of(state: &State, at: EpochMs, rules: &FoldRules, reference: &Reference) -> Self {
         let as_of = state.as_of();
         Self {
             as_of,
             age_ms: at.since(as_of),
-            values: state.features(at, rules),
+            values: state.features(at, rules, reference),
+            rules: *rules,
         }
+    }
+
+    /// What they were folded by.
+    pub(crate) fn rules(&self) -> &FoldRules {
+        &self.rules
     }
 
     /// The value of one feature, unless it is missing or too old, and which of these.
     pub(crate) fn get(&self, spec: &FeatureSpec) -> (Option<f64>, Status) {
-        if max_age_ms(spec).is_some_and(|max| self.age_ms > max) {
+        if max_age_ms(spec, &self.rules).is_some_and(|max| self.age_ms > max) {
             return (None, Status::OutsideMaxAge);
         }
         match self.values.get(spec.feature) {
@@ -106,24 +103,29 @@ mod tests {
 
     #[test]
     fn what_is_said_of_a_session_holds_as_long_as_a_session_stays_open() {
-        let gap_ms = FoldRules::default().session_gap_ms;
-        for spec in &CATALOGUE {
-            let of_session = spec.name.starts_with("session_");
+        let rules = FoldRules::default();
+        let of_session = CATALOGUE
+            .iter()
+            .filter(|spec| spec.name.starts_with("session_"));
+        for spec in of_session {
             assert_eq!(
-                max_age_ms(spec),
-                of_session.then_some(gap_ms),
+                max_age_ms(spec, &rules),
+                Some(rules.session_gap_ms),
                 "{}",
                 spec.name
             );
         }
+        let day = Feature::EngagementDeviation.spec();
+        assert_eq!(max_age_ms(day, &rules), Some(86_400_000));
     }
 
     #[test]
     fn missing_and_expired_are_told_apart() {
-        let served = |age_ms| Served::of(&State::default(), EpochMs(age_ms), &FoldRules::default());
+        let (rules, reference) = (FoldRules::default(), Reference::prior());
+        let served = |age_ms| Served::of(&State::default(), EpochMs(age_ms), &rules, &reference);
         let session = Feature::SessionActions.spec();
         let since_purchase = Feature::DaysSincePurchase.spec();
-        let gap_ms = FoldRules::default().session_gap_ms;
+        let gap_ms = rules.session_gap_ms;
         assert_eq!(served(gap_ms).get(session), (None, Status::NullValue));
         assert_eq!(
             served(gap_ms + 1).get(session),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context as _, ensure};
-use foretide_features::{FoldRules, Profile};
+use foretide_features::{FoldRules, Profile, Reference};
 use serde::Deserialize;
 
 /// Two sums are equal if they differ by no more than this, relatively.
@@ -45,7 +45,7 @@ pub fn of_profile(value: &[u8]) -> anyhow::Result<Sums> {
     let rules = FoldRules::default();
     let profile = Profile::decode(value, &rules)?;
     let state = profile.state();
-    let features = state.features(state.as_of(), &rules);
+    let features = state.features(state.as_of(), &rules, &Reference::prior());
     let feature = |name: &str| {
         features
             .by_name(name)

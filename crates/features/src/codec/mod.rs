@@ -1,13 +1,18 @@
-//! The stored form of a profile, version 3.
+//! The stored form of a profile, version 4.
 //!
 //! ```text
-//! profile   version (1 byte) · rules version (4) · shopper (16) · next offset · settled? · recents
-//! settled   1 · time of the last settled observation · state        or 2 · time · its id hash (6) · state        or 0
-//! recents   count · for each: time since the one before · id hash (6) · deed · topic · what the deed carries
+//! profile        version (1 byte) · rules version (4) · shopper (16) · next offset · settled? · recents · link? · contributions?
+//! settled        1 · time of the last settled observation · state        or 2 · time · its id hash (6) · state        or 0
+//! recents        count · for each: time since the one before · id hash (6) · deed · topic · what the deed carries
+//! link           known shopper (16) · time · id hash (6)
+//! contributions  count · for each: source (16) · position · settled? · recents
 //! ```
 //!
+//! The first byte of what is settled says in its upper bits whether link and contributions follow, and of a contribution
+//! whether there is one or it was withdrawn.
+//!
 //! Whole numbers are little-endian base-128 varints (signed ones zigzag). Decayed sums take 40 bits, those that are zero
-//! one ([`sums`]). A category, product id or currency is spelt out where it first occurs in a profile, letters in five or
+//! one ([`sums`]). A category, brand, product id or currency is spelt out where it first occurs in a profile, letters in five or
 //! six bits ([`text`]), and referred to by number from then on. A deed shares its byte with the number of its topic. Times
 //! of the settled state count back from its last observation. What a newcomer can no longer be confused with has no id:
 //! that of the last settled observation is there only while something as old may still come. The current state is not
@@ -20,12 +25,15 @@ mod writer;
 
 use foretide_events::ShopperId;
 
+use crate::FoldRules;
+
 pub(crate) use reader::Reader;
+pub(crate) use sums::{SumReader, SumWriter};
 pub(crate) use writer::Writer;
 
 /// The version this code writes, and the only one it reads. Earlier profiles kept other sums and longer hashes, so they
 /// cannot be folded on: they are folded again from the log.
-pub(crate) const VERSION: u8 = 3;
+pub(crate) const VERSION: u8 = 4;
 
 /// The most currencies that are referred to by number: what is spelt out begins with a letter, and numbers lie below.
 const CURRENCY_LIMIT: usize = 64;
@@ -83,6 +91,20 @@ impl Header {
             shopper: ShopperId(reader.array()?),
             next_offset: reader.varint()?,
         })
+    }
+
+    /// Reads it, and checks that it was folded under `rules`.
+    pub(crate) fn read_under(
+        reader: &mut Reader<'_>,
+        rules: &FoldRules,
+    ) -> Result<Self, DecodeError> {
+        let header = Self::read(reader)?;
+        let (found, expected) = (header.rules, rules.version());
+        if found == expected {
+            Ok(header)
+        } else {
+            Err(DecodeError::OtherRules { found, expected })
+        }
     }
 }
 

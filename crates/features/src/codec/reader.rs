@@ -9,9 +9,16 @@ use super::{
     CURRENCY_LIMIT, DecodeError,
     sums::SumReader,
     text::{PACKED_LIMIT, Spelling},
-    writer::{DEED_BITS, FAR_TOPIC, FIRST_NEAR},
+    writer::{
+        BRAND, DEED_BITS, DISCOUNTED, FAR_TOPIC, FIRST_NEAR, HUNDREDTH, PRICE, PRODUCT,
+        SAME_CURRENCY, SAME_PRICE, SCROLL, saw,
+    },
 };
-use crate::{Deed, IdHash, Line, Lines, Topic, observation::Bought};
+use crate::{
+    Brand, Deed, IdHash, Line, Lines, Topic, Zone,
+    observation::{Bought, BoughtLine, Scroll, View},
+    seen::ProductHash,
+};
 
 /// The most lines of one cart view. (An event may list 500 products.)
 const LINE_LIMIT: usize = 500;
@@ -21,7 +28,10 @@ pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     categories: Vec<Topic>,
     products: Vec<(u64, Arc<str>)>,
+    brands: Vec<Brand>,
     currencies: Vec<Currency>,
+    last_currency: Option<Currency>,
+    seen: Vec<(ProductHash, Option<i64>)>,
 }
 
 impl<'a> Reader<'a> {
@@ -30,7 +40,10 @@ impl<'a> Reader<'a> {
             rest: bytes,
             categories: Vec::new(),
             products: Vec::new(),
+            brands: Vec::new(),
             currencies: Vec::new(),
+            last_currency: None,
+            seen: Vec::new(),
         }
     }
 
@@ -135,6 +148,12 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn currency(&mut self) -> Result<Option<Currency>, DecodeError> {
+        let currency = self.any_currency()?;
+        self.last_currency = currency.or(self.last_currency);
+        Ok(currency)
+    }
+
+    fn any_currency(&mut self) -> Result<Option<Currency>, DecodeError> {
         let first = self.byte()?;
         if first == 0 {
             return Ok(None);
@@ -197,6 +216,58 @@ impl<'a> Reader<'a> {
         }
     }
 
+    pub(crate) fn brand(&mut self) -> Result<Brand, DecodeError> {
+        let head: usize = self.number()?;
+        match head {
+            0 => Err(DecodeError::Corrupt("no brand")),
+            _ if head.is_multiple_of(4) => known(head / 4, &self.brands),
+            _ => {
+                let brand = Brand::new(self.text(head, &mut [0; PACKED_LIMIT])?);
+                self.brands.push(brand.clone());
+                Ok(brand)
+            }
+        }
+    }
+
+    /// What `read` makes of a text that is not referred to again.
+    pub(crate) fn with_free_text<T>(
+        &mut self,
+        read: impl FnOnce(&str) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let head = self.number()?;
+        read(self.text(head, &mut [0; PACKED_LIMIT])?)
+    }
+
+    pub(crate) fn units(&mut self) -> Result<u64, DecodeError> {
+        let number = self.varint()?;
+        if number & 1 == 1 {
+            return Ok(number >> 1);
+        }
+        let units = (number >> 1).checked_mul(HUNDREDTH);
+        units.ok_or(DecodeError::Corrupt("a number out of range"))
+    }
+
+    /// Remembers the price that a product was seen at.
+    pub(crate) fn saw(&mut self, product: ProductHash, price: Option<i64>) {
+        saw(&mut self.seen, product, price);
+    }
+
+    /// A product that was looked at, and the price it had, if that is known.
+    fn seen(&mut self) -> Result<(ProductHash, Option<i64>), DecodeError> {
+        match self.number()? {
+            0 => Ok((u32::from_le_bytes(self.array()?), None)),
+            place => known(place, &self.seen),
+        }
+    }
+
+    fn scroll(&mut self) -> Result<Scroll, DecodeError> {
+        let units = self.units()?;
+        if units > Scroll::WHOLE {
+            return Err(DecodeError::Corrupt("more than a page"));
+        }
+        Ok(Scroll(units + 1))
+    }
+
     /// A product, where there is one.
     fn any_product(&mut self) -> Result<Option<(u64, Arc<str>)>, DecodeError> {
         let head = self.number()?;
@@ -230,27 +301,33 @@ impl<'a> Reader<'a> {
 
     fn deed_of(&mut self, code: u8) -> Result<Deed, DecodeError> {
         Ok(match code {
-            0 => Deed::PageView {
-                dwell_ms: self.number()?,
-            },
-            1 => Deed::Search {
-                dwell_ms: self.number()?,
-            },
+            0 => {
+                let (dwell_ms, scroll) = (self.number()?, self.scroll()?);
+                let none = scroll == Scroll(1) && self.byte()? == 0;
+                let scroll = if none { Scroll::default() } else { scroll };
+                Deed::PageView { dwell_ms, scroll }
+            }
+            1 => {
+                let number = self.varint()?;
+                Deed::Search {
+                    dwell_ms: u32::try_from(number >> 1)
+                        .map_err(|_| DecodeError::Corrupt("a number out of range"))?,
+                    by_price: number & 1 == 1,
+                }
+            }
             2 => Deed::ProductListView {
                 dwell_ms: self.number()?,
             },
-            3 => Deed::ProductListFilter,
+            3 => Deed::ProductListFilter { by_price: false },
             4 => Deed::ProductClick,
-            5 => Deed::ProductView {
-                dwell_ms: self.number()?,
-            },
+            5 => Deed::ProductView(Box::new(self.view()?)),
             6 => Deed::CartAdd(self.line()?),
             7 => Deed::CartRemove(self.line()?),
             8 => {
                 let lines = self.lines()?;
                 Deed::CartView((!lines.is_empty()).then(|| Box::new(Lines(lines))))
             }
-            9 => Deed::WishlistAdd,
+            9 => Deed::WishlistAdd(self.money()?.map(Box::new)),
             10 => Deed::WishlistRemove,
             11 => Deed::CouponHandled,
             12 => Deed::CouponApplied,
@@ -261,18 +338,95 @@ impl<'a> Reader<'a> {
             17 => Deed::CheckoutStart,
             18 => Deed::CheckoutStep { step: self.byte()? },
             19 => Deed::PaymentInfo { step: self.byte()? },
-            20 => Deed::Purchase(Box::new(Bought {
-                order: self.hash()?,
-                value: self.money()?,
-            })),
+            20 => Deed::Purchase(Box::new(self.bought()?)),
             21 => Deed::Refund,
             22 => Deed::Share,
             23 => Deed::Review,
             24 => Deed::Account,
             25 => Deed::Custom,
             26 => Deed::Elsewhere,
+            27 => Zone::read(self)?.map_or(Err(DecodeError::Corrupt("no time zone")), |zone| {
+                Ok(Deed::Zone(zone))
+            })?,
+            28 => Deed::ProductListFilter { by_price: true },
             _ => return Err(DecodeError::Corrupt("an unknown deed")),
         })
+    }
+
+    fn view(&mut self) -> Result<View, DecodeError> {
+        let (flags, dwell_ms) = (self.byte()?, self.number()?);
+        let has = |flag: u8| flags & flag != 0;
+        let (product, known) = if has(PRODUCT) {
+            let (product, known) = self.seen()?;
+            (Some(product), known)
+        } else {
+            (None, None)
+        };
+        let mut price = None;
+        if has(PRICE) {
+            let currency = if has(SAME_CURRENCY) {
+                self.last_currency
+            } else {
+                self.currency()?
+            };
+            let minor_units = match (has(SAME_PRICE), known) {
+                (true, Some(known)) => known,
+                (true, None) => return Err(DecodeError::Corrupt("a price that was never seen")),
+                (false, known) => known.unwrap_or(0).wrapping_add(self.signed()?),
+            };
+            price = Some(Money {
+                minor_units,
+                currency: currency.ok_or(DecodeError::Corrupt("a price in no currency"))?,
+            });
+        }
+        if let Some(product) = product {
+            self.saw(product, price.map(|price| price.minor_units));
+        }
+        Ok(View {
+            dwell_ms,
+            product,
+            price,
+            discounted: has(DISCOUNTED),
+            brand: if has(BRAND) {
+                Some(self.brand()?)
+            } else {
+                None
+            },
+            scroll: if has(SCROLL) {
+                self.scroll()?
+            } else {
+                Scroll::default()
+            },
+        })
+    }
+
+    fn bought(&mut self) -> Result<Bought, DecodeError> {
+        let (order, value) = (self.hash()?, self.money()?);
+        let length = self.length(LINE_LIMIT)?;
+        let lines = (0..length).map(|_| self.bought_line());
+        let lines = lines.collect::<Result<_, _>>()?;
+        Ok(Bought {
+            order,
+            value,
+            lines,
+        })
+    }
+
+    fn bought_line(&mut self) -> Result<BoughtLine, DecodeError> {
+        let flags = self.byte()?;
+        let product = if flags & 1 != 0 {
+            Some(self.seen()?.0)
+        } else {
+            None
+        };
+        let priced = if flags & 2 != 0 {
+            let (topic, price) = (self.topic()?, self.money()?);
+            let none = DecodeError::Corrupt("a price of no category");
+            Some(topic.zip(price).ok_or(none)?)
+        } else {
+            None
+        };
+        Ok(BoughtLine { product, priced })
     }
 
     fn line(&mut self) -> Result<Option<Box<Line>>, DecodeError> {

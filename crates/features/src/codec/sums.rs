@@ -1,15 +1,18 @@
-//! Sums in bits: 44 each, and one more where a sum may be zero.
+//! Sums in bits: 40 each, and one more where a sum may be zero.
 //!
 //! ```text
-//! sum           step (4 bits) · fraction (40)         or 0 · exponent (8) · fraction (40)
+//! sum           step (4 bits) · fraction (36)         or 0 · exponent (8) · fraction (36)
 //! sum or zero   1 · sum                               or 0
+//! mean          1 · length (6) · price                or 0 · mean in units of 2^-40 (46)
 //! ```
+//!
+//! Many a mean is the logarithm of one price, which takes less than it.
 //!
 //! The step is the exponent less that of the sum before, from −7 to 7, plus 8. The lowest bit comes first. A run of sums
 //! ends at a whole byte.
 
 use super::{DecodeError, Reader, Writer};
-use crate::half_life::{KEPT_BITS, from_stored, to_stored};
+use crate::half_life::{KEPT_BITS, MEAN_BITS, MEAN_FRACTION, from_stored, kept_mean, to_stored};
 
 const FRACTION: u64 = (1 << KEPT_BITS) - 1;
 const STEP_BITS: u32 = 4;
@@ -18,6 +21,34 @@ const EXPONENT_BITS: u32 = 8;
 const NO_STEP: u64 = 1 << (STEP_BITS - 1);
 /// The exponent that the first step is taken from: that of 8.
 const FIRST_EXPONENT: u64 = 131;
+
+/// Bits of the longest number whose logarithm is told by it: a longer one takes no less than its logarithm.
+const LONGEST_NUMBER: u64 = 36;
+
+/// The whole number above zero that `mean` is the logarithm of, as it is kept.
+fn whole(mean: f64) -> Option<u64> {
+    let number = libm::round(libm::exp(mean));
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it lies in between"
+    )]
+    let number = (1.0..(1_u64 << LONGEST_NUMBER) as f64)
+        .contains(&number)
+        .then_some(number as u64)?;
+    (kept_mean(libm::log(number as f64)).to_bits() == mean.to_bits()).then_some(number)
+}
+
+/// A mean in units of what is kept of it.
+fn to_units(mean: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a mean that is kept has so many bits"
+    )]
+    let units = (mean * (1_u64 << MEAN_FRACTION) as f64) as u64;
+    units
+}
 
 /// Writes a run of sums.
 pub(crate) struct SumWriter<'w, 'a> {
@@ -50,6 +81,28 @@ impl<'w, 'a> SumWriter<'w, 'a> {
             self.put(bits << 1 | 1, count + 1);
         } else {
             self.put(0, 1);
+        }
+    }
+
+    /// A sum that is often the same as `other`, which was written before: one bit if it is.
+    pub(crate) fn sum_like(&mut self, sum: f64, other: f64) {
+        let same = sum.to_bits() == other.to_bits();
+        self.put(u64::from(same), 1);
+        if !same {
+            self.sum_or_zero(sum);
+        }
+    }
+
+    /// A mean, as it is kept, which may be the logarithm of a whole number above zero.
+    pub(crate) fn mean(&mut self, mean: f64) {
+        let units = to_units(mean);
+        match whole(mean) {
+            Some(number) => {
+                let length = u64::BITS - number.leading_zeros();
+                self.put(u64::from(length) << 1 | 1, 7);
+                self.put(number, length);
+            }
+            None => self.put(units << 1, MEAN_BITS + 1),
         }
     }
 
@@ -133,6 +186,36 @@ impl<'r, 'a> SumReader<'r, 'a> {
         if above_zero == 1 { self.sum() } else { Ok(0.0) }
     }
 
+    pub(crate) fn sum_like(&mut self, other: f64) -> Result<f64, DecodeError> {
+        let (same, _) = self.peek(1);
+        self.taken += 1;
+        if same == 1 {
+            Ok(other)
+        } else {
+            self.sum_or_zero()
+        }
+    }
+
+    pub(crate) fn mean(&mut self) -> Result<f64, DecodeError> {
+        let (is_logarithm, _) = self.peek(1);
+        self.taken += 1;
+        if is_logarithm == 0 {
+            let (units, _) = self.peek(MEAN_BITS);
+            self.taken += MEAN_BITS as usize;
+            return Ok(units as f64 / (1_u64 << MEAN_FRACTION) as f64);
+        }
+        let (length, number) = self.peek(6);
+        if length > LONGEST_NUMBER {
+            return Err(DecodeError::Corrupt("a price out of range"));
+        }
+        let number = number & ((1 << length) - 1);
+        self.taken += 6 + usize::try_from(length).unwrap_or(0);
+        if number == 0 {
+            return Err(DecodeError::Corrupt("the logarithm of nothing"));
+        }
+        Ok(kept_mean(libm::log(number as f64)))
+    }
+
     /// Checks that the rest of the last byte is empty, and leaves what follows it to the reader.
     pub(crate) fn end(self) -> Result<(), DecodeError> {
         let whole = self.taken.div_ceil(8);
@@ -181,6 +264,15 @@ mod tests {
         .prop_map(kept)
     }
 
+    /// A mean, the logarithm of a price where the sum is a large one.
+    fn mean_of(sum: f64) -> f64 {
+        kept_mean(if sum > 100.0 {
+            libm::log(libm::round(sum.min(1e14)))
+        } else {
+            sum.min(50.0)
+        })
+    }
+
     proptest! {
         #[test]
         fn sums_survive_to_the_bit(sums in prop::collection::vec(any_sum(), 0..50)) {
@@ -189,6 +281,7 @@ mod tests {
             let mut run = writer.sums();
             for sum in &sums {
                 run.sum_or_zero(*sum);
+                run.mean(mean_of(*sum));
                 if *sum > 0.0 {
                     run.sum(*sum);
                 }
@@ -200,6 +293,7 @@ mod tests {
             let mut run = reader.sums();
             for sum in &sums {
                 prop_assert_eq!(run.sum_or_zero().map(f64::to_bits), Ok(sum.to_bits()));
+                prop_assert_eq!(run.mean().map(f64::to_bits), Ok(mean_of(*sum).to_bits()));
                 if *sum > 0.0 {
                     prop_assert_eq!(run.sum().map(f64::to_bits), Ok(sum.to_bits()));
                 }
@@ -215,7 +309,7 @@ mod tests {
             let mut run = reader.sums();
             let read: Result<Vec<f64>, _> = (0..count).map(|_| run.sum()).collect();
             if let Ok(sums) = read {
-                prop_assert!(bytes.len() * 8 >= count * 44);
+                prop_assert!(bytes.len() * 8 >= count * 40);
                 prop_assert!(sums.iter().all(|sum| *sum > 0.0 && sum.is_finite()));
             }
             prop_assert_ne!(run.end(), Err(DecodeError::UnknownVersion(0)));
@@ -223,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_like_the_one_before_takes_five_and_a_half_bytes() {
+    fn a_sum_like_the_one_before_takes_five_bytes() {
         let mut bytes = Vec::new();
         let mut writer = Writer::new(&mut bytes);
         let mut run = writer.sums();
@@ -231,6 +325,6 @@ mod tests {
             run.sum(sum);
         }
         run.end();
-        assert_eq!(bytes.len(), 22);
+        assert_eq!(bytes.len(), 20);
     }
 }

@@ -3,14 +3,22 @@
 use foretide_events::{Currency, EpochMs, Money};
 
 use super::{CURRENCY_LIMIT, sums::SumWriter, text::Spelling};
-use crate::{Deed, IdHash, Line, Topic};
+use crate::{
+    Brand, Deed, IdHash, Line, Topic, Zone,
+    observation::{Bought, Scroll, View},
+    seen::ProductHash,
+};
 
 /// Appends to `out`. One writer writes one profile: it remembers which texts were spelt out.
 pub(crate) struct Writer<'a> {
     out: &'a mut Vec<u8>,
     categories: Vec<u64>,
     products: Vec<u64>,
+    brands: Vec<u64>,
     currencies: Vec<Currency>,
+    last_currency: Option<Currency>,
+    /// Products that were looked at, with the price they had.
+    seen: Vec<(ProductHash, Option<i64>)>,
 }
 
 impl<'a> Writer<'a> {
@@ -19,7 +27,10 @@ impl<'a> Writer<'a> {
             out,
             categories: Vec::new(),
             products: Vec::new(),
+            brands: Vec::new(),
             currencies: Vec::new(),
+            last_currency: None,
+            seen: Vec::new(),
         }
     }
 
@@ -78,6 +89,7 @@ impl<'a> Writer<'a> {
         let Some(currency) = currency else {
             return self.varint(0);
         };
+        self.last_currency = Some(currency);
         let mut known = self.currencies.iter();
         if let Some(place) = known.position(|known| *known == currency) {
             return self.length(place + 1);
@@ -106,6 +118,42 @@ impl<'a> Writer<'a> {
     pub(crate) fn product(&mut self, product: u64, product_id: &str) {
         let place = place(&mut self.products, product);
         self.text(place, product_id);
+    }
+
+    pub(crate) fn brand(&mut self, brand: &Brand) {
+        let place = place(&mut self.brands, brand.hash);
+        self.text(place, &brand.text);
+    }
+
+    /// A text that is not referred to again.
+    pub(crate) fn free_text(&mut self, text: &str) {
+        self.text(None, text);
+    }
+
+    /// A depth or a sum of depths. Most are whole hundredths of a page, and take little.
+    pub(crate) fn units(&mut self, units: u64) {
+        if units.is_multiple_of(HUNDREDTH) {
+            self.varint((units / HUNDREDTH) << 1);
+        } else {
+            self.varint((units << 1) | 1);
+        }
+    }
+
+    /// Remembers the price that a product was seen at.
+    pub(crate) fn saw(&mut self, product: ProductHash, price: Option<i64>) {
+        saw(&mut self.seen, product, price);
+    }
+
+    /// A product that was looked at: its number among those, from 1, or 0 and its hash; the price it had, if that is known.
+    fn seen(&mut self, product: ProductHash) -> Option<i64> {
+        let mut seen = self.seen.iter();
+        if let Some(place) = seen.position(|(seen, _)| *seen == product) {
+            self.length(place + 1);
+            return self.seen[place].1;
+        }
+        self.varint(0);
+        self.bytes(&product.to_le_bytes());
+        None
     }
 
     /// The spelling (two bits), the length and the text; or no spelling and the number of a text spelt out before, from 1.
@@ -137,10 +185,21 @@ impl<'a> Writer<'a> {
             }
         }
         match deed {
-            Deed::PageView { dwell_ms }
-            | Deed::Search { dwell_ms }
-            | Deed::ProductListView { dwell_ms }
-            | Deed::ProductView { dwell_ms } => self.varint(u64::from(*dwell_ms)),
+            Deed::PageView { dwell_ms, scroll } => {
+                self.varint(u64::from(*dwell_ms));
+                self.units(scroll.0.saturating_sub(1));
+                // What tells no depth from a depth of nothing.
+                if scroll.0 <= 1 {
+                    self.out.push(u8::from(scroll.0 == 1));
+                }
+            }
+            Deed::Search { dwell_ms, by_price } => {
+                self.varint(u64::from(*dwell_ms) << 1 | u64::from(*by_price));
+            }
+            Deed::ProductListView { dwell_ms } => self.varint(u64::from(*dwell_ms)),
+            Deed::ProductView(view) => self.view(view),
+            Deed::WishlistAdd(price) => self.money(price.as_deref().copied()),
+            Deed::Zone(zone) => Zone::write(Some(zone), self),
             Deed::CartAdd(line) | Deed::CartRemove(line) => match line {
                 None => self.varint(0),
                 Some(line) => self.line(line),
@@ -153,11 +212,71 @@ impl<'a> Writer<'a> {
                 }
             }
             Deed::CheckoutStep { step } | Deed::PaymentInfo { step } => self.out.push(*step),
-            Deed::Purchase(bought) => {
-                self.hash(bought.order);
-                self.money(bought.value);
-            }
+            Deed::Purchase(bought) => self.bought(bought),
             _ => {}
+        }
+    }
+
+    fn view(&mut self, view: &View) {
+        let known = view.product.and_then(|product| {
+            let mut seen = self.seen.iter();
+            seen.find(|(seen, _)| *seen == product)?.1
+        });
+        let price = view.price.map(|price| price.minor_units);
+        let currency = view.price.map(|price| price.currency);
+        let flags = [
+            (PRODUCT, view.product.is_some()),
+            (PRICE, price.is_some()),
+            (SAME_PRICE, price.is_some() && price == known),
+            (
+                SAME_CURRENCY,
+                currency.is_some() && currency == self.last_currency,
+            ),
+            (BRAND, view.brand.is_some()),
+            (DISCOUNTED, view.discounted),
+            (SCROLL, view.scroll != Scroll::default()),
+        ];
+        let flags = flags.iter().filter(|(_, set)| *set);
+        let flags = flags.fold(0, |flags, (flag, _)| flags | flag);
+        self.out.push(flags);
+        self.varint(u64::from(view.dwell_ms));
+        if let Some(product) = view.product {
+            self.seen(product);
+        }
+        if flags & (PRICE | SAME_CURRENCY) == PRICE {
+            self.currency(currency);
+        }
+        if let Some(price) = price
+            && flags & SAME_PRICE == 0
+        {
+            self.signed(price.wrapping_sub(known.unwrap_or(0)));
+        }
+        if let Some(product) = view.product {
+            self.saw(product, price);
+        }
+        if let Some(brand) = &view.brand {
+            self.brand(brand);
+        }
+        if let Some(units) = view.scroll.units() {
+            self.units(units);
+        }
+    }
+
+    fn bought(&mut self, bought: &Bought) {
+        self.hash(bought.order);
+        self.money(bought.value);
+        self.length(bought.lines.len());
+        for line in &bought.lines {
+            let named = line.product.is_some();
+            self.out
+                .push(u8::from(named) | u8::from(line.priced.is_some()) << 1);
+            if let Some(product) = line.product {
+                self.seen(product);
+            }
+            if let Some((topic, price)) = &line.priced {
+                self.topic(Some(topic));
+                self.money(Some(*price));
+            }
         }
     }
 
@@ -165,6 +284,30 @@ impl<'a> Writer<'a> {
         self.product(line.product, &line.product_id);
         self.varint(line.quantity.map_or(0, |quantity| u64::from(quantity) + 1));
         self.money(line.price);
+    }
+}
+
+/// What is there of a product view.
+pub(super) const PRODUCT: u8 = 1;
+pub(super) const PRICE: u8 = 1 << 1;
+pub(super) const SAME_PRICE: u8 = 1 << 2;
+pub(super) const SAME_CURRENCY: u8 = 1 << 3;
+pub(super) const BRAND: u8 = 1 << 4;
+pub(super) const DISCOUNTED: u8 = 1 << 5;
+pub(super) const SCROLL: u8 = 1 << 6;
+
+/// A hundredth of a page, in units of scroll.
+pub(super) const HUNDREDTH: u64 = Scroll::WHOLE / 100;
+
+/// Notes the price that a product was seen at.
+pub(super) fn saw(
+    seen: &mut Vec<(ProductHash, Option<i64>)>,
+    product: ProductHash,
+    price: Option<i64>,
+) {
+    match seen.iter_mut().find(|(seen, _)| *seen == product) {
+        Some((_, known)) => *known = price.or(*known),
+        None => seen.push((product, price)),
     }
 }
 
@@ -190,13 +333,13 @@ pub(super) fn code(deed: &Deed) -> u8 {
         Deed::PageView { .. } => 0,
         Deed::Search { .. } => 1,
         Deed::ProductListView { .. } => 2,
-        Deed::ProductListFilter => 3,
+        Deed::ProductListFilter { by_price: false } => 3,
         Deed::ProductClick => 4,
-        Deed::ProductView { .. } => 5,
+        Deed::ProductView(_) => 5,
         Deed::CartAdd(_) => 6,
         Deed::CartRemove(_) => 7,
         Deed::CartView(_) => 8,
-        Deed::WishlistAdd => 9,
+        Deed::WishlistAdd(_) => 9,
         Deed::WishlistRemove => 10,
         Deed::CouponHandled => 11,
         Deed::CouponApplied => 12,
@@ -214,5 +357,7 @@ pub(super) fn code(deed: &Deed) -> u8 {
         Deed::Account => 24,
         Deed::Custom => 25,
         Deed::Elsewhere => 26,
+        Deed::Zone(_) => 27,
+        Deed::ProductListFilter { by_price: true } => 28,
     }
 }

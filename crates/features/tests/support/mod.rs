@@ -135,19 +135,73 @@ fn any_dwell() -> impl Strategy<Value = Option<u32>> {
 
 pub fn any_product() -> impl Strategy<Value = Product> {
     let quantity = prop_oneof![4 => 0..4_u32, 1 => any::<u32>()];
+    let price = prop_oneof![
+        3 => (0..2000_i64).prop_map(|cents| Some(Money { minor_units: cents, currency: Currency::EUR })),
+        1 => prop::option::of(any_money()),
+    ];
     (
-        prop::option::of(0..8_u8),
+        prop::option::of(0..16_u8),
         any_category(),
+        price,
         prop::option::of(any_money()),
         prop::option::of(quantity),
+        prop::option::of(0..12_u8),
     )
-        .prop_map(|(id, category, price, quantity)| Product {
-            product_id: id.and_then(|id| Text::new(&format!("product-{id}"))),
-            category,
-            price,
-            quantity,
-            ..Product::default()
+        .prop_map(
+            |(id, category, price, list_price, quantity, brand)| Product {
+                product_id: id.and_then(|id| Text::new(&format!("product-{id}"))),
+                category,
+                price,
+                list_price,
+                quantity,
+                brand: brand.and_then(|brand| Text::new(&format!("Brand {brand}"))),
+                ..Product::default()
+            },
+        )
+}
+
+fn any_scroll() -> impl Strategy<Value = Option<Fraction>> {
+    let depth = prop_oneof![
+        (0..=100_u8).prop_map(|percent| f64::from(percent) / 100.0),
+        0.0..=1.0
+    ];
+    prop::option::of(depth.prop_map(|depth| Fraction::new(depth).unwrap()))
+}
+
+fn any_filters() -> impl Strategy<Value = Filters> {
+    let kind = prop::sample::select(vec!["colour", "Sale-PRICE"]);
+    prop::collection::vec(kind, 0..2).prop_map(|kinds| {
+        let filter = |kind| Filter {
+            kind: Text::new(kind).unwrap(),
+            value: None,
+        };
+        List::new(kinds.into_iter().map(filter).collect()).unwrap()
+    })
+}
+
+fn any_identify() -> impl Strategy<Value = Action> {
+    let zone = prop::sample::select(vec!["Europe/Berlin", "America/Sao_Paulo", "Nowhere"]);
+    prop::option::of(zone).prop_map(|zone| {
+        Action::Identify(Identify {
+            time_zone: zone.and_then(Text::new),
+            ..Identify::default()
         })
+    })
+}
+
+fn any_content() -> impl Strategy<Value = Action> {
+    let interaction = prop::sample::select(vec![Interaction::Impression, Interaction::Click]);
+    interaction.prop_map(|interaction| {
+        Action::ContentInteraction(ContentInteraction {
+            kind: ContentKind::Banner,
+            interaction,
+            content_id: Text::new("banner").unwrap(),
+            creative: None,
+            name: None,
+            product_id: None,
+            position: None,
+        })
+    })
 }
 
 fn any_products() -> impl Strategy<Value = Products> {
@@ -169,20 +223,25 @@ fn any_order() -> impl Strategy<Value = Order> {
 }
 
 pub fn any_action() -> impl Strategy<Value = Action> {
-    let product_view = (any_product(), any_dwell()).prop_map(|(product, dwell_ms)| {
-        Action::ProductView(ProductView {
-            product,
-            dwell_ms,
-            ..ProductView::default()
-        })
-    });
-    let page_view = (any_category(), any_dwell()).prop_map(|(category, dwell_ms)| {
-        Action::PageView(PageView {
-            category,
-            dwell_ms,
-            ..PageView::default()
-        })
-    });
+    let product_view =
+        (any_product(), any_dwell(), any_scroll()).prop_map(|(product, dwell_ms, scroll_depth)| {
+            Action::ProductView(ProductView {
+                product,
+                dwell_ms,
+                scroll_depth,
+                ..ProductView::default()
+            })
+        });
+    let page_view = (any_category(), any_dwell(), any_scroll()).prop_map(
+        |(category, dwell_ms, scroll_depth)| {
+            Action::PageView(PageView {
+                category,
+                dwell_ms,
+                scroll_depth,
+                ..PageView::default()
+            })
+        },
+    );
     let list_view = (any_category(), any_dwell()).prop_map(|(category, dwell_ms)| {
         Action::ProductListView(ProductListView {
             category,
@@ -190,9 +249,16 @@ pub fn any_action() -> impl Strategy<Value = Action> {
             ..ProductListView::default()
         })
     });
-    let search = any_dwell().prop_map(|dwell_ms| {
+    let filter = any_filters().prop_map(|sorts| {
+        Action::ProductListFilter(ProductListFilter {
+            sorts,
+            ..ProductListFilter::default()
+        })
+    });
+    let search = (any_dwell(), any_filters()).prop_map(|(dwell_ms, filters)| {
         Action::Search(Search {
             dwell_ms,
+            filters,
             ..Search::default()
         })
     });
@@ -224,6 +290,9 @@ pub fn any_action() -> impl Strategy<Value = Action> {
         1 => any_product().prop_map(|product| Action::CartRemove(CartRemove { product, ..CartRemove::default() })),
         1 => any_products().prop_map(|products| Action::CartView(CartView { products, cart_id: None })),
         1 => coupon,
+        1 => filter,
+        1 => any_identify(),
+        1 => any_content(),
         1 => step.prop_map(|step| Action::CheckoutStep(CheckoutStep { step, ..CheckoutStep::default() })),
         1 => any_order().prop_map(Action::CheckoutStart),
         1 => any_order().prop_map(Action::Purchase),

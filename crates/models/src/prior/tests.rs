@@ -1,7 +1,7 @@
 use foretide_events::{
     Action, CartAdd, EpochMs, Event, EventId, Identity, Product, ShopId, ShopperId, SourceId,
 };
-use foretide_features::{CATALOGUE, FoldRules, Profile};
+use foretide_features::{CATALOGUE, FoldRules, Profile, Reference};
 use proptest::prelude::*;
 
 use super::*;
@@ -154,7 +154,11 @@ fn the_inputs_come_from_the_features_of_the_catalogue() {
         let _ = profile.apply(&event, offset as u64, &rules).unwrap();
     }
     let ten_minutes_later = EpochMs(4 * 86_400_000 + 600_000);
-    let inputs = Inputs::of(&profile.state().features(ten_minutes_later, &rules));
+    let inputs = Inputs::of(&profile.state().features(
+        ten_minutes_later,
+        &rules,
+        &Reference::prior(),
+    ));
     assert_eq!(
         inputs,
         Inputs {

@@ -152,6 +152,7 @@ fn answer(api: &Api, shopper: ShopperId, at: Option<&str>) -> Result<Json<Answer
                 &state,
                 freshness.age_ms(),
                 &api.rules,
+                &api.reference,
             )))
         }
     }

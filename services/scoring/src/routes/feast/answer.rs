@@ -170,7 +170,7 @@ impl Row {
         // Asked first: what is folded between the two questions may only make an answer better than it says.
         let freshness = Freshness::of(&api.table, shopper, instant, now);
         let found = look_up(&api.table, shopper, at, &api.rules, |state, _| {
-            Served::of(state, instant, &api.rules)
+            Served::of(state, instant, &api.rules, &api.reference)
         });
         let served = match found {
             Found::NotRemembered => return Err(no_longer_remembered()),

@@ -1,7 +1,7 @@
 //! What a shopper's profile looks like from outside.
 
 use foretide_events::{Category, Currency, EpochMs, Money, ShopperId};
-use foretide_features::{Cart, FeatureVector, FoldRules, Purchases, Session, State};
+use foretide_features::{Cart, FeatureVector, FoldRules, Purchases, Reference, Session, State};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
@@ -108,6 +108,7 @@ impl Answer {
         state: &State,
         age_ms: Option<i64>,
         rules: &FoldRules,
+        reference: &Reference,
     ) -> Self {
         let shares = state.top_categories(CATEGORIES).into_iter();
         Self {
@@ -127,7 +128,7 @@ impl Answer {
                 })
                 .collect(),
             features: Features {
-                values: state.features(at, rules),
+                values: state.features(at, rules, reference),
                 age_ms,
             },
             features_age_ms: age_ms,

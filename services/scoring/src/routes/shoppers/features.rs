@@ -103,7 +103,7 @@ fn answer(api: &Api, shopper_id: ShopperId, at: Option<&str>) -> Result<Json<Ans
     let now = EpochMs(api.clock.now_ms());
     let instant = at.unwrap_or(now);
     let served = look_up(&api.table, &shopper_id, at, &api.rules, |state, _| {
-        Served::of(state, instant, &api.rules)
+        Served::of(state, instant, &api.rules, &api.reference)
     });
     match served {
         Found::NotRemembered => Err(no_longer_remembered()),
@@ -143,7 +143,7 @@ impl Serialize for Features {
                 unit: spec.unit.as_str(),
                 status,
                 age_ms: self.age_ms,
-                max_age_ms: max_age_ms(spec),
+                max_age_ms: max_age_ms(spec, self.served.rules()),
             };
             map.serialize_entry(spec.name, &shown)?;
         }

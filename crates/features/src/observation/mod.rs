@@ -1,13 +1,13 @@
 //! What the fold needs of an event, and no more.
 
-use std::sync::Arc;
+mod goods;
 
-use foretide_events::{
-    Action, Category, CouponOutcome, EpochMs, Event, Interaction, Money, Order, Product,
-};
+use foretide_events::{Action, CouponOutcome, EpochMs, Event, Interaction, Money, Product};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::codec::Writer;
+use self::goods::by_price;
+pub use self::goods::{Bought, BoughtLine, Line, Lines, Scroll, Topic, View};
+use crate::{State, Zone, codec::Writer};
 
 /// 48 bits of an event's id: what makes two events copies of one. It is looked for among the observations of one shopper in
 /// a day, at most 256: with ten of them one event in 28 million million would be taken for a copy of another.
@@ -38,78 +38,6 @@ pub struct Key {
     pub id: IdHash,
 }
 
-/// A category and the hash it is told apart by, so that looking it up reads no text.
-#[derive(Clone, Debug)]
-pub struct Topic {
-    pub(crate) hash: u64,
-    pub(crate) category: Category,
-}
-
-impl Topic {
-    /// The topic of `category`.
-    pub fn new(category: &Category) -> Self {
-        Self {
-            hash: xxh3_64(category.as_str().as_bytes()),
-            category: category.clone(),
-        }
-    }
-}
-
-impl PartialEq for Topic {
-    fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash
-    }
-}
-
-/// One product in a cart action.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// Hash of `product_id`, which products are told apart by.
-    pub(crate) product: u64,
-    /// The shop's id of the product; its stock keeping unit where it has no id.
-    pub(crate) product_id: Arc<str>,
-    /// Pieces; `None` where the shop does not say.
-    pub(crate) quantity: Option<u32>,
-    /// Price of one piece.
-    pub(crate) price: Option<Money>,
-}
-
-impl Line {
-    /// The line of `product`; `None` if the shop names neither its id nor its stock keeping unit.
-    pub fn of(product: &Product) -> Option<Self> {
-        let id = product.product_id.as_deref().or(product.sku.as_deref())?;
-        Some(Self {
-            product: xxh3_64(id.as_bytes()),
-            product_id: id.into(),
-            quantity: product.quantity,
-            price: product.price,
-        })
-    }
-
-    fn size(&self) -> usize {
-        size_of::<Self>() + self.product_id.len()
-    }
-}
-
-impl PartialEq for Line {
-    fn eq(&self, other: &Self) -> bool {
-        (self.product, self.quantity, self.price) == (other.product, other.quantity, other.price)
-    }
-}
-
-/// The products of a cart that was looked at.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Lines(pub(crate) Vec<Line>);
-
-/// A completed order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bought {
-    /// 48 bits of a hash of the order's id, zero where it has none.
-    pub(crate) order: u64,
-    /// What it was worth.
-    pub(crate) value: Option<Money>,
-}
-
 /// What was done, with the fields that are folded. A dwell of zero means that the shop sent none.
 #[expect(
     missing_docs,
@@ -119,22 +47,26 @@ pub struct Bought {
 pub enum Deed {
     PageView {
         dwell_ms: u32,
+        scroll: Scroll,
     },
     Search {
         dwell_ms: u32,
+        by_price: bool,
     },
     ProductListView {
         dwell_ms: u32,
     },
-    ProductListFilter,
-    ProductClick,
-    ProductView {
-        dwell_ms: u32,
+    /// Filtered or sorted, by price or not.
+    ProductListFilter {
+        by_price: bool,
     },
+    ProductClick,
+    ProductView(Box<View>),
     CartAdd(Option<Box<Line>>),
     CartRemove(Option<Box<Line>>),
     CartView(Option<Box<Lines>>),
-    WishlistAdd,
+    /// With the price of one piece.
+    WishlistAdd(Option<Box<Money>>),
     WishlistRemove,
     /// A coupon was entered or taken off again: an action like any other.
     CouponHandled,
@@ -155,7 +87,9 @@ pub enum Deed {
     Refund,
     Share,
     Review,
-    /// Identify, group or alias.
+    /// Identify with a time zone.
+    Zone(Zone),
+    /// Any other identify, group or alias.
     Account,
     Custom,
     /// An order correction, a conversion or enrichment: no sign that the shopper was there, and not folded here.
@@ -168,29 +102,31 @@ impl Deed {
         let dwell = |dwell_ms: Option<u32>| dwell_ms.unwrap_or(0);
         let step = |step: Option<u32>| u8::try_from(step.unwrap_or(0)).unwrap_or(u8::MAX);
         let line = |product: &Product, quantity: Option<u32>| {
-            let line = Line::of(product)?;
+            let line = Line::of_any(product)?;
             let quantity = quantity.or(line.quantity);
             Some(Box::new(Line { quantity, ..line }))
         };
         match action {
             Action::PageView(page) => Self::PageView {
                 dwell_ms: dwell(page.dwell_ms),
+                scroll: Scroll::of(page.scroll_depth),
             },
             Action::Search(search) => Self::Search {
                 dwell_ms: dwell(search.dwell_ms),
+                by_price: by_price(&search.filters),
             },
             Action::ProductListView(list) => Self::ProductListView {
                 dwell_ms: dwell(list.dwell_ms),
             },
-            Action::ProductListFilter(_) => Self::ProductListFilter,
-            Action::ProductClick(_) => Self::ProductClick,
-            Action::ProductView(view) => Self::ProductView {
-                dwell_ms: dwell(view.dwell_ms),
+            Action::ProductListFilter(list) => Self::ProductListFilter {
+                by_price: by_price(&list.filters) || by_price(&list.sorts),
             },
+            Action::ProductClick(_) => Self::ProductClick,
+            Action::ProductView(view) => Self::ProductView(Box::new(View::of(view))),
             Action::CartAdd(add) => Self::CartAdd(line(&add.product, add.quantity)),
             Action::CartRemove(remove) => Self::CartRemove(line(&remove.product, remove.quantity)),
             Action::CartView(view) => Self::CartView(lines(&view.products)),
-            Action::WishlistAdd(_) => Self::WishlistAdd,
+            Action::WishlistAdd(add) => Self::WishlistAdd(add.product.price.map(Box::new)),
             Action::WishlistRemove(_) => Self::WishlistRemove,
             Action::CouponAttempt(attempt) => match attempt.outcome {
                 CouponOutcome::Applied => Self::CouponApplied,
@@ -213,7 +149,11 @@ impl Deed {
             Action::Refund(_) | Action::Cancel(_) => Self::Refund,
             Action::Share(_) => Self::Share,
             Action::Review(_) => Self::Review,
-            Action::Identify(_) | Action::Group(_) | Action::Alias(_) => Self::Account,
+            Action::Identify(identify) => {
+                let zone = identify.time_zone.as_deref().and_then(Zone::named);
+                zone.map_or(Self::Account, Self::Zone)
+            }
+            Action::Group(_) | Action::Alias(_) => Self::Account,
             Action::Custom(_) => Self::Custom,
             Action::OrderUpdate(_) | Action::Conversion(_) | Action::Enrichment(_) => {
                 Self::Elsewhere
@@ -231,16 +171,6 @@ impl Deed {
             Self::CartAdd(Some(line)) | Self::CartRemove(Some(line)) => std::slice::from_ref(line),
             Self::CartView(Some(lines)) => &lines.0,
             _ => &[],
-        }
-    }
-}
-
-impl Bought {
-    fn of(order: &Order) -> Self {
-        let hash = |id: &str| hash_48(id).max(1);
-        Self {
-            order: order.order_id.as_deref().map_or(0, hash),
-            value: order.value,
         }
     }
 }
@@ -284,6 +214,33 @@ impl Observation {
         self.key
     }
 
+    /// Takes the texts that `state` keeps already in the place of its own copies.
+    pub(crate) fn share_texts(&mut self, state: &State) {
+        let share = |topic: &mut Topic| {
+            if let Some(kept) = state.kept_topic(topic) {
+                *topic = kept.clone();
+            }
+        };
+        self.topic.iter_mut().for_each(share);
+        match &mut self.deed {
+            Deed::ProductView(view) => {
+                if let Some(brand) = &mut view.brand
+                    && let Some(kept) = state.kept_brand(brand)
+                {
+                    *brand = kept.clone();
+                }
+            }
+            Deed::Purchase(bought) => {
+                let priced = bought
+                    .lines
+                    .iter_mut()
+                    .filter_map(|line| line.priced.as_mut());
+                priced.for_each(|(topic, _)| share(topic));
+            }
+            _ => {}
+        }
+    }
+
     /// A hash of all that is folded of it besides its time and id.
     pub fn payload_hash(&self) -> u64 {
         let mut bytes = Vec::new();
@@ -303,7 +260,13 @@ impl Observation {
 
     /// About how many bytes it takes, in memory and encoded alike.
     pub(crate) fn size(&self) -> usize {
-        size_of::<Self>() + self.deed.lines().iter().map(Line::size).sum::<usize>()
+        let beside = match &self.deed {
+            Deed::ProductView(_) => size_of::<View>(),
+            Deed::Purchase(bought) => bought.lines.len() * size_of::<BoughtLine>(),
+            _ => 0,
+        };
+        let lines: usize = self.deed.lines().iter().map(Line::size).sum();
+        size_of::<Self>() + beside + lines
     }
 }
 

@@ -1,0 +1,230 @@
+//! What of one pseudonym's observations is settled, and what may still be corrected.
+
+use std::collections::VecDeque;
+
+use foretide_events::{EpochMs, Fate};
+
+use crate::{
+    DecodeError, FoldRules, IdHash, Key, LATE_AFTER_MS, Observation, RECENT_LIMIT, SETTLE_AFTER_MS,
+    State,
+    codec::{Reader, Writer},
+};
+
+/// The most bytes the recents may take together, so that a stored profile stays well below a megabyte, the usual limit of a
+/// record: reached only by hundreds of views of very long carts.
+const RECENT_BYTES: usize = 512 * 1024;
+
+/// How a stored history says what is settled. Its owner may use the other bits of the byte.
+const NOT_SETTLED: u8 = 0;
+const SETTLED: u8 = 1;
+const SETTLED_WITH_ID: u8 = 2;
+/// The bits of that byte that are used here.
+pub(crate) const SETTLED_BITS: u32 = 2;
+
+/// The state in which observations are for good, and the last of them. Its id is zero once nothing can come any more that
+/// happened in the same millisecond.
+#[derive(Clone, Debug, PartialEq)]
+struct Settled {
+    last: Key,
+    state: State,
+}
+
+/// A settled state and the recent observations, in canonical order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct History {
+    /// Observations that may still be joined or corrected. The last is the newest.
+    recents: VecDeque<Observation>,
+    recent_bytes: usize,
+    settled: Option<Box<Settled>>,
+}
+
+impl History {
+    /// The newest observation.
+    pub(crate) fn newest(&self) -> Option<Key> {
+        let settled = || self.settled.as_ref().map(|settled| settled.last);
+        self.recents.back().map(Observation::key).or_else(settled)
+    }
+
+    /// Number of observations that may still be joined or corrected.
+    pub(crate) fn recent_len(&self) -> usize {
+        self.recents.len()
+    }
+
+    /// The recent observations, oldest first.
+    pub(crate) fn recents(&self) -> impl Iterator<Item = &Observation> {
+        self.recents.iter()
+    }
+
+    /// The settled state.
+    pub(crate) fn settled(&self) -> Option<&State> {
+        self.settled.as_ref().map(|settled| &settled.state)
+    }
+
+    /// Whether it can be told what was known at `at`.
+    pub(crate) fn reaches_back_to(&self, at: EpochMs) -> bool {
+        let settled = self.settled.as_ref();
+        settled.is_none_or(|settled| at >= settled.last.at)
+    }
+
+    pub(crate) fn judge(&self, observation: &Observation) -> Fate {
+        let Key { at, id } = observation.key;
+        let newest = self.newest();
+        let old = newest.is_some_and(|newest| newest.at.since(at) > LATE_AFTER_MS);
+        let settled = self.settled.as_ref();
+        if old || settled.is_some_and(|settled| observation.key <= settled.last) {
+            Fate::Late
+        } else if self.recents.iter().any(|recent| recent.key.id == id) {
+            Fate::Duplicate
+        } else {
+            Fate::Folded
+        }
+    }
+
+    /// Whether an observation with this key would be the newest.
+    pub(crate) fn is_next(&self, key: Key) -> bool {
+        self.recents.back().is_none_or(|newest| newest.key < key)
+    }
+
+    pub(crate) fn insert(&mut self, observation: Observation) {
+        self.recent_bytes += observation.size();
+        let place = self
+            .recents
+            .partition_point(|recent| recent.key < observation.key);
+        self.recents.insert(place, observation);
+    }
+
+    /// Puts `copy` in the place of the observation with the same id, if it wins over it; whether it did.
+    pub(crate) fn replace(&mut self, copy: Observation) -> bool {
+        let mut recents = self.recents.iter();
+        let Some(place) = recents.position(|recent| recent.key.id == copy.key.id) else {
+            return false;
+        };
+        if !copy.wins_over(&self.recents[place]) {
+            return false;
+        }
+        if let Some(former) = self.recents.remove(place) {
+            self.recent_bytes -= former.size();
+        }
+        self.insert(copy);
+        true
+    }
+
+    /// The settled state with the first `count` recents folded in; how many recents happened up to `at` says
+    /// [`count_until`](Self::count_until).
+    pub(crate) fn fold(&self, count: usize, rules: &FoldRules) -> State {
+        let mut state = self.settled().cloned().unwrap_or_default();
+        let recents = self.recents.iter().take(count);
+        recents.for_each(|observation| state.fold(observation, rules));
+        state
+    }
+
+    /// How many of the recents happened at `at` or before.
+    pub(crate) fn count_until(&self, at: EpochMs) -> usize {
+        self.recents.partition_point(|recent| recent.key.at <= at)
+    }
+
+    /// Settles what is old enough, and the oldest of what is too much; returns how many of the latter.
+    pub(crate) fn settle(&mut self, rules: &FoldRules) -> u32 {
+        let Some(newest) = self.newest() else {
+            return 0;
+        };
+        let mut early = 0;
+        while let Some(oldest) = self.recents.front() {
+            let due = newest.at.since(oldest.key.at) > SETTLE_AFTER_MS;
+            let crowded = self.recents.len() > RECENT_LIMIT || self.recent_bytes > RECENT_BYTES;
+            if !due && (!crowded || self.recents.len() == 1) {
+                break;
+            }
+            let Some(oldest) = self.recents.pop_front() else {
+                break;
+            };
+            early += u32::from(!due);
+            self.recent_bytes -= oldest.size();
+            let settled = self.settled.get_or_insert_with(|| {
+                Box::new(Settled {
+                    last: oldest.key,
+                    state: State::default(),
+                })
+            });
+            settled.last = oldest.key;
+            settled.state.fold(&oldest, rules);
+        }
+        if let Some(settled) = &mut self.settled
+            && newest.at.since(settled.last.at) > SETTLE_AFTER_MS
+        {
+            settled.last.id = IdHash::NONE;
+        }
+        early
+    }
+
+    /// Writes what is settled, `beside` in the free bits of its first byte.
+    pub(crate) fn write_settled(&self, beside: u8, writer: &mut Writer<'_>) {
+        let beside = beside << SETTLED_BITS;
+        let Some(settled) = &self.settled else {
+            return writer.bytes(&[NOT_SETTLED | beside]);
+        };
+        let with_id = settled.last.id != IdHash::NONE;
+        writer.bytes(&[if with_id { SETTLED_WITH_ID } else { SETTLED } | beside]);
+        writer.time(EpochMs(0), settled.last.at);
+        if with_id {
+            writer.id(settled.last.id);
+        }
+        settled.state.write(writer);
+    }
+
+    pub(crate) fn write_recents(&self, writer: &mut Writer<'_>) {
+        let settled = self.settled.as_ref();
+        let mut before = settled.map_or(EpochMs(0), |settled| settled.last.at);
+        writer.length(self.recents.len());
+        for observation in &self.recents {
+            writer.later(before, observation.key.at);
+            writer.id(observation.key.id);
+            writer.deed(&observation.deed, observation.topic.as_ref());
+            before = observation.key.at;
+        }
+    }
+
+    /// Reads what is settled, and the free bits of its first byte.
+    pub(crate) fn read_settled(reader: &mut Reader<'_>) -> Result<(Self, u8), DecodeError> {
+        let byte = reader.byte()?;
+        let beside = byte >> SETTLED_BITS;
+        let with_id = match byte & ((1 << SETTLED_BITS) - 1) {
+            NOT_SETTLED => return Ok((Self::default(), beside)),
+            SETTLED => false,
+            SETTLED_WITH_ID => true,
+            _ => return Err(DecodeError::Corrupt("neither settled nor not")),
+        };
+        let at = reader.time(EpochMs(0))?;
+        let id = if with_id { reader.id()? } else { IdHash::NONE };
+        let settled = Some(Box::new(Settled {
+            last: Key { at, id },
+            state: State::read(reader, at)?,
+        }));
+        let history = Self {
+            settled,
+            ..Self::default()
+        };
+        Ok((history, beside))
+    }
+
+    pub(crate) fn read_recents(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+        let mut before = self.settled.as_ref().map(|settled| settled.last);
+        let count = reader.length(RECENT_LIMIT)?;
+        for _ in 0..count {
+            let base = before.map_or(EpochMs(0), |before| before.at);
+            let key = Key {
+                at: reader.later(base)?,
+                id: reader.id()?,
+            };
+            if before.is_some_and(|before| key <= before) {
+                return Err(DecodeError::Corrupt("observations out of order"));
+            }
+            let (deed, topic) = reader.deed()?;
+            let observation = Observation { key, topic, deed };
+            self.recent_bytes += observation.size();
+            self.recents.push_back(observation);
+            before = Some(key);
+        }
+        Ok(())
+    }
+}
