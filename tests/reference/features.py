@@ -13,7 +13,8 @@ SESSION_GAP, DWELL_CAP = 30 * MINUTE, 5 * MINUTE
 VIEW_SECONDS = 10.0
 RELEVANCE = {"product": 1.0, "list": 1.0, "search": 1.0, "category_page": 1.0, "other_page": 0.0}
 WORTH = {"product_view": 1.0, "search": 1.0}
-NOTHING = 1e-9
+NOTHING = 1e-3
+VERY_LITTLE = 1e-9
 FEW = 1e-6
 ABSENT = {"refund", "cancel", "order_update", "conversion", "enrichment"}
 PRIOR = {
@@ -28,12 +29,17 @@ PRIOR = {
 MINOR_DIGITS = {"JPY": 0, "KRW": 0, "CLP": 0, "KWD": 3, "BHD": 3, "TND": 3}
 
 
-def decay(value, before, now, half_life):
-    """What is left of a sum. One that was worth less than a thousand millionth when the present period of one half-life began is
-    nothing."""
+def decay(value, before, now, half_life, least=NOTHING):
+    """What is left of a sum. One that was worth less than the least when the present period of one half-life began is nothing."""
     left = value * exp2(-(now - before) / half_life)
     begun = now // half_life > before // half_life
-    return 0.0 if begun and left * exp2(now % half_life / half_life) < NOTHING else left
+    return 0.0 if begun and left * exp2(now % half_life / half_life) < least else left
+
+
+# Numbers that may be small from the start.
+LEAST = dict.fromkeys(["same_n", "same_y", "drop_n", "rise_n"], VERY_LITTLE) | dict.fromkeys(
+    ["drop_x", "drop_xx", "drop_xy", "rise_x", "rise_xx", "rise_xy"], 0.0
+)
 
 
 class Sums:
@@ -44,7 +50,9 @@ class Sums:
         self.values = {}
 
     def move(self, before, now):
-        self.values = {name: decay(value, before, now, self.half_life) for name, value in self.values.items()}
+        self.values = {
+            name: decay(value, before, now, self.half_life, LEAST.get(name, NOTHING)) for name, value in self.values.items()
+        }
 
     def add(self, name, amount=1.0):
         self.values[name] = self.values.get(name, 0.0) + amount
@@ -55,7 +63,7 @@ class Sums:
 
     def at(self, name, before, now):
         """The sum after the latest event, read later."""
-        return decay(self.values.get(name, 0.0), before, max(before, now), self.half_life)
+        return decay(self.values.get(name, 0.0), before, max(before, now), self.half_life, LEAST.get(name, NOTHING))
 
 
 class Shares:
@@ -70,6 +78,9 @@ class Shares:
             for name, half_life in {"attention": "7d", "error": "7d", "recent": "1d"}.items():
                 entry[name] = decay(entry[name], before, now, HALF_LIVES[half_life])
         self.entries = {key: entry for key, entry in self.entries.items() if entry["attention"] > 0}
+        if now // HALF_LIVES["7d"] > before // HALF_LIVES["7d"]:
+            least = sum(self.of("attention")) * 0.02
+            self.entries = {key: entry for key, entry in self.entries.items() if entry["attention"] >= least}
 
     def add(self, key, amount):
         if amount <= 0:
@@ -163,7 +174,7 @@ class Shopper:
     def __init__(self):
         self.as_of = None
         self.sums = {half_life: Sums(half_life) for half_life in HALF_LIVES}
-        self.categories, self.brands = Shares(16), Shares(8)
+        self.categories, self.brands = Shares(16), Shares(4)
         self.daily, self.length, self.basket = Baseline(0.7), Baseline(1.0), Baseline(0.6)
         self.first = self.last = self.zone = self.money = self.session = None
         self.actions = self.sessions = 0
@@ -171,6 +182,7 @@ class Shopper:
         self.day, self.day_engagement = None, 0.0
         self.seen = {}
         self.gaps = []
+        self.within = []
         self.cart, self.cart_since, self.cart_currency = {}, None, None
         self.orders, self.order_id, self.order_currency = 0, None, None
 
@@ -183,6 +195,11 @@ class Shopper:
             group.move(before, at)
         self.categories.move(before, at)
         self.brands.move(before, at)
+        if not self.sums["30d"].values.get("priced_views"):
+            self.within = []
+        month = self.sums["30d"].values
+        if not month.get("drop_n") and not month.get("rise_n"):
+            self.sums["30d"].clear(*(f"{kind}_{part}" for kind in ("drop", "rise") for part in ("x", "xx", "xy")))
         self.as_of = at
         if kind not in ABSENT:
             self.be_there(at)
@@ -295,7 +312,11 @@ class Shopper:
 
     def note_price(self, category, price, kind, at):
         if category in self.categories.entries:
-            self.categories.entries[category][kind].append((at, log(price["minor_units"])))
+            prices, price = self.categories.entries[category][kind], log(price["minor_units"])
+            if kind == "viewed":
+                n, mean, _ = spread_of(prices, at)
+                self.within.append((at, (price - mean) ** 2 * n / (n + 1)))
+            prices.append((at, price))
 
     def see(self, key, price):
         known = self.seen.pop(key, {"price": None, "awaits": None, "in_session": False})
@@ -312,7 +333,7 @@ class Shopper:
             known["price"] = price["minor_units"]
         known["in_session"] = True
         self.seen[key] = known
-        if len(self.seen) > 12:
+        if len(self.seen) > 6:
             self.seen.pop(next(iter(self.seen)))
 
     def respond(self, key):
@@ -332,6 +353,7 @@ class Shopper:
             self.sums["30d"].clear(*names.split(), *changes)
             for entry in self.categories.entries.values():
                 entry["viewed"], entry["bought"] = [], []
+            self.within = []
             for known in self.seen.values():
                 known["price"] = known["awaits"] = None
         return price
@@ -482,7 +504,7 @@ class Shopper:
         }
         found |= self.counted(before, now)
         found |= self.interest(now, before)
-        found |= self.prices(month, now, reference)
+        found |= self.prices(month, now, before, reference)
         found |= self.rhythm(now, month, reference)
         found |= self.in_session(now)
         found |= self.deviations(now, before, found, reference)
@@ -533,11 +555,11 @@ class Shopper:
             "brand_entropy": brands.entropy(),
         }
 
-    def prices(self, month, now, reference):
+    def prices(self, month, now, before, reference):
         money = lambda name: major(month(name), self.money) if self.money else 0.0
         attempts = month("coupons_applied") + month("coupons_denied")
         mean_order = ratio(major(month("spend"), self.order_currency), month("purchases")) if self.order_currency else None
-        return self.levels(now, reference) | {
+        return self.levels(now, before, reference) | {
             "mean_viewed_price_30d": ratio(money("viewed_value"), month("priced_views")),
             "mean_order_value_30d": mean_order,
             "discounted_view_share_30d": share(month("discounted_views"), month("priced_views")),
@@ -552,7 +574,7 @@ class Shopper:
             "wishlist_value_30d": money("wishlist_value"),
         }
 
-    def levels(self, now, reference):
+    def levels(self, now, before, reference):
         found = {"viewed_price_level": None, "viewed_price_spread": None, "bought_price_level": None}
         now = max(now, self.as_of or now)
         known = [
@@ -568,8 +590,15 @@ class Shopper:
             above = sum(weight * (mean - level) for level, weight, mean, _ in parts) / n
             found[f"{kind}_price_level"] = above
             if kind == "viewed":
-                found["viewed_price_spread"] = sqrt(sum(around(level + above) for level, _, _, around in parts) / n)
+                between = sum(weight * (mean - level - above) ** 2 for level, weight, mean, _ in parts) / n
+                found["viewed_price_spread"] = sqrt(self.variance(before) + between)
         return found
+
+    def variance(self, before):
+        """The mean squared distance of prices from the mean of their category when they were looked at. It does not change with time."""
+        views = self.sums["30d"].values.get("priced_views", 0.0)
+        within = sum(exp2(-(before - at) / HALF_LIVES["30d"]) * squares for at, squares in self.within)
+        return within / views if views else 0.0
 
     def elasticity(self, month, reference):
         if month("drop_n") + month("rise_n") < FEW:

@@ -25,7 +25,7 @@ def owner(event):
 
 def key(event):
     """The canonical order."""
-    return event["ms"], xxhash.xxh3_64_intdigest(event["id"].encode()) >> 16
+    return event["ms"], xxhash.xxh3_64_intdigest(event["id"].encode()) >> 24
 
 
 class History:

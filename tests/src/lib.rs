@@ -14,6 +14,7 @@
 
 pub mod broker;
 pub mod data;
+pub mod faults;
 pub mod postgres;
 pub mod power_cut;
 pub mod scenario;

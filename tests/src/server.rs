@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use self::{
@@ -85,6 +85,16 @@ impl Address {
         let url = format!("{}{path}", self.0);
         let headers = [("Content-Type", "application/json")];
         send("POST", &url, WRITE_KEY, &headers, body)
+    }
+}
+
+impl Address {
+    /// Asks for a decision about `user`, with the admin key.
+    pub fn decide(&self, user: &str) -> Answer {
+        let url = format!("{}/v1/decisions", self.0);
+        let headers = [("Content-Type", "application/json")];
+        let ask = json!({ "shopper": { "user_id": user } }).to_string();
+        send("POST", &url, ADMIN_KEY, &headers, ask.as_bytes())
     }
 }
 
@@ -161,6 +171,17 @@ impl Server {
         server.with(&["--log", &format!("kafka:{bootstrap}")])
     }
 
+    /// Adds a trainer, `trainer-1`, to services apart.
+    #[must_use]
+    pub fn with_trainer(mut self) -> Self {
+        let (folder, name) = (self.directory.path(), "trainer-1");
+        let data = folder.join(name);
+        let words = ["--data-dir", data.to_str().unwrap()];
+        let trainer = Process::new(folder, name, "foretide-trainer", &words);
+        self.processes.push(trainer);
+        self
+    }
+
     fn key_file(&self, key: &[u8]) -> String {
         let file = self.directory.path().join("pseudonym.key");
         fs::write(&file, key).unwrap();
@@ -179,6 +200,15 @@ impl Server {
     #[must_use]
     pub fn with_env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Makes its processors such as can be made to end at a named point.
+    #[must_use]
+    pub fn with_fault_points(mut self) -> Self {
+        let processors = |process: &&mut Process| process.program() == "foretide-processor";
+        let processors = self.processes.iter_mut().filter(processors);
+        processors.for_each(Process::set_fault_points);
         self
     }
 
@@ -203,6 +233,15 @@ impl Server {
     /// Starts one process, unless it runs, without waiting.
     pub fn launch_one(&mut self, name: &str) {
         let (arguments, environment) = (self.arguments.clone(), self.environment.clone());
+        self.process(name).launch(&arguments, &environment);
+    }
+
+    /// Starts one process, unless it runs, which is to end at `point` of the program: such as `before-commit:3`, the third time
+    /// that is reached.
+    pub fn launch_to_end_at(&mut self, name: &str, point: &str) {
+        let arguments = self.arguments.clone();
+        let mut environment = self.environment.clone();
+        environment.push(("FORETIDE_FAULT_POINT".to_owned(), point.to_owned()));
         self.process(name).launch(&arguments, &environment);
     }
 
@@ -263,7 +302,7 @@ impl Server {
     /// Asks all to stop (SIGTERM) and waits; they must end with success.
     pub fn stop(&mut self) {
         self.processes.iter().for_each(Process::terminate);
-        self.processes.iter_mut().for_each(Process::stop);
+        self.processes.iter_mut().for_each(Process::wait_stopped);
     }
 
     /// Waits until the only process ends by itself; whether it reported success.

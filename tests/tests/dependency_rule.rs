@@ -9,9 +9,15 @@ use serde_json::Value;
 
 /// Which floor of the house each crate lives on. A crate sees only lower floors.
 const FLOORS: &[(u8, &[&str])] = &[
-    (0, &["foretide-privacy", "foretide-runtime"]),
+    (
+        0,
+        &["foretide-privacy", "foretide-runtime", "foretide-faults"],
+    ),
     (1, &["foretide-events"]),
-    (2, &["foretide-features", "foretide-simulator"]),
+    (
+        2,
+        &["foretide-features", "foretide-frame", "foretide-simulator"],
+    ),
     (3, &["foretide-models"]),
     (4, &["foretide-decision"]),
     (5, &["foretide-ports"]),
@@ -19,8 +25,8 @@ const FLOORS: &[(u8, &[&str])] = &[
     // What every process shares: it opens the adapters, and knows no service.
     (7, &["foretide-host"]),
     (8, &["foretide-ingest", "foretide-processor"]),
-    // Scoring follows what the processor publishes, so it knows the processor's codec.
-    (9, &["foretide-scoring"]),
+    // Scoring and the trainer follow what the processor publishes, so they know the processor's codec.
+    (9, &["foretide-scoring", "foretide-trainer"]),
     (10, &["foretide"]),
     (11, &["foretide-tests"]),
     (12, &["foretide-bench"]),
@@ -64,6 +70,7 @@ const RESERVED: &[(&str, &[&str])] = &[
         &["foretide-kafka", "foretide-tests", "foretide-bench"],
     ),
     ("fjall", &["foretide-embedded"]),
+    ("parquet", &["foretide-frame"]),
     ("sqlx", &["foretide-store"]),
     ("linfa", &["foretide-cohorts", "foretide-training"]),
     (

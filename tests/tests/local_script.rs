@@ -79,6 +79,7 @@ fn one_script_starts_everything_again_and_again_and_leaves_nothing_behind() {
         "foretide-ingest",
         "foretide-processor",
         "foretide-scoring",
+        "foretide-trainer",
     ]
     .map(build);
     let folder = binaries[0].parent().unwrap().to_str().unwrap();

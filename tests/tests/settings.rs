@@ -24,6 +24,9 @@ fn every_fault_of_flags_and_variables_is_told_at_once_and_no_secret() {
             ])
             .args(["--write-key", "s3cret:one", "--data-dir", "/nonexistent"])
             .env("FORETIDE_PARTITIONS", "0")
+            .env("FORETIDE_SESSION_GAP_S", "0")
+            .env("FORETIDE_RELEVANCE_PRODUCT", "1.5")
+            .env("FORETIDE_REFERENCE_INTERVAL_S", "never")
             .env("FORETIDE_KAFKA_SETTING", "s3cret-password")
             .env("FORETIDE_DATABASE", "mysql://user:s3cret@host/db")
             .env_remove("FORETIDE_ADMIN_KEY")
@@ -43,6 +46,13 @@ fn every_fault_of_flags_and_variables_is_told_at_once_and_no_secret() {
         ] {
             assert!(said.contains(part), "{program}: {part}\n{said}");
         }
+        // Who folds or reads profiles knows by what; only who learns knows how often.
+        let reads_profiles = program != "foretide-ingest";
+        for part in ["FORETIDE_SESSION_GAP_S", "FORETIDE_RELEVANCE_PRODUCT"] {
+            assert_eq!(said.contains(part), reads_profiles, "{program}: {said}");
+        }
+        let learns = said.contains("FORETIDE_REFERENCE_INTERVAL_S cannot be `never`");
+        assert_eq!(learns, program == "foretide", "{program}: {said}");
         assert!(!said.contains("s3cret"), "{program}: {said}");
         assert!(output.stdout.is_empty(), "{program}");
     }
@@ -50,7 +60,12 @@ fn every_fault_of_flags_and_variables_is_told_at_once_and_no_secret() {
 
 #[test]
 fn a_service_alone_says_that_it_needs_a_shared_log_and_what_to_do() {
-    for program in ["foretide-ingest", "foretide-processor", "foretide-scoring"] {
+    for program in [
+        "foretide-ingest",
+        "foretide-processor",
+        "foretide-scoring",
+        "foretide-trainer",
+    ] {
         let output = Command::new(build(program))
             .args(["--data-dir", "/nonexistent"])
             .env("FORETIDE_LOG", "embedded")

@@ -34,6 +34,14 @@ pub enum CheckpointError {
         /// The version it states.
         version: u16,
     },
+    /// It is whole, but lies in the wrong place: someone moved or copied it.
+    #[error("{} is a checkpoint of another {what}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// `log` or `partition`.
+        what: &'static str,
+    },
     /// Something to be written is over a limit of the format.
     #[error("cannot write a checkpoint whose {what} is {length} long, over the limit of {limit}")]
     TooLong {

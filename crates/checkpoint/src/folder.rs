@@ -3,7 +3,10 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use crate::{Checkpoint, CheckpointError, Draft, error::io_error};
@@ -12,6 +15,7 @@ use crate::{Checkpoint, CheckpointError, Draft, error::io_error};
 #[derive(Clone, Debug)]
 pub struct Checkpoints {
     folder: PathBuf,
+    log: Arc<str>,
 }
 
 impl Checkpoints {
@@ -29,25 +33,40 @@ impl Checkpoints {
         }
         Ok(Self {
             folder: folder.to_owned(),
+            log: Arc::default(),
         })
+    }
+
+    /// The same folder, for checkpoints of the log of this name alone; one of another log is never read.
+    #[must_use]
+    pub fn of_log(self, log: &str) -> Self {
+        Self {
+            log: log.into(),
+            ..self
+        }
     }
 
     /// Begins a checkpoint of `partition`; `rules` is the version of whatever made the entries. A draft that is dropped
     /// unsealed leaves no trace. Of several drafts of a partition, the one sealed last is the newest checkpoint.
     pub fn draft(&self, partition: u32, rules: &str) -> Result<Draft, CheckpointError> {
-        Draft::begin(Files::of(&self.folder, partition), rules)
+        Draft::begin(
+            Files::of(&self.folder, partition),
+            &self.log,
+            partition,
+            rules,
+        )
     }
 
     /// The checkpoints of `partition` that there are, newest first, each verified whole when it is reached. One that is
-    /// damaged or of another version is an error in its place; going on gives the one before it.
+    /// damaged, of another version or of another log or partition is an error in its place; going on gives the one before it.
     pub fn newest_first(
         &self,
         partition: u32,
     ) -> impl Iterator<Item = Result<Checkpoint, CheckpointError>> + use<> {
-        let files = Files::of(&self.folder, partition);
+        let (files, log) = (Files::of(&self.folder, partition), Arc::clone(&self.log));
         [files.newest, files.previous]
             .into_iter()
-            .filter_map(|path| match Checkpoint::open(&path) {
+            .filter_map(move |path| match Checkpoint::open(&path, &log, partition) {
                 Err(CheckpointError::Io { source, .. })
                     if source.kind() == io::ErrorKind::NotFound =>
                 {

@@ -3,13 +3,15 @@
 /// What every checkpoint begins with.
 pub(crate) const MAGIC: &[u8; 8] = b"FTCHKPT\n";
 /// The version written; the only one read.
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 /// Stands where the length of a further entry would.
 pub(crate) const END_OF_ENTRIES: u32 = u32::MAX;
 /// The longest entry, in bytes: far above any row of state, far below what would hurt to hold in memory.
 pub(crate) const MAX_ENTRY_BYTES: usize = 64 * 1024 * 1024;
 /// The longest text of rules, in bytes.
 pub(crate) const MAX_RULES_BYTES: usize = 1024;
+/// The longest name of a log, in bytes.
+pub(crate) const MAX_LOG_BYTES: usize = 1024;
 /// The longest name of a position, in bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 64;
 /// The most positions.

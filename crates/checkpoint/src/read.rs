@@ -31,8 +31,8 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens and verifies the file at `path`.
-    pub(crate) fn open(path: &Path) -> Result<Self, CheckpointError> {
+    /// Opens and verifies the file at `path`, which is to be of `partition` of `log`.
+    pub(crate) fn open(path: &Path, log: &str, partition: u32) -> Result<Self, CheckpointError> {
         let file = File::open(path).map_err(io_error("open", path))?;
         let mut file = BufReader::with_capacity(BUFFER_BYTES, file);
         let verified = verify(&mut file, path)?;
@@ -51,7 +51,7 @@ impl Checkpoint {
             expected_sum: verified.content_sum,
             buffer: Vec::new(),
         };
-        checkpoint.read_header()?;
+        checkpoint.read_header(log, partition)?;
         Ok(checkpoint)
     }
 
@@ -95,7 +95,7 @@ impl Checkpoint {
         Ok(Some(&self.buffer))
     }
 
-    fn read_header(&mut self) -> Result<(), CheckpointError> {
+    fn read_header(&mut self, log: &str, partition: u32) -> Result<(), CheckpointError> {
         self.read_into_buffer(MAGIC.len())?;
         if self.buffer != MAGIC {
             return Err(damaged(&self.path, "it does not begin as a checkpoint"));
@@ -111,7 +111,23 @@ impl Checkpoint {
         self.read_into_buffer(usize::from(length))?;
         self.rules = String::from_utf8(self.buffer.clone())
             .map_err(|_| damaged(&self.path, "its rules version is not text"))?;
+        let length = self.read_u16()?;
+        self.read_into_buffer(usize::from(length))?;
+        if self.buffer != log.as_bytes() {
+            return Err(self.foreign("log"));
+        }
+        self.read_into_buffer(size_of_val(&partition))?;
+        if self.buffer != partition.to_le_bytes() {
+            return Err(self.foreign("partition"));
+        }
         Ok(())
+    }
+
+    fn foreign(&self, what: &'static str) -> CheckpointError {
+        CheckpointError::Foreign {
+            path: self.path.clone(),
+            what,
+        }
     }
 
     fn read_u16(&mut self) -> Result<u16, CheckpointError> {

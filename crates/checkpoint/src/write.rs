@@ -11,8 +11,8 @@ use crate::{
     error::io_error,
     folder::Files,
     format::{
-        BUFFER_BYTES, END_OF_ENTRIES, MAGIC, MAX_ENTRY_BYTES, MAX_NAME_BYTES, MAX_POSITIONS,
-        MAX_RULES_BYTES, VERSION,
+        BUFFER_BYTES, END_OF_ENTRIES, MAGIC, MAX_ENTRY_BYTES, MAX_LOG_BYTES, MAX_NAME_BYTES,
+        MAX_POSITIONS, MAX_RULES_BYTES, VERSION,
     },
 };
 
@@ -35,8 +35,14 @@ pub struct Sealed {
 }
 
 impl Draft {
-    pub(crate) fn begin(files: Files, rules: &str) -> Result<Self, CheckpointError> {
+    pub(crate) fn begin(
+        files: Files,
+        log: &str,
+        partition: u32,
+        rules: &str,
+    ) -> Result<Self, CheckpointError> {
         let length: u16 = within("rules text", rules.len(), MAX_RULES_BYTES)?;
+        let log_length: u16 = within("name of a log", log.len(), MAX_LOG_BYTES)?;
         let file = File::create(&files.draft).map_err(io_error("create", &files.draft))?;
         let leftover = RemovedOnDrop(Some(files.draft.clone()));
         let mut draft = Self {
@@ -49,6 +55,9 @@ impl Draft {
         draft.write(&VERSION.to_le_bytes())?;
         draft.write(&length.to_le_bytes())?;
         draft.write(rules.as_bytes())?;
+        draft.write(&log_length.to_le_bytes())?;
+        draft.write(log.as_bytes())?;
+        draft.write(&partition.to_le_bytes())?;
         Ok(draft)
     }
 
@@ -113,6 +122,8 @@ fn publish(files: &Files) -> Result<(), CheckpointError> {
         }
         _ => {}
     }
+    #[cfg(feature = "fault-points")]
+    foretide_faults::reach("between-checkpoints");
     fs::rename(draft, newest).map_err(io_error("rename", draft))?;
     sync_folder(folder)
 }

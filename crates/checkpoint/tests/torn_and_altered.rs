@@ -109,6 +109,29 @@ fn a_flip_of_any_bit_gives_the_one_before_it() {
 }
 
 #[test]
+fn a_file_of_another_log_or_partition_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = Checkpoints::open(folder.path()).unwrap().of_log("one");
+    seal(&checkpoints, "rules", 1, OLD);
+    let found = |checkpoints: &Checkpoints, partition| {
+        let found = checkpoints.newest_first(partition).next().unwrap();
+        match found {
+            Ok(_) => "read",
+            Err(CheckpointError::Foreign { what, .. }) => what,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(found(&checkpoints, PARTITION), "read");
+    assert_eq!(
+        found(&checkpoints.clone().of_log("other"), PARTITION),
+        "log"
+    );
+    let moved = folder.path().join("partition-00003.checkpoint");
+    fs::copy(folder.path().join("partition-00007.checkpoint"), moved).unwrap();
+    assert_eq!(found(&checkpoints, 3), "partition");
+}
+
+#[test]
 fn bytes_after_the_end_give_the_one_before_it() {
     let (folder, newest, mut bytes) = two_sealed();
     bytes.push(0);

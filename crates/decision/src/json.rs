@@ -11,16 +11,17 @@ const WHOLE: u64 = 1 << 53;
 const WHOLE_SINGLE: u32 = 1 << 24;
 
 /// Appends to a buffer.
-pub(crate) struct Json<'a>(pub(crate) &'a mut Vec<u8>);
+#[derive(Debug)]
+pub struct Json<'a>(pub &'a mut Vec<u8>);
 
 impl Json<'_> {
     /// What is JSON already.
-    pub(crate) fn raw(&mut self, json: &str) {
+    pub fn raw(&mut self, json: &str) {
         self.0.extend_from_slice(json.as_bytes());
     }
 
     /// A text.
-    pub(crate) fn text(&mut self, text: &str) {
+    pub fn text(&mut self, text: &str) {
         // Looked through as a whole: hardly any text has something to escape.
         let is_plain = text
             .bytes()
@@ -35,7 +36,7 @@ impl Json<'_> {
     }
 
     /// A finite number, to the last bit of it; a whole one without a fraction.
-    pub(crate) fn number(&mut self, number: f64) {
+    pub fn number(&mut self, number: f64) {
         #[expect(clippy::cast_possible_truncation, reason = "what is cut off is seen")]
         let whole = number as i64;
         if whole.unsigned_abs() < WHOLE && (whole as f64).to_bits() == number.to_bits() {
@@ -46,7 +47,7 @@ impl Json<'_> {
     }
 
     /// The same in single precision.
-    pub(crate) fn single(&mut self, number: f32) {
+    pub fn single(&mut self, number: f32) {
         #[expect(clippy::cast_possible_truncation, reason = "what is cut off is seen")]
         let whole = number as i32;
         if whole.unsigned_abs() < WHOLE_SINGLE && (whole as f32).to_bits() == number.to_bits() {
@@ -57,13 +58,13 @@ impl Json<'_> {
     }
 
     /// Anything else.
-    pub(crate) fn value<T: Serialize + ?Sized>(&mut self, value: &T) {
+    pub fn value<T: Serialize + ?Sized>(&mut self, value: &T) {
         // A buffer takes everything, and what is written here has text for its keys.
         let _ = serde_json::to_writer(&mut *self.0, value);
     }
 
     /// `key`, which is JSON with the comma before it and the colon behind, and what `write` writes of `value`, if there is one.
-    pub(crate) fn field<T>(&mut self, key: &str, value: Option<T>, write: fn(&mut Self, T)) {
+    pub fn field<T>(&mut self, key: &str, value: Option<T>, write: fn(&mut Self, T)) {
         if let Some(value) = value {
             self.raw(key);
             write(self, value);
@@ -71,7 +72,7 @@ impl Json<'_> {
     }
 
     /// An array.
-    pub(crate) fn list<T>(
+    pub fn list<T>(
         &mut self,
         items: impl IntoIterator<Item = T>,
         mut write: impl FnMut(&mut Self, T),

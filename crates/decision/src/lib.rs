@@ -11,7 +11,7 @@
 pub mod catalogue;
 mod choice;
 mod cohort;
-mod json;
+pub mod json;
 mod offer;
 mod popularity;
 mod reason;
@@ -28,8 +28,8 @@ pub use offer::{
 pub use popularity::{Popularity, PopularityRules};
 pub use reason::{Reason, ReasonCode};
 pub use record::{
-    CartSource, DecisionRecord, RecordError, RecordedCart, RecordedFeatures, RecordedPolicy,
-    RecordedValues,
+    CartSource, DecisionRecord, RecordError, RecordWriter, RecordedCart, RecordedFeatures,
+    RecordedPolicy, RecordedValues,
 };
 pub use rule::{RuleDiscount, RulePolicy, RuleRecommendations, RuleSettings, Situation};
 pub use thresholds::{InvalidPercent, Percent, Thresholds};

@@ -41,6 +41,17 @@ impl ReasonCode {
             Self::DecisionQueueFull => "decision_queue_full",
         }
     }
+
+    /// Whether only a policy gives it.
+    pub(crate) fn is_of_the_policy(self) -> bool {
+        match self {
+            Self::Rule | Self::NoCartValue | Self::NoProducts | Self::NoActiveOffer => true,
+            Self::UnknownShopper
+            | Self::StaleFeatures
+            | Self::FeaturesNotReady
+            | Self::DecisionQueueFull => false,
+        }
+    }
 }
 
 /// One reason.

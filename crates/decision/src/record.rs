@@ -1,25 +1,34 @@
-//! The whole decision as it is kept on the log (U10), format version 3: one JSON object on one line.
+//! The whole decision as it is kept on the log (U10), format version 4: one JSON object on one line.
 //!
 //! Every byte of a record is written three times (the log's journal, its table, and a copy on the way), and that is a good
 //! part of what a decision costs. So a record says nothing that the rest of it implies:
 //!
-//! * `features.values` are numbers in the order of the catalogue that `features.catalogue` names (`GET /v1/features` lists
-//!   it), `null` where a feature is missing, rounded to single precision. What a prediction made of them stands in full
-//!   precision in its contributions.
-//! * A contribution is `[name, log-odds]`, or `[name, value, log-odds]` for one with a value.
+//! * `features.values` are the features that the predictions rest on, by name and to the last bit; what is missing is left out.
+//!   All others of that instant can be had exactly by a point-in-time export, which folds the shopper's actions on the log again,
+//!   those of linked devices included: `features` names the offset they were folded up to, the rules of the fold, the reference
+//!   and the catalogue, and `at` is the instant.
+//! * A prediction is its probability. Its contributions are what the model that `predictions.source` names makes of the
+//!   features and the cart. Where they are not, it is an object that lists them, `[name, log-odds]` or `[name, value, log-odds]`.
+//! * A reason is its code where its text is what the policy says of these predictions, else an object with both.
 //! * `arms` are those with a propensity above zero or a cause that masked them.
-//! * `served` is there only where it is not what was `chosen`, `cohort` only where it is not that of everyone.
+//! * `served` is there only where it is not what was `chosen`, `cohort` only where it is not that of everyone, `degraded` only
+//!   where the decision was.
+//! * `cart.filled` is there only where the cart's value and products do not tell.
 //!
-//! Versions 1 and 2 spell all of that out. They are read as ever.
+//! Records of the versions 1 to 3 are read as ever. They hold all features of a smaller catalogue: by name; spelt out in the order of
+//! the catalogue that `features.catalogue` names; and so rounded to single precision.
 
 mod read;
 mod write;
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use foretide_events::{EpochMs, Money, SessionId, ShopId, ShopperId, Text};
-use foretide_models::Predictions;
+use foretide_features::Feature;
+use foretide_models::{Predictions, prior};
 use serde::Deserialize;
+
+pub use self::write::RecordWriter;
 
 use self::read::Read;
 use crate::{
@@ -28,14 +37,10 @@ use crate::{
 };
 
 /// The version of the format. Any change that a reader of the former one would misread gets a new one.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
-/// The former version: everything is spelt out.
-const SPELT_OUT: u32 = 2;
-
-/// The one before: features have their names beside them, offers have no version and no store, the discount's percentage is
-/// a threshold.
-const BEFORE_THE_CATALOGUE: u32 = 1;
+/// The earliest version that is read.
+const EARLIEST: u32 = 1;
 
 /// Everything a decision rested on and what came of it, so that it can be explained, learnt from and replayed.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +67,9 @@ pub struct DecisionRecord {
     pub cohort: Cohort,
     /// What was predicted, with every contribution.
     pub predictions: Predictions,
+    /// Whether the predictions are what their source makes of the features and the cart, and the reasons those that the policy
+    /// gives, to the last bit: then they need not be spelt out. Never so in records before version 4.
+    pub follows: bool,
     /// What chose, with its version and settings.
     pub policy: Arc<RecordedPolicy>,
     /// Every arm: its propensity, and why it was left out where it was.
@@ -79,15 +87,23 @@ pub struct DecisionRecord {
 }
 
 /// A cart as a decision saw it.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RecordedCart {
     /// Who said what is in it.
     pub source: CartSource,
+    /// Whether there is something in it.
+    pub filled: bool,
     /// What it was worth, where that was known.
     pub value: Option<Money>,
     /// The products in it.
-    #[serde(default)]
     pub products: Vec<ShopId>,
+}
+
+impl RecordedCart {
+    /// Whether its value or its products tell that there is something in it.
+    fn seems_filled(value: Option<Money>, products: &[ShopId]) -> bool {
+        !products.is_empty() || value.is_some_and(|value| value.minor_units > 0)
+    }
 }
 
 /// Who said what is in a cart.
@@ -105,6 +121,8 @@ pub enum CartSource {
 pub struct RecordedFeatures {
     /// Names the list of features, with their meanings and units.
     pub catalogue: Arc<str>,
+    /// Names the reference that says what is usual among shoppers; absent in records before version 4.
+    pub reference: Option<Arc<str>>,
     /// Names the rules that the profile was folded by.
     pub fold_rules: u32,
     /// The age of every feature: how long before the decision everything on the log was folded, in milliseconds; absent when
@@ -120,20 +138,40 @@ pub struct RecordedFeatures {
 }
 
 /// The values of features.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RecordedValues {
+    /// Those that are not missing, by name, of the features that the predictions rest on; of all, in records of version 1.
+    ByName(Vec<(Cow<'static, str>, f64)>),
     /// Every feature in the order of the catalogue, in single precision, which reading by way of double precision may miss
-    /// by the last bit, and to which those of version 2 are rounded; `None` where it is missing.
+    /// by the last bit, and to which those of version 2 are rounded; `None` where it is missing. So in versions 2 and 3.
     InOrder(Vec<Option<f32>>),
-    /// Those that are not missing, by name: what records of version 1 have.
-    ByName(BTreeMap<Cow<'static, str>, f64>),
+}
+
+impl RecordedValues {
+    /// The features that the prior rests on, of those that `get` gives.
+    pub fn of_prior(mut get: impl FnMut(Feature) -> Option<f64>) -> Self {
+        let mut values = Vec::with_capacity(prior::Inputs::FEATURES.len());
+        for feature in prior::Inputs::FEATURES {
+            let value = get(feature);
+            values.extend(value.map(|value| (Cow::Borrowed(feature.spec().name), value)));
+        }
+        Self::ByName(values)
+    }
+
+    /// The value of the feature called `name`; `None` if it is missing, or values have no names here.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        let Self::ByName(values) = self else {
+            return None;
+        };
+        let named = values.iter().find(|(named, _)| named == name);
+        named.map(|(_, value)| *value)
+    }
 }
 
 impl Default for RecordedValues {
     /// No features: nothing was known of the shopper.
     fn default() -> Self {
-        Self::InOrder(Vec::new())
+        Self::ByName(Vec::new())
     }
 }
 
@@ -158,6 +196,11 @@ pub enum RecordError {
     /// They are of a version that is not known here.
     #[error("a decision record of version {0}, which is not known here")]
     Version(u32),
+    /// What it leaves out follows from a model or a policy that is not known here.
+    #[error(
+        "a decision record that rests on {0}, which is not known here: read it with the version of Foretide that wrote it"
+    )]
+    Unknown(String),
 }
 
 #[derive(Deserialize)]
@@ -168,29 +211,46 @@ struct VersionOnly {
 impl DecisionRecord {
     /// Puts the record's bytes on the log at the end of `bytes`.
     pub fn encode(&self, bytes: &mut Vec<u8>) {
-        write::record(self, bytes);
+        RecordWriter::default().write(self, bytes);
     }
 
     /// Reads the bytes of a record.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         match serde_json::from_slice(bytes)? {
             VersionOnly {
-                v: VERSION | SPELT_OUT | BEFORE_THE_CATALOGUE,
-            } => Ok(serde_json::from_slice::<Read>(bytes)?.into()),
+                v: EARLIEST..=VERSION,
+            } => serde_json::from_slice::<Read>(bytes)?.record(),
             VersionOnly { v } => Err(RecordError::Version(v)),
         }
     }
 }
 
 impl DecisionRecord {
-    /// Decides again from what the record holds. `None` for a policy, or a version of it, that is not known here.
+    /// Predicts again from the features and the cart that the record holds. `None` for a model that is not known here, and
+    /// where the record does not have its inputs in full.
+    pub fn predict_again(&self) -> Option<Predictions> {
+        let known = self.follows && self.predictions.source == prior::NAME;
+        known.then(|| prior::predict(&self.prior_inputs()))
+    }
+
+    fn prior_inputs(&self) -> prior::Inputs {
+        let values = &self.features.values;
+        prior::Inputs {
+            has_cart: self.cart.as_ref().is_some_and(|cart| cart.filled),
+            ..prior::Inputs::of(|feature| values.get(feature.spec().name))
+        }
+    }
+
+    /// Decides again from what the record holds: from the features, where its predictions follow from them, else from the
+    /// predictions. `None` for a policy, or a version of it, that is not known here.
     ///
     /// Which products could be recommended is no part of a record: those that were chosen stand for them.
     pub fn recompute(&self) -> Option<Choice> {
         let masked = |cause| self.arms.iter().any(|report| report.masked == Some(cause));
         let chosen = self.chosen.as_ref().map(|offer| &offer.content);
+        let again = self.predict_again();
         let choice = RulePolicy::of(&self.policy)?.decide(&Situation {
-            predictions: &self.predictions,
+            predictions: again.as_ref().unwrap_or(&self.predictions),
             cart_value: self.cart.as_ref().and_then(|cart| cart.value),
             recommend: &|_| match chosen {
                 Some(OfferContent::Recommendations(chosen)) => chosen.products.clone(),

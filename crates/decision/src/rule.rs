@@ -31,6 +31,14 @@ pub struct Situation<'a> {
 pub struct RulePolicy {
     /// Shared with the records of what it chose.
     recorded: Arc<RecordedPolicy>,
+    texts: ThresholdTexts,
+}
+
+/// The thresholds as reasons show them.
+#[derive(Clone, Debug, PartialEq)]
+struct ThresholdTexts {
+    abandonment: String,
+    drift: String,
 }
 
 impl RulePolicy {
@@ -43,6 +51,10 @@ impl RulePolicy {
     /// The rule by these settings.
     pub fn new(settings: RuleSettings) -> Self {
         Self {
+            texts: ThresholdTexts {
+                abandonment: settings.thresholds.abandonment.to_string(),
+                drift: settings.thresholds.drift.to_string(),
+            },
             recorded: Arc::new(RecordedPolicy {
                 name: Self::NAME.into(),
                 version: Self::VERSION,
@@ -72,9 +84,11 @@ impl RulePolicy {
         };
         let over = |prediction: &Prediction, limit| prediction.probability > limit;
         if over(&predicted.abandonment, abandonment) {
-            attempt
-                .reasons
-                .push(above("abandonment", &predicted.abandonment, abandonment));
+            attempt.reasons.push(above(
+                "abandonment",
+                &predicted.abandonment,
+                &self.texts.abandonment,
+            ));
             match self.discount(situation) {
                 Ok(offer) => return attempt.choose(Arm::Discount, Some(offer)),
                 Err(cause) => attempt.mask(Arm::Discount, cause),
@@ -83,16 +97,14 @@ impl RulePolicy {
         if over(&predicted.drift, drift) {
             attempt
                 .reasons
-                .push(above("drift", &predicted.drift, drift));
+                .push(above("drift", &predicted.drift, &self.texts.drift));
             match self.recommendations(situation) {
                 Ok(offer) => return attempt.choose(Arm::Recommendations, Some(offer)),
                 Err(cause) => attempt.mask(Arm::Recommendations, cause),
             }
         }
         if attempt.reasons.is_empty() {
-            attempt
-                .reasons
-                .push(below(predicted, self.recorded.settings.thresholds));
+            attempt.reasons.push(below(predicted, &self.texts));
         }
         attempt.choose(Arm::Nothing, None)
     }
@@ -174,26 +186,58 @@ impl Attempt {
     }
 }
 
-fn above(what: &str, prediction: &Prediction, threshold: Probability) -> Reason {
-    let p = prediction.probability.get();
-    let most = prediction
+fn above(what: &str, prediction: &Prediction, threshold: &str) -> Reason {
+    let p = thousandths(prediction.probability);
+    let [because, feature] = prediction
         .strongest_push()
-        .map(|push| format!(", most because of {}", push.feature))
-        .unwrap_or_default();
-    Reason::new(
-        ReasonCode::Rule,
-        format!("the probability of {what}, {p:.3}, is above {threshold}{most}"),
-    )
+        .map_or(["", ""], |push| [", most because of ", &push.feature]);
+    let text = [
+        "the probability of ",
+        what,
+        ", ",
+        &p,
+        ", is above ",
+        threshold,
+        because,
+        feature,
+    ];
+    Reason::new(ReasonCode::Rule, text.concat())
 }
 
-fn below(predicted: &Predictions, thresholds: Thresholds) -> Reason {
-    let Thresholds { abandonment, drift } = thresholds;
-    let text = format!(
-        "neither the probability of abandonment, {:.3}, is above {abandonment} nor that of drift, {:.3}, above {drift}",
-        predicted.abandonment.probability.get(),
-        predicted.drift.probability.get(),
-    );
-    Reason::new(ReasonCode::Rule, text)
+fn below(predicted: &Predictions, thresholds: &ThresholdTexts) -> Reason {
+    let [p, q] = [&predicted.abandonment, &predicted.drift].map(|p| thousandths(p.probability));
+    let text = [
+        "neither the probability of abandonment, ",
+        &p,
+        ", is above ",
+        &thresholds.abandonment,
+        " nor that of drift, ",
+        &q,
+        ", above ",
+        &thresholds.drift,
+    ];
+    Reason::new(ReasonCode::Rule, text.concat())
+}
+
+/// A probability to three decimals, as `{:.3}` has it, for a fraction of the work.
+fn thousandths(probability: Probability) -> String {
+    /// What is so close to the middle between two thousandths is left to who looks at every digit.
+    const CLOSE: f64 = 1e-6;
+    let scaled = probability.get() * 1000.0 + 0.5;
+    let whole = scaled.floor();
+    if !(CLOSE..1.0 - CLOSE).contains(&(scaled - whole)) {
+        return format!("{:.3}", probability.get());
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "at most 1000"
+    )]
+    let whole = whole as u16;
+    let digit = |unit: u16| char::from(b'0' + u8::try_from(whole / unit % 10).unwrap_or_default());
+    [digit(1000), '.', digit(100), digit(10), digit(1)]
+        .into_iter()
+        .collect()
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ pub(crate) fn compact(
         let mut records = Vec::new();
         batch::records(&value, 0, &mut records).map_err(|why| damaged(at, last, why))?;
         records.retain(stays);
-        if records.len() == head.count as usize && value.len() >= LARGE {
+        if records.len() == head.count as usize && head.plain_bytes >= LARGE {
             compactor.close();
         } else {
             let size = Totals {
@@ -154,8 +154,9 @@ impl Compactor<'_> {
     /// Ends the batch being filled: what follows begins another.
     fn close(&mut self) {
         if let Some(open) = self.open.take() {
-            self.changes.put_size = self.changes.put_size.plus(open.totals());
-            self.changes.put.push(open.finish(Totals::default()));
+            let (batch, size) = open.finish(Totals::default());
+            self.changes.put_size = self.changes.put_size.plus(size);
+            self.changes.put.push(batch);
         }
     }
 

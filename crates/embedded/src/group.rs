@@ -178,8 +178,9 @@ impl PartitionGroup {
 
     fn close(&mut self) {
         if let Some(batch) = self.open.take() {
-            self.appended = self.appended.plus(batch.totals());
-            self.done.push(batch.finish(self.appended));
+            let (batch, own) = batch.finish(self.appended);
+            self.appended = self.appended.plus(own);
+            self.done.push(batch);
         }
     }
 }

@@ -309,11 +309,11 @@ impl Source for Handle {
         blocking(move || {
             let (mut records, mut bytes, mut next_offset) = (Vec::new(), 0, end);
             for entry in store.batches(at, offset) {
-                let (last, _, value) = entry?;
+                let (last, head, value) = entry?;
                 batch::records(&value, offset, &mut records)
                     .map_err(|why| damaged(at, last, why))?;
                 next_offset = last + 1;
-                bytes += value.len();
+                bytes += head.plain_bytes;
                 if bytes >= CHUNK_BYTES {
                     return Ok(Chunk {
                         from: at,

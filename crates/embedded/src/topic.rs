@@ -187,7 +187,7 @@ impl Partition {
         let mut batches = Vec::new();
         for batch in self.tail.range(first..) {
             batches.push(batch.clone());
-            bytes += batch.value.len();
+            bytes += batch.plain_bytes;
             if bytes >= CHUNK_BYTES {
                 break;
             }

@@ -102,11 +102,11 @@ fn parse_utc(text: &[u8]) -> Option<i64> {
         number(&head[14..16])?,
         number(&head[17..])?,
     );
-    let days = days_from_civil(year, month, day);
-    // A date that does not exist, such as 30 February, comes back as another one.
-    if civil_from_days(days) != (year, month, day) || hour > 23 || minute > 59 || second > 59 {
+    let exists = (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day);
+    if !exists || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
+    let days = days_from_civil(year, month, day);
     Some(days * MS_PER_DAY + hour * 3_600_000 + minute * 60_000 + second * 1000 + milliseconds)
 }
 
@@ -134,6 +134,16 @@ fn number(digits: &[u8]) -> Option<i64> {
             .is_ascii_digit()
             .then(|| sum * 10 + i64::from(digit - b'0'))
     })
+}
+
+/// How many days a month, 1 to 12, has in a year of the proleptic Gregorian calendar.
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
 }
 
 /// Days since 1970-01-01 of a proleptic Gregorian date (Howard Hinnant, "chrono-compatible low-level date algorithms").
@@ -278,6 +288,18 @@ mod tests {
         ] {
             assert_eq!(at.to_string(), text);
             assert_eq!(EpochMs::parse(text), Some(at));
+        }
+    }
+
+    #[test]
+    fn only_days_that_exist_are_read() {
+        for year in [1600, 1900, 2000, 2023, 2024] {
+            for (month, day) in (0..=13).flat_map(|month| (0..=32).map(move |day| (month, day))) {
+                let text = format!("{year}-{month:02}-{day:02}T00:00:00Z");
+                let there_and_back = (1..=12).contains(&month)
+                    && civil_from_days(days_from_civil(year, month, day)) == (year, month, day);
+                assert_eq!(EpochMs::parse(&text).is_some(), there_and_back, "{text}");
+            }
         }
     }
 

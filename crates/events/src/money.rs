@@ -131,7 +131,7 @@ from_objects_alone!(
 );
 
 /// The most minor units an amount on the wire may have, either way: sums of thousands of them still fit 64 bits.
-const MAX_MINOR_UNITS: i64 = 1_000_000_000_000_000;
+pub(crate) const MAX_MINOR_UNITS: i64 = 1_000_000_000_000_000;
 
 fn bounded_minor_units<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     let units = i64::deserialize(deserializer)?;

@@ -17,12 +17,12 @@ impl Name for Topic {
     const LIMIT: usize = 16;
     const TEXT_LIMIT: usize = 768;
 
-    fn hash(&self) -> u64 {
-        self.hash
+    fn is(&self, other: &Self) -> bool {
+        self.hash == other.hash
     }
 
-    fn text(&self) -> &str {
-        self.category.as_str()
+    fn text_len(&self) -> usize {
+        self.category.as_str().len()
     }
 
     fn write(&self, writer: &mut Writer<'_>) {
@@ -46,7 +46,7 @@ pub(crate) struct Interest {
 impl Interest {
     /// Adds recent attention, weighed.
     pub(crate) fn see(&mut self, attention: f64) {
-        self.recent = kept(self.recent + attention);
+        self.recent += attention;
     }
 }
 
@@ -59,8 +59,13 @@ impl Beside for Interest {
         }
     }
 
+    fn round(&mut self) {
+        self.recent = kept(self.recent);
+        self.prices.round();
+    }
+
     fn merge(&mut self, other: &Self) {
-        self.recent = kept(self.recent + other.recent);
+        self.recent += other.recent;
         self.prices.merge(&other.prices);
     }
 
@@ -88,7 +93,8 @@ pub struct CategoryShare {
     pub error: f64,
 }
 
-/// The categories that got the most attention: at most 16, fewer if their names take more than 768 bytes together.
+/// The categories that got the most attention: at most 16, fewer if their names take more than 768 bytes together, and none that has
+/// less than a fiftieth of it when a week is over.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Affinity(pub(crate) Ranking<Topic, Interest>);
 

@@ -15,6 +15,9 @@ const SD_OF_MEAN_DEVIATION: f64 = 1.253_314_137_315_500_3;
 /// No scale is less.
 const LEAST_SCALE: f64 = 0.05;
 
+/// The scales of engagement, sessions and baskets while there is one value.
+const FIRST_SCALES: [f64; 3] = [0.7, 1.0, 0.6];
+
 /// A running estimate, by count and not by time. Its numbers are rounded as sums are, and never negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Baseline {
@@ -29,16 +32,16 @@ impl Baseline {
         if self.n == 0 {
             *self = Self {
                 n: 1,
-                location: kept(value),
-                scale: kept(first_scale),
+                location: value,
+                scale: first_scale,
             };
             return;
         }
         let step = 1.0 / f64::from((self.n + 1).min(MEMORY));
         let off = (value - self.location).clamp(-CUT * self.scale, CUT * self.scale);
         let scale = self.scale + step * (off.abs() * SD_OF_MEAN_DEVIATION - self.scale);
-        self.location = kept((self.location + step * off).max(0.0));
-        self.scale = kept(scale.max(LEAST_SCALE));
+        self.location = (self.location + step * off).max(0.0);
+        self.scale = scale.max(LEAST_SCALE);
         self.n = (self.n + 1).min(MEMORY);
     }
 
@@ -65,7 +68,7 @@ impl Baseline {
     fn merge(&mut self, other: &Self) {
         let (n, more) = (f64::from(self.n), f64::from(other.n));
         if other.n > 0 {
-            let mean = |own: f64, other: f64| kept((n * own + more * other) / (n + more));
+            let mean = |own: f64, other: f64| (n * own + more * other) / (n + more);
             *self = Self {
                 n: (self.n + other.n).min(MEMORY),
                 location: mean(self.location, other.location),
@@ -93,17 +96,17 @@ pub(crate) struct Habits {
 
 impl Habits {
     pub(crate) fn end_day(&mut self, engagement: f64) {
-        self.day.add(libm::log1p(engagement), 0.7);
+        self.day.add(libm::log1p(engagement), FIRST_SCALES[0]);
     }
 
     pub(crate) fn end_session(&mut self, lasted_ms: i64) {
         let seconds = lasted_ms.max(0) as f64 / 1000.0;
-        self.session.add(libm::log1p(seconds), 1.0);
+        self.session.add(libm::log1p(seconds), FIRST_SCALES[1]);
     }
 
     pub(crate) fn order(&mut self, major_units: f64) {
         if major_units > 0.0 {
-            self.basket.add(libm::log1p(major_units), 0.6);
+            self.basket.add(libm::log1p(major_units), FIRST_SCALES[2]);
         }
     }
 
@@ -115,6 +118,14 @@ impl Habits {
         self.day.merge(&other.day);
         self.session.merge(&other.session);
         self.basket.merge(&other.basket);
+    }
+
+    /// Rounds all numbers to what is kept of them.
+    pub(crate) fn round(&mut self) {
+        for baseline in self.all() {
+            baseline.location = kept(baseline.location);
+            baseline.scale = kept(baseline.scale);
+        }
     }
 
     fn all(&mut self) -> [&mut Baseline; 3] {
@@ -129,10 +140,13 @@ impl Habits {
     }
 
     pub(crate) fn write(&self, sums: &mut SumWriter<'_, '_>) {
-        for baseline in self.clone().all() {
+        for (baseline, first_scale) in self.clone().all().into_iter().zip(FIRST_SCALES) {
             if baseline.n > 0 {
                 sums.sum_or_zero(baseline.location);
-                sums.sum_or_zero(baseline.scale);
+                match baseline.n {
+                    1 => sums.sum_like(baseline.scale, kept(first_scale)),
+                    _ => sums.sum(baseline.scale),
+                }
             }
         }
     }
@@ -141,12 +155,15 @@ impl Habits {
     pub(crate) fn read(sums: &mut SumReader<'_, '_>, counts: u64) -> Result<Self, DecodeError> {
         let (base, mut rest) = (u64::from(MEMORY) + 1, counts);
         let mut habits = Self::default();
-        for baseline in habits.all() {
+        for (baseline, first_scale) in habits.all().into_iter().zip(FIRST_SCALES) {
             baseline.n = u8::try_from(rest % base).unwrap_or(MEMORY);
             rest /= base;
             if baseline.n > 0 {
                 baseline.location = sums.sum_or_zero()?;
-                baseline.scale = sums.sum_or_zero()?;
+                baseline.scale = match baseline.n {
+                    1 => sums.sum_like(kept(first_scale))?,
+                    _ => sums.sum()?,
+                };
             }
         }
         if rest > 0 {

@@ -1,7 +1,5 @@
 //! Which brands the shopper looks at.
 
-use std::sync::Arc;
-
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
@@ -10,66 +8,39 @@ use crate::{
     ranking::{Name, Ranking},
 };
 
-/// The brands that got the most attention on pages of products: at most 8, fewer if their names take more than 192 bytes.
+/// The brands that got the most attention on pages of products: at most 4.
 pub(crate) type Brands = Ranking<Brand, ()>;
 
-/// A brand and the hash it is told apart by.
-#[derive(Clone, Debug)]
-pub struct Brand {
-    pub(crate) hash: u64,
-    pub(crate) text: Arc<str>,
-}
+/// A brand, told apart by 32 bits of the hash of its name: among four, one in a thousand million is taken for another. The name itself is
+/// not kept, for nothing shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brand(pub(crate) u32);
 
 impl Brand {
-    /// The longest text that is kept of a brand, in bytes: a longer one is cut.
-    const LONGEST: usize = 64;
-
-    /// The brand called `text`.
+    /// The brand called `text`: the upper 32 bits of the XXH3-64.
     pub fn new(text: &str) -> Self {
-        let text = &text[..text.floor_char_boundary(Self::LONGEST)];
-        Self {
-            hash: xxh3_64(text.as_bytes()),
-            text: text.into(),
-        }
-    }
-}
-
-impl PartialEq for Brand {
-    fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash
+        let [.., a, b, c, d] = xxh3_64(text.as_bytes()).to_le_bytes();
+        Self(u32::from_le_bytes([a, b, c, d]))
     }
 }
 
 impl Name for Brand {
-    const LIMIT: usize = 8;
-    const TEXT_LIMIT: usize = 192;
+    const LIMIT: usize = 4;
+    const TEXT_LIMIT: usize = 0;
 
-    fn hash(&self) -> u64 {
-        self.hash
+    fn is(&self, other: &Self) -> bool {
+        self == other
     }
 
-    fn text(&self) -> &str {
-        &self.text
+    fn text_len(&self) -> usize {
+        0
     }
 
     fn write(&self, writer: &mut Writer<'_>) {
-        writer.brand(self);
+        writer.new_brand(*self);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        reader.brand()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_name_is_cut_between_characters() {
-        let brand = Brand::new(&"é".repeat(40));
-        assert_eq!(&*brand.text, "é".repeat(32));
-        assert_eq!(brand, Brand::new(&"é".repeat(50)));
-        assert_ne!(brand, Brand::new("é"));
+        reader.new_brand()
     }
 }

@@ -217,18 +217,18 @@ impl Cart {
         }
     }
 
-    /// Writes it, its times relative to `as_of`.
-    pub(crate) fn write(&self, writer: &mut Writer<'_>, as_of: EpochMs) {
+    /// Writes it, when it was changed relative to `then`.
+    pub(crate) fn write(&self, writer: &mut Writer<'_>, then: EpochMs) {
         let touched = !self.is_empty() || self.changed != EpochMs(0);
         writer.length(self.items.len() + usize::from(touched));
         if self.is_empty() {
             if touched {
-                writer.time(as_of, self.changed);
+                writer.time(then, self.changed);
             }
             return;
         }
-        writer.time(as_of, self.since);
-        writer.time(as_of, self.changed);
+        writer.time(then, self.changed);
+        writer.time(self.changed, self.since);
         writer.currency(self.currency);
         for item in &self.items {
             writer.product(item.product, &item.product_id);
@@ -237,17 +237,18 @@ impl Cart {
         }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>, as_of: EpochMs) -> Result<Self, DecodeError> {
+    pub(crate) fn read(reader: &mut Reader<'_>, then: EpochMs) -> Result<Self, DecodeError> {
         let Some(length) = reader.length(ITEM_LIMIT + 1)?.checked_sub(1) else {
             return Ok(Self::default());
         };
         if length == 0 {
             return Ok(Self {
-                changed: reader.time(as_of)?,
+                changed: reader.time(then)?,
                 ..Self::default()
             });
         }
-        let (since, changed) = (reader.time(as_of)?, reader.time(as_of)?);
+        let changed = reader.time(then)?;
+        let since = reader.time(changed)?;
         let currency = reader.currency()?;
         let item = |reader: &mut Reader<'_>| {
             let (product, product_id) = reader.product()?;

@@ -27,6 +27,8 @@ impl State {
     fn merge(&mut self, mut other: Self) {
         let other_is_later = other.last_seen() > self.last_seen();
         self.agree_on_currencies(&mut other, other_is_later);
+        self.rounded = false;
+        self.price_deviations += other.price_deviations + self.prices_apart(&other);
         self.tallies.merge(&other.tallies);
         self.affinity.0.merge(&other.affinity.0);
         self.brands.merge(&other.brands);
@@ -67,6 +69,18 @@ impl State {
         } else {
             self.zone.take().or(other.zone)
         };
+    }
+
+    /// How much further the prices of categories that both looked at lie from their common means than from those of each.
+    fn prices_apart(&self, other: &Self) -> f64 {
+        let theirs = other.affinity.0.entries().iter();
+        let grown = theirs.filter_map(|theirs| {
+            let mut ours = self.affinity.0.entries().iter();
+            let ours = ours.find(|ours| ours.name == theirs.name)?;
+            let mut viewed = ours.beside.prices.viewed;
+            Some(viewed.merge(&theirs.beside.prices.viewed))
+        });
+        grown.sum()
     }
 
     /// Money of two currencies cannot be added: prices stay in that of whoever was there last, orders in that of the latest.
@@ -120,7 +134,11 @@ pub(crate) fn fold_together(histories: &[&History], until: EpochMs, rules: &Fold
     for history in histories {
         let count = history.count_until(apart_until);
         if history.settled().is_some() || count > 0 {
-            apart.push(history.fold(count, rules));
+            let mut part = history.fold(count, rules);
+            // It may have been rounded since it settled, or not yet. Half an hour counts nothing after so long.
+            part.round();
+            part.tallies.forget_visit();
+            apart.push(part);
         }
         together.extend(history.recents().take(known(history)).skip(count));
     }

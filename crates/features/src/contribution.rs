@@ -107,14 +107,10 @@ impl Contribution {
         self.write_history(&mut writer);
     }
 
-    /// Reads the stored form.
-    pub fn decode(bytes: &[u8], rules: &FoldRules) -> Result<Self, DecodeError> {
+    /// Reads the stored form of what `source` contributes.
+    pub fn decode(source: ShopperId, bytes: &[u8], rules: &FoldRules) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let Header {
-            shopper: source,
-            next_offset: position,
-            ..
-        } = Header::read_under(&mut reader, rules)?;
+        let position = Header::read(&mut reader, source, rules)?.next_offset;
         let history = read_history(&mut reader)?;
         reader.end()?;
         Ok(Self {
@@ -186,6 +182,18 @@ impl Contributions {
             .iter()
             .filter(|contribution| !contribution.is_empty());
         there.map(Contribution::source)
+    }
+
+    /// Whether just this is there.
+    pub(crate) fn holds(&self, contribution: &Contribution) -> bool {
+        self.0.iter().any(|held| held == contribution)
+    }
+
+    /// Forgets what there is of `source`; whether there was anything.
+    pub(crate) fn forget(&mut self, source: ShopperId) -> bool {
+        let before = self.0.len();
+        self.0.retain(|held| held.source != source);
+        self.0.len() < before
     }
 
     pub(crate) fn put(&mut self, contribution: Contribution) -> Contributed {

@@ -34,7 +34,12 @@ impl Day {
     }
 
     pub(crate) fn add(&mut self, engagement: f64) {
-        self.engagement = kept(self.engagement + engagement);
+        self.engagement += engagement;
+    }
+
+    /// Rounds it to what is kept.
+    pub(crate) fn round(&mut self) {
+        self.engagement = kept(self.engagement);
     }
 
     /// The later of both, or both together.

@@ -23,8 +23,11 @@ pub enum HalfLife {
 }
 
 /// A decayed sum below this is zero. It keeps old sums from turning into subnormal numbers, which are slow, and
-/// from being stored for ever. After thirty half-lives one action is worth less.
-pub(crate) const NEGLIGIBLE: f64 = 1e-9;
+/// from being stored for ever. After ten half-lives one action is worth less.
+pub(crate) const NEGLIGIBLE: f64 = 1e-3;
+
+/// The same for numbers that are small from the start, such as squared differences.
+pub(crate) const VERY_LITTLE: f64 = 1e-9;
 
 impl HalfLife {
     /// All, from the fastest to the slowest.
@@ -91,36 +94,49 @@ impl HalfLife {
 
 /// What a sum is after so many halvings, or zero where that is negligible. It is exact.
 pub(crate) fn halved(sum: f64, halvings: i64) -> f64 {
+    above(NEGLIGIBLE, left(sum, halvings))
+}
+
+/// The same of a number that may be small from the start.
+pub(crate) fn halved_small(sum: f64, halvings: i64) -> f64 {
+    above(VERY_LITTLE, left(sum, halvings))
+}
+
+fn above(least: f64, sum: f64) -> f64 {
+    if sum.abs() < least { 0.0 } else { sum }
+}
+
+/// What is left of any number after so many halvings.
+pub(crate) fn left(sum: f64, halvings: i64) -> f64 {
     const BIAS: u64 = 1023;
     let exponent = match u64::try_from(halvings) {
         Err(_) => BIAS,
         Ok(halvings) => BIAS.saturating_sub(halvings),
     };
-    let left = sum * f64::from_bits(exponent << (f64::MANTISSA_DIGITS - 1));
-    if left < NEGLIGIBLE { 0.0 } else { left }
+    sum * f64::from_bits(exponent << (f64::MANTISSA_DIGITS - 1))
 }
 
-/// What `sum` is read as where 1 in it is worth `worth`. It has 33 bits of its fraction: the last ones of a sum are
+/// What `sum` is read as where 1 in it is worth `worth`. It has 32 bits of its fraction: the last ones of a sum are
 /// spent on roundings, and without them a shopper's only action is worth 1 and not a little more or less.
 pub(crate) fn read(sum: f64, worth: f64) -> f64 {
-    const DROPPED: u32 = f64::MANTISSA_DIGITS - 1 - 33;
+    const DROPPED: u32 = f64::MANTISSA_DIGITS - 1 - 32;
     let bits = (sum * worth).to_bits() + (1 << (DROPPED - 1));
     f64::from_bits(bits >> DROPPED << DROPPED)
 }
 
 /// Bits of a sum's fraction that are kept, of the 52 there are.
-pub(crate) const KEPT_BITS: u32 = 36;
+pub(crate) const KEPT_BITS: u32 = 34;
 const DROPPED_BITS: u32 = f64::MANTISSA_DIGITS - 1 - KEPT_BITS;
 /// Exponents have eight bits of eleven: from 2^-127 to 2^128, and nothing that is summed comes near either.
 const EXPONENT_SHIFT: u64 = 895 << KEPT_BITS;
 
-/// A sum that is not negative, rounded to what is kept of it: 36 bits of its fraction, which is right to 1.5e-11. A profile
-/// is mostly such sums. They are rounded when they change and not when they are stored, so that a profile that was stored
+/// A sum that is not negative, rounded to what is kept of it: 34 bits of its fraction, which is right to 6e-11. A profile
+/// is mostly such sums. They are rounded when a session is over and not when they are stored, so that a profile that was stored
 /// and read folds on as if it never had been.
 ///
-/// Whether up or down is drawn from the bits of the sum, the likelier the nearer. Rounded to the nearest, thousands of equal
-/// actions at equal distances would go wrong the same way each time; so they cancel out, and a sum of thousands of actions
-/// within one half-life is right to 2e-10.
+/// Whether up or down is drawn from the bits of the sum, the likelier the nearer. Rounded to the nearest, hundreds of equal
+/// sessions at equal distances would go wrong the same way each time; so they cancel out, and a sum of hundreds of sessions
+/// within one half-life is right to 6e-10.
 pub(crate) fn kept(sum: f64) -> f64 {
     /// 2^64 over the golden ratio: spreads what differs in any bit over the upper ones.
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -134,7 +150,7 @@ pub(crate) fn kept(sum: f64) -> f64 {
     }
 }
 
-/// Exponent (8 bits) and fraction (40) of a sum that is [`kept`] so; `None` for zero.
+/// Exponent (8 bits) and fraction (34) of a sum that is [`kept`] so; `None` for zero.
 pub(crate) fn to_stored(sum: f64) -> Option<u64> {
     let bits = (sum.to_bits() >> DROPPED_BITS).checked_sub(EXPONENT_SHIFT)?;
     (1..256).contains(&(bits >> KEPT_BITS)).then_some(bits)
@@ -147,11 +163,11 @@ pub(crate) fn from_stored(bits: u64) -> Option<f64> {
 }
 
 /// Bits after the point of a mean that is kept.
-pub(crate) const MEAN_FRACTION: u32 = 40;
+pub(crate) const MEAN_FRACTION: u32 = 35;
 /// Bits of a mean that is kept: it is below 64.
-pub(crate) const MEAN_BITS: u32 = 46;
+pub(crate) const MEAN_BITS: u32 = 41;
 
-/// A mean that is not negative, rounded to what is kept of it: it is right to 5e-13, whatever its size, so that little is lost where
+/// A mean that is not negative, rounded to what is kept of it: it is right to 1.5e-11, whatever its size, so that little is lost where
 /// another number close to it is taken away.
 pub(crate) fn kept_mean(mean: f64) -> f64 {
     let units = libm::round(mean * (1_u64 << MEAN_FRACTION) as f64);
@@ -173,7 +189,7 @@ mod tests {
         #[test]
         fn what_is_kept_is_close_and_survives_being_stored(sum in 1e-9..1e30) {
             let kept = kept(sum);
-            prop_assert!((kept / sum - 1.0).abs() <= 1.46e-11);
+            prop_assert!((kept / sum - 1.0).abs() <= 5.83e-11);
             prop_assert_eq!(to_stored(kept).and_then(from_stored), Some(kept));
             prop_assert_eq!(super::kept(kept).to_bits(), kept.to_bits());
         }

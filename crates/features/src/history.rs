@@ -10,16 +10,20 @@ use crate::{
     codec::{Reader, Writer},
 };
 
-/// The most bytes the recents may take together, so that a stored profile stays well below a megabyte, the usual limit of a
-/// record: reached only by hundreds of views of very long carts.
-const RECENT_BYTES: usize = 512 * 1024;
+/// The most bytes the recents may take together, so that a stored profile with all that four others contribute stays below a
+/// megabyte, the usual limit of a record: reached only by hundreds of views of very long carts.
+const RECENT_BYTES: usize = 160 * 1024;
 
 /// How a stored history says what is settled. Its owner may use the other bits of the byte.
 const NOT_SETTLED: u8 = 0;
+/// It is settled and rounded, and nothing as old may still come.
 const SETTLED: u8 = 1;
 const SETTLED_WITH_ID: u8 = 2;
+/// The same of a state whose sums are not rounded.
+const EXACT: u8 = 3;
+const EXACT_WITH_ID: u8 = 4;
 /// The bits of that byte that are used here.
-pub(crate) const SETTLED_BITS: u32 = 2;
+pub(crate) const SETTLED_BITS: u32 = 3;
 
 /// The state in which observations are for good, and the last of them. Its id is zero once nothing can come any more that
 /// happened in the same millisecond.
@@ -60,10 +64,11 @@ impl History {
         self.settled.as_ref().map(|settled| &settled.state)
     }
 
-    /// Whether it can be told what was known at `at`.
-    pub(crate) fn reaches_back_to(&self, at: EpochMs) -> bool {
+    /// Whether it can be told what was known at `at`, which `is_old` if it lies more than 25 hours back: what is settled then has
+    /// been rounded, and forgets what counts nothing any more.
+    pub(crate) fn reaches_back_to(&self, at: EpochMs, is_old: bool) -> bool {
         let settled = self.settled.as_ref();
-        settled.is_none_or(|settled| at >= settled.last.at)
+        settled.is_none_or(|settled| !is_old && at >= settled.last.at)
     }
 
     pub(crate) fn judge(&self, observation: &Observation) -> Fate {
@@ -149,10 +154,15 @@ impl History {
             settled.last = oldest.key;
             settled.state.fold(&oldest, rules);
         }
+        let past = newest.at.plus(-SETTLE_AFTER_MS);
         if let Some(settled) = &mut self.settled
-            && newest.at.since(settled.last.at) > SETTLE_AFTER_MS
+            && settled.last.at < past
         {
             settled.last.id = IdHash::NONE;
+            if settled.state.is_pausing(past, rules) {
+                settled.state.round();
+                settled.state.forget_visit(past);
+            }
         }
         early
     }
@@ -164,7 +174,13 @@ impl History {
             return writer.bytes(&[NOT_SETTLED | beside]);
         };
         let with_id = settled.last.id != IdHash::NONE;
-        writer.bytes(&[if with_id { SETTLED_WITH_ID } else { SETTLED } | beside]);
+        let how = match (settled.state.rounded, with_id) {
+            (true, false) => SETTLED,
+            (true, true) => SETTLED_WITH_ID,
+            (false, false) => EXACT,
+            (false, true) => EXACT_WITH_ID,
+        };
+        writer.bytes(&[how | beside]);
         writer.time(EpochMs(0), settled.last.at);
         if with_id {
             writer.id(settled.last.id);
@@ -188,17 +204,19 @@ impl History {
     pub(crate) fn read_settled(reader: &mut Reader<'_>) -> Result<(Self, u8), DecodeError> {
         let byte = reader.byte()?;
         let beside = byte >> SETTLED_BITS;
-        let with_id = match byte & ((1 << SETTLED_BITS) - 1) {
+        let (rounded, with_id) = match byte & ((1 << SETTLED_BITS) - 1) {
             NOT_SETTLED => return Ok((Self::default(), beside)),
-            SETTLED => false,
-            SETTLED_WITH_ID => true,
+            SETTLED => (true, false),
+            SETTLED_WITH_ID => (true, true),
+            EXACT => (false, false),
+            EXACT_WITH_ID => (false, true),
             _ => return Err(DecodeError::Corrupt("neither settled nor not")),
         };
         let at = reader.time(EpochMs(0))?;
         let id = if with_id { reader.id()? } else { IdHash::NONE };
         let settled = Some(Box::new(Settled {
             last: Key { at, id },
-            state: State::read(reader, at)?,
+            state: State::read(reader, at, rounded)?,
         }));
         let history = Self {
             settled,

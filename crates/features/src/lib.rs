@@ -96,15 +96,15 @@ pub use affinity::{Affinity, CategoryShare};
 pub use brands::Brand;
 pub use cart::{Cart, CartItem};
 pub use catalogue::{
-    CATALOGUE, Combine, Feature, FeatureSpec, Nature, Order, TimeToLive, Unit, catalogue_page,
-    schema_id,
+    CATALOGUE, Combine, Feature, FeatureSpec, Nature, Order, Reading, TimeToLive, Unit,
+    catalogue_page, schema_id,
 };
 pub use codec::DecodeError;
 pub use contribution::{Contributed, Contribution, Link, Linked, SOURCE_LIMIT};
 pub use digest::ProfileDigest;
 pub use half_life::HalfLife;
 pub use observation::{
-    Bought, BoughtLine, Deed, IdHash, Key, Line, Lines, Observation, Scroll, Topic, View,
+    Bought, BoughtLine, Deed, IdHash, Key, Line, Lines, Observation, Scroll, Texts, Topic, View,
 };
 pub use profile::{Applied, LATE_AFTER_MS, Profile, RECENT_LIMIT, SETTLE_AFTER_MS, StoredSize};
 pub use purchases::Purchases;

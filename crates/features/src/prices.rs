@@ -5,7 +5,7 @@ use foretide_events::{EpochMs, Money};
 use crate::{
     Affinity, DecodeError, HalfLife, Reference,
     codec::{SumReader, SumWriter},
-    moments::Moments,
+    moments::Average,
 };
 
 /// The half-life of what is known of prices.
@@ -18,19 +18,20 @@ pub(crate) const HARDLY_ANY: f64 = 1e-6;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct CategoryPrices {
     /// Of product views.
-    pub(crate) viewed: Moments,
-    /// Of lines that were bought. (How they differ is not kept.)
-    pub(crate) bought: Moments,
+    pub(crate) viewed: Average,
+    /// Of lines that were bought.
+    pub(crate) bought: Average,
 }
 
 impl CategoryPrices {
-    pub(crate) fn view(&mut self, ln_price: f64, weight: f64) {
-        self.viewed.add(ln_price, weight);
+    /// Takes in the price of a product that was looked at; by how much the weighted squared distances from the mean of the
+    /// category grow.
+    pub(crate) fn view(&mut self, ln_price: f64, weight: f64) -> f64 {
+        self.viewed.add(ln_price, weight)
     }
 
     pub(crate) fn buy(&mut self, ln_price: f64, weight: f64) {
         self.bought.add(ln_price, weight);
-        self.bought.deviations = 0.0;
     }
 
     pub(crate) fn move_to(&mut self, from: EpochMs, to: EpochMs) {
@@ -41,10 +42,14 @@ impl CategoryPrices {
         }
     }
 
+    pub(crate) fn round(&mut self) {
+        self.viewed.round();
+        self.bought.round();
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         self.viewed.merge(&other.viewed);
         self.bought.merge(&other.bought);
-        self.bought.deviations = 0.0;
     }
 
     pub(crate) fn write(&self, sums: &mut SumWriter<'_, '_>) {
@@ -54,8 +59,8 @@ impl CategoryPrices {
 
     pub(crate) fn read(sums: &mut SumReader<'_, '_>) -> Result<Self, DecodeError> {
         Ok(Self {
-            viewed: Moments::read(sums)?,
-            bought: Moments::read(sums)?,
+            viewed: Average::read(sums)?,
+            bought: Average::read(sums)?,
         })
     }
 }
@@ -70,11 +75,13 @@ pub(crate) struct PriceLevels {
 }
 
 impl PriceLevels {
-    /// Those of `affinity`, whose prices are in `currency`. `worth` is what 1 in a sum is worth now.
+    /// Those of `affinity`, whose prices are in `currency`. `within` is the mean squared distance of a price from the mean of its
+    /// category, `worth` what 1 in a sum is worth now.
     pub(crate) fn of(
         affinity: &Affinity,
         currency: foretide_events::Currency,
         reference: &Reference,
+        within: f64,
         worth: f64,
     ) -> Self {
         let known = || {
@@ -97,8 +104,12 @@ impl PriceLevels {
         let enough = |n: f64| n * worth >= HARDLY_ANY;
         let viewed = enough(viewed_n).then(|| above / viewed_n);
         let spread = |mean: f64| {
-            let squares = known().map(|(prices, level)| prices.viewed.squares_around(level + mean));
-            libm::sqrt(squares.sum::<f64>().max(0.0) / viewed_n)
+            let squares = known().map(|(prices, level)| {
+                let viewed = &prices.viewed;
+                let off = viewed.mean().map_or(0.0, |own| own - level - mean);
+                viewed.n * off * off
+            });
+            libm::sqrt(within + squares.sum::<f64>() / viewed_n)
         };
         Self {
             viewed,

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use foretide_events::{EpochMs, Event, Fate, ShopperId};
+use foretide_events::{EpochMs, Event, Fate, Lean, ShopperId};
 
 use crate::{
-    Contributed, Contribution, DecodeError, FoldRules, IdHash, Key, Link, Linked, Observation,
-    State,
+    Contributed, Contribution, DecodeError, FoldRules, Key, Link, Linked, Observation, State,
     codec::{Header, Reader, Writer},
     combine::fold_together,
     contribution::Contributions,
@@ -110,13 +109,16 @@ impl Profile {
         self.own.recent_len()
     }
 
-    /// The state as it was at `at`, events at that very millisecond included. `None`: `at` lies before the last
-    /// settled observation, and what was known then is no longer told apart.
+    /// The state as it was at `at`, events at that very millisecond included. `None`: `at` lies before the last settled
+    /// observation, or more than 25 hours before the newest where any is settled, and what was known then is no longer told.
     pub fn state_at(&self, at: EpochMs, rules: &FoldRules) -> Option<Cow<'_, State>> {
-        if self.newest_at().is_none_or(|newest| at >= newest) {
+        let Some(newest) = self.newest_at().filter(|newest| at < *newest) else {
             return Some(Cow::Borrowed(&self.current));
-        }
-        let known = self.histories().all(|history| history.reaches_back_to(at));
+        };
+        let is_old = newest.since(at) > SETTLE_AFTER_MS;
+        let known = self
+            .histories()
+            .all(|history| history.reaches_back_to(at, is_old));
         known.then(|| Cow::Owned(self.fold_until(at, rules)))
     }
 
@@ -126,14 +128,32 @@ impl Profile {
     /// be in any order.
     pub fn apply(&mut self, event: &Event, offset: u64, rules: &FoldRules) -> Option<Applied> {
         self.advance(offset)?;
-        Some(self.observe(Observation::of(event), rules))
+        let observation = Observation::of_next(&Lean::of(event), &self.current);
+        Some(self.observe(observation, rules))
+    }
+
+    /// The same of an event of which no more was read than the fold needs.
+    pub fn apply_observation(
+        &mut self,
+        observation: Observation,
+        offset: u64,
+        rules: &FoldRules,
+    ) -> Option<Applied> {
+        self.advance(offset)?;
+        Some(self.observe(observation, rules))
     }
 
     /// Applies the link at `offset`. `None`: it was applied before, and nothing changed.
     pub fn apply_link(&mut self, link: Link, offset: u64) -> Option<Linked> {
         self.advance(offset)?;
+        Some(self.learn_link(link))
+    }
+
+    /// Takes in a link that has no offset of its own: one that follows from events of another shopper, where the whole log is
+    /// folded at once.
+    pub fn learn_link(&mut self, link: Link) -> Linked {
         let former = self.link;
-        Some(match former {
+        match former {
             Some(former) if former <= link => Linked::Later,
             _ => {
                 self.link = Some(link);
@@ -141,7 +161,7 @@ impl Profile {
                     former: (former.known != link.known).then_some(former.known),
                 })
             }
-        })
+        }
     }
 
     /// The known shopper that this anonymous one turned out to be.
@@ -168,6 +188,29 @@ impl Profile {
         contributed
     }
 
+    /// Takes in what a source contributes in the place of whatever is there of it, newer or not: for who holds both profiles, and
+    /// folds some of them anew.
+    pub fn contribute_anew(
+        &mut self,
+        contribution: Contribution,
+        rules: &FoldRules,
+    ) -> Contributed {
+        if self.contributions.holds(&contribution) {
+            return Contributed::Older;
+        }
+        if contribution.source() != self.shopper {
+            self.contributions.forget(contribution.source());
+        }
+        self.contribute(contribution, rules)
+    }
+
+    /// Forgets whatever `source` contributed, as if it had never been.
+    pub fn forget_contribution(&mut self, source: ShopperId, rules: &FoldRules) {
+        if self.contributions.forget(source) {
+            self.rebuild(rules);
+        }
+    }
+
     /// Whose contributions count here, in their order.
     pub fn sources(&self) -> impl Iterator<Item = ShopperId> {
         self.contributions.sources()
@@ -178,13 +221,12 @@ impl Profile {
         new.then(|| self.next_offset = offset.saturating_add(1))
     }
 
-    fn observe(&mut self, mut observation: Observation, rules: &FoldRules) -> Applied {
+    fn observe(&mut self, observation: Observation, rules: &FoldRules) -> Applied {
         let fate = self.own.judge(&observation);
         let (mut changed, mut in_order) = (true, false);
         match fate {
             Fate::Late => changed = false,
             Fate::Folded => {
-                observation.share_texts(&self.current);
                 in_order = self.goes_on(observation.key);
                 if in_order {
                     self.current.fold(&observation, rules);
@@ -294,13 +336,17 @@ impl Profile {
         }
     }
 
-    /// Reads the stored form, and folds the recents in again under `rules`.
-    pub fn decode(bytes: &[u8], rules: &FoldRules) -> Result<Self, DecodeError> {
+    /// Reads the stored form of the profile of `shopper`, and folds the recents in again under `rules`.
+    pub fn decode(
+        shopper: ShopperId,
+        bytes: &[u8],
+        rules: &FoldRules,
+    ) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let header = Header::read_under(&mut reader, rules)?;
+        let header = Header::read(&mut reader, shopper, rules)?;
         let mut profile = Self {
             next_offset: header.next_offset,
-            ..Self::new(header.shopper)
+            ..Self::new(shopper)
         };
         let beside;
         (profile.own, beside) = History::read_settled(&mut reader)?;
@@ -312,7 +358,7 @@ impl Profile {
             profile.link = Some(Link {
                 known: ShopperId(reader.array()?),
                 at: reader.time(EpochMs(0))?,
-                id: IdHash(reader.hash()?),
+                id: reader.id()?,
             });
         }
         if beside & CONTRIBUTIONS != 0 {

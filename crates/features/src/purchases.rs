@@ -94,22 +94,22 @@ impl Purchases {
         };
     }
 
-    /// Writes them, their times relative to `as_of`.
-    pub(crate) fn write(&self, writer: &mut Writer<'_>, as_of: EpochMs) {
+    /// Writes them, when the latest was relative to `then`.
+    pub(crate) fn write(&self, writer: &mut Writer<'_>, then: EpochMs) {
         writer.varint(u64::from(self.count));
         if self.count > 0 {
-            writer.time(as_of, self.last_at);
+            writer.time(then, self.last_at);
             writer.hash(self.last_order);
             writer.money(self.value);
         }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>, as_of: EpochMs) -> Result<Self, DecodeError> {
+    pub(crate) fn read(reader: &mut Reader<'_>, then: EpochMs) -> Result<Self, DecodeError> {
         let count = reader.number()?;
         if count == 0 {
             return Ok(Self::default());
         }
-        let (last_at, last_order, value) = (reader.time(as_of)?, reader.hash()?, reader.money()?);
+        let (last_at, last_order, value) = (reader.time(then)?, reader.hash()?, reader.money()?);
         Ok(Self {
             count,
             last_at,

@@ -4,22 +4,27 @@ use foretide_events::EpochMs;
 
 use crate::{
     DecodeError, HalfLife,
-    codec::{Reader, SumReader, SumWriter, Writer},
+    codec::{Precision, Reader, SumReader, SumWriter, Writer},
     half_life::{halved, kept},
 };
 
 /// The half-life of attention. Shares do not depend on when they are read, for all attention decays alike.
 pub(crate) const HALF_LIFE: HalfLife = HalfLife::Week;
 
-/// What attention goes to: told apart by a hash of its text.
+/// One with less than this share of all attention is forgotten when a week is over.
+const LEAST_SHARE: f64 = 0.02;
+
+/// What attention goes to.
 pub(crate) trait Name: Clone {
     /// The most that are kept.
     const LIMIT: usize;
     /// The most bytes that their texts may take together.
     const TEXT_LIMIT: usize;
 
-    fn hash(&self) -> u64;
-    fn text(&self) -> &str;
+    /// Whether both are the same.
+    fn is(&self, other: &Self) -> bool;
+    /// How many bytes its text takes, where it has one.
+    fn text_len(&self) -> usize;
     fn write(&self, writer: &mut Writer<'_>);
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError>;
 }
@@ -27,6 +32,7 @@ pub(crate) trait Name: Clone {
 /// What is known beside attention. It begins anew where one takes the place of another.
 pub(crate) trait Beside: Default {
     fn move_to(&mut self, from: EpochMs, to: EpochMs);
+    fn round(&mut self);
     fn merge(&mut self, other: &Self);
     fn write(&self, sums: &mut SumWriter<'_, '_>);
     fn read(sums: &mut SumReader<'_, '_>) -> Result<Self, DecodeError>;
@@ -34,6 +40,7 @@ pub(crate) trait Beside: Default {
 
 impl Beside for () {
     fn move_to(&mut self, _: EpochMs, _: EpochMs) {}
+    fn round(&mut self) {}
     fn merge(&mut self, (): &Self) {}
     fn write(&self, _: &mut SumWriter<'_, '_>) {}
     fn read(_: &mut SumReader<'_, '_>) -> Result<Self, DecodeError> {
@@ -53,7 +60,7 @@ pub(crate) struct Entry<N, B> {
 
 /// Those that got the most attention, found by Space-Saving (Metwally, Agrawal and El Abbadi 2005) with weights: one too
 /// many takes the place of the least, inherits its attention and remembers it as its error. The sum over the kept ones is
-/// always all attention there was, so shares need no further total. Very long texts leave room for fewer.
+/// all attention there was, but for what was forgotten, so shares need no further total. Very long texts leave room for fewer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Ranking<N, B> {
     entries: Vec<Entry<N, B>>,
@@ -112,18 +119,14 @@ impl<N: Name, B: Beside> Ranking<N, B> {
         (!self.entries.is_empty()).then(|| (error / self.total()).min(1.0))
     }
 
-    /// The name of the same hash that is kept already, whose text need not be kept twice.
-    pub(crate) fn kept(&self, hash: u64) -> Option<&N> {
-        let mut names = self.entries.iter().map(|entry| &entry.name);
-        names.find(|kept| kept.hash() == hash)
+    /// The names that are kept.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &N> {
+        self.entries.iter().map(|entry| &entry.name)
     }
 
-    /// What is known beside the attention to the one of that hash.
-    pub(crate) fn beside_mut(&mut self, hash: u64) -> Option<&mut B> {
-        let entry = self
-            .entries
-            .iter_mut()
-            .find(|entry| entry.name.hash() == hash);
+    /// What is known beside the attention to `name`.
+    pub(crate) fn beside_mut(&mut self, name: &N) -> Option<&mut B> {
+        let entry = self.entries.iter_mut().find(|entry| entry.name.is(name));
         entry.map(|entry| &mut entry.beside)
     }
 
@@ -137,8 +140,24 @@ impl<N: Name, B: Beside> Ranking<N, B> {
                 entry.error = halved(entry.error, halvings);
             }
         }
-        if halvings > 0 && self.entries.iter().any(|entry| entry.attention <= 0.0) {
+        if halvings > 0 {
             self.entries.retain(|entry| entry.attention > 0.0);
+            self.forget_least();
+        }
+    }
+
+    /// Forgets those that get hardly any of the attention.
+    fn forget_least(&mut self) {
+        let least = LEAST_SHARE * self.total();
+        self.entries.retain(|entry| entry.attention >= least);
+    }
+
+    /// Rounds all sums to what is kept of them.
+    pub(crate) fn round(&mut self) {
+        for entry in &mut self.entries {
+            entry.attention = kept(entry.attention);
+            entry.error = kept(entry.error);
+            entry.beside.round();
         }
     }
 
@@ -147,15 +166,10 @@ impl<N: Name, B: Beside> Ranking<N, B> {
         if attention <= 0.0 {
             return None;
         }
-        let hash = name.hash();
-        let place = match self
-            .entries
-            .iter()
-            .position(|entry| entry.name.hash() == hash)
-        {
+        let known = self.names().position(|other| other.is(name));
+        let place = match known {
             Some(place) => {
-                let entry = &mut self.entries[place];
-                entry.attention = kept(entry.attention + attention);
+                self.entries[place].attention += attention;
                 place
             }
             None => self.enter(name, attention),
@@ -170,13 +184,13 @@ impl<N: Name, B: Beside> Ranking<N, B> {
             && let Some(least) = self.least()
         {
             let gone = self.entries.remove(least);
-            error = kept(error + gone.attention);
+            error += gone.attention;
             place = Some(place.map_or(least, |place| place - usize::from(least < place)));
         }
         let place = place.unwrap_or(self.entries.len());
         let entry = Entry {
             name: name.clone(),
-            attention: kept(error + attention),
+            attention: error + attention,
             error,
             beside: B::default(),
         };
@@ -185,12 +199,11 @@ impl<N: Name, B: Beside> Ranking<N, B> {
     }
 
     fn text_len(&self) -> usize {
-        let names = self.entries.iter().map(|entry| &entry.name);
-        names.map(|name| name.text().len()).sum()
+        self.names().map(Name::text_len).sum()
     }
 
     fn is_full_for(&self, name: &N) -> bool {
-        self.entries.len() == N::LIMIT || self.text_len() + name.text().len() > N::TEXT_LIMIT
+        self.entries.len() == N::LIMIT || self.text_len() + name.text_len() > N::TEXT_LIMIT
     }
 
     /// The place of the one with the least attention.
@@ -204,14 +217,10 @@ impl<N: Name, B: Beside> Ranking<N, B> {
     /// 2012).
     pub(crate) fn merge(&mut self, other: &Self) {
         for theirs in &other.entries {
-            let hash = theirs.name.hash();
-            if let Some(ours) = self
-                .entries
-                .iter_mut()
-                .find(|ours| ours.name.hash() == hash)
-            {
-                ours.attention = kept(ours.attention + theirs.attention);
-                ours.error = kept(ours.error + theirs.error);
+            let mut ours = self.entries.iter_mut();
+            if let Some(ours) = ours.find(|ours| ours.name.is(&theirs.name)) {
+                ours.attention += theirs.attention;
+                ours.error += theirs.error;
                 ours.beside.merge(&theirs.beside);
             } else {
                 let mut beside = B::default();
@@ -231,12 +240,12 @@ impl<N: Name, B: Beside> Ranking<N, B> {
         }
     }
 
-    pub(crate) fn write(&self, writer: &mut Writer<'_>) {
+    pub(crate) fn write(&self, writer: &mut Writer<'_>, precision: Precision) {
         writer.length(self.entries.len());
         for entry in &self.entries {
             entry.name.write(writer);
         }
-        let mut sums = writer.sums();
+        let mut sums = writer.sums(precision);
         for entry in &self.entries {
             sums.sum(entry.attention);
             sums.sum_or_zero(entry.error);
@@ -247,7 +256,7 @@ impl<N: Name, B: Beside> Ranking<N, B> {
         sums.end();
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn read(reader: &mut Reader<'_>, precision: Precision) -> Result<Self, DecodeError> {
         let length = reader.length(N::LIMIT)?;
         let mut entries = Vec::with_capacity(length);
         for _ in 0..length {
@@ -258,7 +267,7 @@ impl<N: Name, B: Beside> Ranking<N, B> {
                 beside: B::default(),
             });
         }
-        let mut sums = reader.sums();
+        let mut sums = reader.sums(precision);
         for entry in &mut entries {
             entry.attention = sums.sum()?;
             entry.error = sums.sum_or_zero()?;

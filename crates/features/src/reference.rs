@@ -163,6 +163,57 @@ impl Reference {
         &self.version
     }
 
+    /// The same under another name.
+    #[must_use]
+    pub fn named(self, version: Text<64>) -> Self {
+        Self { version, ..self }
+    }
+
+    /// A hash of what it says, whatever its name.
+    pub fn content_hash(&self) -> u64 {
+        let mut bytes = Vec::new();
+        for (_, level) in &self.levels {
+            bytes.extend(level.category.as_str().as_bytes());
+            bytes.extend(level.currency.as_str().as_bytes());
+            bytes.extend(level.mean_ln_price.to_bits().to_le_bytes());
+        }
+        let spreads = self.spreads().into_iter();
+        for number in spreads.flat_map(|spread| [spread.location, spread.scale]) {
+            bytes.extend(number.to_bits().to_le_bytes());
+        }
+        bytes.extend(self.review_cart_share.to_bits().to_le_bytes());
+        xxh3_64(&bytes)
+    }
+
+    /// Whether features under one and under the other hardly differ: the levels are those of the same categories, within one
+    /// per cent of a price each; the rest lies within a twentieth of its scale.
+    pub fn is_close_to(&self, other: &Self) -> bool {
+        let level =
+            |((one_key, one), (other_key, other)): (&(u64, PriceLevel), &(u64, PriceLevel))| {
+                one_key == other_key
+                    && one.currency == other.currency
+                    && (one.mean_ln_price - other.mean_ln_price).abs() <= CLOSE_LN_PRICE
+            };
+        let spread = |(one, other): (&Spread, &Spread)| {
+            let off = (one.location - other.location).abs();
+            off.max((one.scale - other.scale).abs()) <= CLOSE_SCALES * other.scale
+        };
+        self.levels.len() == other.levels.len()
+            && self.levels.iter().zip(&other.levels).all(level)
+            && self.spreads().iter().zip(&other.spreads()).all(spread)
+            && (self.review_cart_share - other.review_cart_share).abs() <= CLOSE_SHARE
+    }
+
+    fn spreads(&self) -> [Spread; 5] {
+        [
+            self.day,
+            self.session,
+            self.basket,
+            self.mix,
+            self.visit_gap,
+        ]
+    }
+
     /// The levels of prices it knows.
     pub fn levels(&self) -> impl Iterator<Item = &PriceLevel> {
         self.levels.iter().map(|(_, level)| level)
@@ -182,6 +233,13 @@ impl Reference {
     }
 }
 
+/// How far the logarithm of a level may lie from another that is hardly different.
+const CLOSE_LN_PRICE: f64 = 0.01;
+/// The same of a spread, in its scale.
+const CLOSE_SCALES: f64 = 0.05;
+/// The same of a share.
+const CLOSE_SHARE: f64 = 0.01;
+
 /// Learns a reference from the profiles of a shop, in any order and in parts that are [merged](Self::merge).
 #[derive(Clone, Debug, Default)]
 pub struct ReferenceLearner {
@@ -197,6 +255,8 @@ pub struct ReferenceLearner {
 
 /// A level needs so many views of products with a price, decayed.
 const LEVEL_VIEWS: f64 = 50.0;
+/// So many levels are kept, of the categories that are looked at most: a reference is held by version, for months.
+const MOST_LEVELS: usize = 1000;
 /// A prior needs so many shoppers of whom it is known.
 const PRIOR_SHOPPERS: f64 = 100.0;
 
@@ -226,11 +286,11 @@ impl ReferenceLearner {
                 moments.deviations += known.scale * known.scale;
             }
         }
-        if state.gaps.n * worth >= 1.0
-            && let Some(mean) = state.gaps.mean()
+        if state.gaps.values.n * worth >= 1.0
+            && let Some(mean) = state.gaps.values.mean()
         {
             self.visit_gap.add(mean, 1.0);
-            self.visit_gap.deviations += state.gaps.deviations / state.gaps.n;
+            self.visit_gap.deviations += state.gaps.deviations / state.gaps.values.n;
         }
         if let Some(divergence) = state.mix_divergence(state.as_of()) {
             self.mix.add(divergence, 1.0);
@@ -256,21 +316,26 @@ impl ReferenceLearner {
         self.same_taken += other.same_taken;
     }
 
-    /// What was learnt, under the name `version`. What too few shoppers say anything about is as in [`Reference::prior`].
+    /// What was learnt, under the name `version`. What too few shoppers say anything about is as in [`Reference::prior`]; of more
+    /// than a thousand levels those of the categories looked at most are kept.
     pub fn finish(self, version: Text<64>) -> Reference {
         let prior = Reference::prior();
-        let spread = |learnt: &Moments, prior: Spread| match learnt.mean() {
-            Some(location) if learnt.n >= PRIOR_SHOPPERS => Spread {
+        let spread = |learnt: &Moments, prior: Spread| match learnt.values.mean() {
+            Some(location) if learnt.values.n >= PRIOR_SHOPPERS => Spread {
                 location,
-                scale: libm::sqrt(learnt.deviations / learnt.n).max(0.05),
+                scale: libm::sqrt(learnt.deviations / learnt.values.n).max(0.05),
             },
             _ => prior,
         };
-        let enough = self
+        let mut enough: Vec<_> = self
             .levels
             .into_iter()
-            .filter(|(_, (n, _))| *n >= LEVEL_VIEWS);
-        let levels = enough.map(|((category, currency), (n, sum))| {
+            .filter(|(_, (n, _))| *n >= LEVEL_VIEWS)
+            .collect();
+        // A stable order: of equally many views the first by name.
+        enough.sort_by(|(_, (one, _)), (_, (other, _))| other.total_cmp(one));
+        enough.truncate(MOST_LEVELS);
+        let levels = enough.into_iter().map(|((category, currency), (n, sum))| {
             let level = PriceLevel {
                 category,
                 currency,
@@ -318,8 +383,45 @@ mod tests {
         assert_eq!(read, reference);
         assert_eq!(read.level_of(xxh3_64(b"tea"), Currency::EUR), Some(6.5));
         assert_eq!(read.level_of(xxh3_64(b"mug"), Currency::EUR), None);
+        let other_name = reference.clone().named(Text::new("other").unwrap());
+        assert_eq!(other_name.content_hash(), reference.content_hash());
         let senseless = text.replace("\"scale\":0.8", "\"scale\":0.0");
         let error = serde_json::from_str::<Reference>(&senseless).unwrap_err();
         assert!(error.to_string().contains("ln_basket"), "{error}");
+    }
+    #[test]
+    fn what_hardly_moved_is_close_and_what_moved_is_not() {
+        let with = |change: fn(&mut Reference)| {
+            let mut reference = Reference::prior();
+            let category = Category::new("tea").unwrap();
+            let (currency, mean_ln_price) = (Currency::EUR, 6.5);
+            let level = PriceLevel {
+                category,
+                currency,
+                mean_ln_price,
+            };
+            reference.levels = vec![(xxh3_64(b"tea"), level)];
+            change(&mut reference);
+            reference
+        };
+        let usual = with(|_| ());
+        for hardly in [
+            with(|reference| reference.levels[0].1.mean_ln_price += 0.009),
+            with(|reference| reference.mix.location += 0.005),
+            with(|reference| reference.review_cart_share -= 0.009),
+        ] {
+            assert!(hardly.is_close_to(&usual) && usual.is_close_to(&hardly));
+            assert_ne!(hardly.content_hash(), usual.content_hash());
+        }
+        for moved in [
+            with(|reference| reference.levels.clear()),
+            with(|reference| reference.levels[0].1.mean_ln_price += 0.011),
+            with(|reference| reference.levels[0].1.currency = Currency::all().next().unwrap()),
+            with(|reference| reference.mix.location += 0.01),
+            with(|reference| reference.day.scale *= 1.2),
+            with(|reference| reference.review_cart_share += 0.02),
+        ] {
+            assert!(!moved.is_close_to(&usual) && !usual.is_close_to(&moved));
+        }
     }
 }

@@ -5,7 +5,7 @@ use foretide_events::EpochMs;
 use crate::{
     DecodeError, HalfLife,
     codec::{SumReader, SumWriter},
-    half_life::{halved, kept},
+    half_life::{halved_small, kept, left},
 };
 
 /// The half-life of all that is counted here.
@@ -41,22 +41,24 @@ pub(crate) struct Responses {
     sums: [f64; COUNT],
 }
 
-/// Which sum: number of views, sum of changes, changes of those that were taken.
+/// Which sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     SameViews,
     SameTaken,
     DropViews,
-    DropBy,
-    DropTaken,
     RiseViews,
-    RiseBy,
-    RiseTaken,
     /// Squares of all changes.
     Squares,
+    /// The changes themselves: drops are below zero.
+    By,
+    /// Those of what was taken.
+    TakenBy,
 }
 
-const COUNT: usize = Part::Squares as usize + 1;
+const COUNT: usize = Part::TakenBy as usize + 1;
+/// Sums that may be below zero.
+const SIGNED: usize = Part::By as usize;
 
 impl Responses {
     /// The sum, as it is kept.
@@ -65,8 +67,7 @@ impl Responses {
     }
 
     fn add(&mut self, part: Part, amount: f64) {
-        let sum = &mut self.sums[part as usize];
-        *sum = kept(*sum + amount);
+        self.sums[part as usize] += amount;
     }
 
     /// A product was looked at again.
@@ -75,12 +76,12 @@ impl Responses {
             Change::Same => self.add(Part::SameViews, weight),
             Change::Drop(by) => {
                 self.add(Part::DropViews, weight);
-                self.add(Part::DropBy, by * weight);
+                self.add(Part::By, -by * weight);
                 self.add(Part::Squares, by * by * weight);
             }
             Change::Rise(by) => {
                 self.add(Part::RiseViews, weight);
-                self.add(Part::RiseBy, by * weight);
+                self.add(Part::By, by * weight);
                 self.add(Part::Squares, by * by * weight);
             }
         }
@@ -90,8 +91,8 @@ impl Responses {
     pub(crate) fn take(&mut self, change: Change, weight: f64) {
         match change {
             Change::Same => self.add(Part::SameTaken, weight),
-            Change::Drop(by) => self.add(Part::DropTaken, by * weight),
-            Change::Rise(by) => self.add(Part::RiseTaken, by * weight),
+            Change::Drop(by) => self.add(Part::TakenBy, -by * weight),
+            Change::Rise(by) => self.add(Part::TakenBy, by * weight),
         }
     }
 
@@ -109,34 +110,59 @@ impl Responses {
         }
         let taken_anyway =
             (now(Part::SameTaken) + PRIOR_VIEWS * usual) / (now(Part::SameViews) + PRIOR_VIEWS);
-        let with = now(Part::RiseTaken) - now(Part::DropTaken);
-        let by = now(Part::RiseBy) - now(Part::DropBy);
-        Some((taken_anyway * by - with) / (now(Part::Squares) + RIDGE))
+        let difference = taken_anyway * now(Part::By) - now(Part::TakenBy);
+        Some(difference / (now(Part::Squares) + RIDGE))
     }
 
     pub(crate) fn move_to(&mut self, from: EpochMs, to: EpochMs) {
         let halvings = HALF_LIFE.halvings(from, to);
         if halvings > 0 {
-            for sum in &mut self.sums {
-                *sum = halved(*sum, halvings);
+            let views = Part::SameViews as usize..=Part::RiseViews as usize;
+            for (place, sum) in self.sums.iter_mut().enumerate() {
+                *sum = if views.contains(&place) {
+                    halved_small(*sum, halvings)
+                } else {
+                    left(*sum, halvings)
+                };
             }
+            if self.get(Part::DropViews) + self.get(Part::RiseViews) <= 0.0 {
+                let of_changes = &mut self.sums[Part::Squares as usize..];
+                of_changes.fill(0.0);
+            }
+        }
+    }
+
+    /// Rounds all sums to what is kept of them.
+    pub(crate) fn round(&mut self) {
+        for sum in &mut self.sums {
+            *sum = libm::copysign(kept(sum.abs()), *sum);
         }
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
         for (sum, other) in self.sums.iter_mut().zip(other.sums) {
-            *sum = kept(*sum + other);
+            *sum += other;
         }
     }
 
     pub(crate) fn write(&self, sums: &mut SumWriter<'_, '_>) {
-        self.sums.iter().for_each(|sum| sums.sum_or_zero(*sum));
+        let (plain, signed) = self.sums.split_at(SIGNED);
+        for sum in plain {
+            sums.sum_or_zero(*sum);
+        }
+        for sum in signed {
+            sums.signed(*sum);
+        }
     }
 
     pub(crate) fn read(sums: &mut SumReader<'_, '_>) -> Result<Self, DecodeError> {
         let mut responses = Self::default();
-        for sum in &mut responses.sums {
+        let (plain, signed) = responses.sums.split_at_mut(SIGNED);
+        for sum in plain {
             *sum = sums.sum_or_zero()?;
+        }
+        for sum in signed {
+            *sum = sums.signed()?;
         }
         Ok(responses)
     }

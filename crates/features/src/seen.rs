@@ -8,9 +8,9 @@ use crate::{
 };
 
 /// The most products kept.
-const LIMIT: usize = 12;
+const LIMIT: usize = 6;
 
-/// A product is told apart by 32 bits of the hash of its id: among twelve, one in 390 million is taken for another.
+/// A product is told apart by 32 bits of the hash of its id: among six, one in 700 million is taken for another.
 pub(crate) type ProductHash = u32;
 
 /// The upper 32 bits of the hash of a product's id.
@@ -39,7 +39,7 @@ pub(crate) struct Again {
     pub(crate) change: Option<Change>,
 }
 
-/// The twelve different products looked at last, the latest last.
+/// The six different products looked at last, the latest last.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Seen(Vec<SeenProduct>);
 
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn the_one_not_seen_for_longest_gives_way() {
         let mut seen = Seen::default();
-        for product in 0..13 {
+        for product in 0..7 {
             seen.view(product, Some(100));
             seen.view(1, Some(100));
         }

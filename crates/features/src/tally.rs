@@ -71,6 +71,63 @@ pub(crate) enum Tally {
 
 const COUNT: usize = Tally::WishlistValue30d as usize + 1;
 
+/// All, in their order.
+const ALL: [Tally; COUNT] = [
+    Tally::Actions30m,
+    Tally::Dwell30m,
+    Tally::Engagement30m,
+    Tally::Actions1d,
+    Tally::Searches1d,
+    Tally::ProductViews1d,
+    Tally::CartAdds1d,
+    Tally::Dwell1d,
+    Tally::Engagement1d,
+    Tally::Actions7d,
+    Tally::PageViews7d,
+    Tally::Searches7d,
+    Tally::ProductListViews7d,
+    Tally::ProductListFilters7d,
+    Tally::ProductClicks7d,
+    Tally::ProductViews7d,
+    Tally::CartAdds7d,
+    Tally::CartRemoves7d,
+    Tally::CartViews7d,
+    Tally::WishlistAdds7d,
+    Tally::CouponsApplied7d,
+    Tally::CouponsDenied7d,
+    Tally::ContentImpressions7d,
+    Tally::ContentClicks7d,
+    Tally::ContentDismissals7d,
+    Tally::CheckoutStarts7d,
+    Tally::Shares7d,
+    Tally::Reviews7d,
+    Tally::Dwell7d,
+    Tally::Engagement7d,
+    Tally::Actions30d,
+    Tally::Sessions30d,
+    Tally::Searches30d,
+    Tally::FollowedSearches30d,
+    Tally::ProductViews30d,
+    Tally::PricedViews30d,
+    Tally::DiscountedViews30d,
+    Tally::ProductListFilters30d,
+    Tally::PriceFilters30d,
+    Tally::CartAdds30d,
+    Tally::WishlistAdds30d,
+    Tally::CouponsApplied30d,
+    Tally::CouponsDenied30d,
+    Tally::ContentImpressions30d,
+    Tally::ContentClicks30d,
+    Tally::Purchases30d,
+    Tally::Refunds30d,
+    Tally::Dwell30d,
+    Tally::Engagement30d,
+    Tally::Spend30d,
+    Tally::ViewedValue30d,
+    Tally::CartValueAdded30d,
+    Tally::WishlistValue30d,
+];
+
 /// Sums that are often the same as another one, which stands before them.
 const TWINS: [(Tally, Tally); 3] = [
     (Tally::FollowedSearches30d, Tally::Searches30d),
@@ -78,11 +135,11 @@ const TWINS: [(Tally, Tally); 3] = [
     (Tally::PriceFilters30d, Tally::ProductListFilters30d),
 ];
 
-/// The place of the sum that the one at `place` is often the same as.
-fn twin(place: usize) -> Option<usize> {
+/// The sum that `tally` is often the same as.
+fn twin(tally: Tally) -> Option<Tally> {
     let mut twins = TWINS.iter();
-    let twins = twins.find(|(tally, _)| *tally as usize == place);
-    twins.map(|(_, other)| *other as usize)
+    let twins = twins.find(|(one, _)| *one == tally);
+    twins.map(|(_, other)| *other)
 }
 
 /// Each half-life with where its sums begin and end.
@@ -152,8 +209,29 @@ impl Tallies {
     pub(crate) fn add(&mut self, tallies: &[Tally], amount: f64, weights: &Weights) {
         for tally in tallies {
             let sum = &mut self.0[*tally as usize];
-            *sum = kept(*sum + amount * weights.0[tally.half_life() as usize]);
+            *sum += amount * weights.0[tally.half_life() as usize];
         }
+    }
+
+    /// Rounds all to what is kept of them.
+    pub(crate) fn round(&mut self) {
+        for sum in self.0.iter_mut().filter(|sum| **sum > 0.0) {
+            *sum = kept(*sum);
+        }
+    }
+
+    /// Starts those with a half-life of half an hour anew.
+    pub(crate) fn forget_visit(&mut self) {
+        let (_, start, end) = GROUPS[HalfLife::HalfHour as usize];
+        self.0[start..end].fill(0.0);
+    }
+
+    /// Whether nothing would be left of those at `to`.
+    pub(crate) fn visit_is_forgotten(&self, from: EpochMs, to: EpochMs) -> bool {
+        let (half_life, start, end) = GROUPS[HalfLife::HalfHour as usize];
+        let halvings = half_life.halvings(from, to);
+        let mut sums = self.0[start..end].iter();
+        sums.all(|sum| halved(*sum, halvings) <= 0.0)
     }
 
     /// Starts `tally` anew.
@@ -169,25 +247,35 @@ impl Tallies {
     /// Adds those of `other`, as of the same instant.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (sum, other) in self.0.iter_mut().zip(other.0) {
-            *sum = kept(*sum + other);
+            *sum += other;
         }
     }
 
-    pub(crate) fn write(&self, sums: &mut SumWriter<'_, '_>) {
-        for (place, sum) in self.0.iter().enumerate() {
-            match twin(place) {
-                Some(twin) => sums.sum_like(*sum, self.0[twin]),
-                None => sums.sum_or_zero(*sum),
+    /// Writes them. `once` says what a sum is if it counts one thing alone, where that is known.
+    pub(crate) fn write(&self, sums: &mut SumWriter<'_, '_>, once: impl Fn(Tally) -> Option<f64>) {
+        for (tally, sum) in ALL.iter().zip(self.0) {
+            match twin(*tally) {
+                Some(twin) => sums.sum_like(sum, self.get(twin)),
+                None => match once(*tally) {
+                    Some(once) => sums.sum_like(sum, once),
+                    None => sums.sum_or_zero(sum),
+                },
             }
         }
     }
 
-    pub(crate) fn read(sums: &mut SumReader<'_, '_>) -> Result<Self, DecodeError> {
+    pub(crate) fn read(
+        sums: &mut SumReader<'_, '_>,
+        once: impl Fn(Tally) -> Option<f64>,
+    ) -> Result<Self, DecodeError> {
         let mut tallies = Self::default();
-        for place in 0..COUNT {
-            tallies.0[place] = match twin(place) {
-                Some(twin) => sums.sum_like(tallies.0[twin])?,
-                None => sums.sum_or_zero()?,
+        for tally in ALL {
+            tallies.0[tally as usize] = match twin(tally) {
+                Some(twin) => sums.sum_like(tallies.get(twin))?,
+                None => match once(tally) {
+                    Some(once) => sums.sum_like(once)?,
+                    None => sums.sum_or_zero()?,
+                },
             };
         }
         Ok(tallies)
@@ -200,6 +288,12 @@ mod tests {
 
     use super::*;
     use crate::half_life::{NEGLIGIBLE, read};
+
+    #[test]
+    fn every_sum_stands_at_its_place() {
+        let places = ALL.map(|tally| tally as usize);
+        assert!(places.iter().copied().eq(0..COUNT));
+    }
 
     #[test]
     fn each_sum_decays_by_its_own_half_life() {

@@ -14,13 +14,17 @@ pub(crate) fn ln_gap(away_ms: i64) -> f64 {
 
 /// What is usual, in hours: the geometric mean of what was, each an hour longer. `worth` is what 1 in a sum is worth now.
 pub(crate) fn usual_hours(gaps: &Moments, worth: f64) -> Option<f64> {
-    let mean = gaps.mean().filter(|_| gaps.n * worth >= HARDLY_ANY)?;
+    let mean = gaps
+        .values
+        .mean()
+        .filter(|_| gaps.values.n * worth >= HARDLY_ANY)?;
     Some(libm::expm1(mean).max(0.0))
 }
 
 /// The standard deviation of ln(1 + hours).
 pub(crate) fn spread(gaps: &Moments, worth: f64) -> Option<f64> {
-    (gaps.n * worth >= HARDLY_ANY).then(|| libm::sqrt(gaps.deviations / gaps.n))
+    let n = gaps.values.n;
+    (n * worth >= HARDLY_ANY).then(|| libm::sqrt(gaps.deviations / n))
 }
 
 /// By how many standard deviations the shopper is away longer than usual at `now`, last seen at `last`, shrunk towards the
@@ -35,8 +39,8 @@ pub(crate) fn overdue(
     /// As many visits as the population counts for.
     const PRIOR: f64 = 3.0;
     let usual = reference.visit_gap;
-    let n = gaps.n * worth;
-    let mean = usual.location + gaps.above(usual.location) * worth / (n + PRIOR);
+    let n = gaps.values.n * worth;
+    let mean = usual.location + gaps.values.above(usual.location) * worth / (n + PRIOR);
     let squares = gaps.squares_around(mean) * worth + PRIOR * usual.scale * usual.scale;
     let scale = libm::sqrt(squares / (n + PRIOR)).max(0.1);
     bounded((ln_gap(now.since(last)) - mean) / scale)

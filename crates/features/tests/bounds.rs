@@ -5,7 +5,7 @@
 mod support;
 
 use foretide_events::*;
-use foretide_features::{FoldRules, Profile};
+use foretide_features::{Contributed, FoldRules, IdHash, Link, Profile, SOURCE_LIMIT};
 use support::*;
 
 /// The most bytes that what is settled may take.
@@ -116,4 +116,56 @@ fn what_is_settled_stays_below_four_kibibytes() {
         }
     }
     assert!((1500..SETTLED_LIMIT).contains(&largest), "{largest} bytes");
+}
+
+/// The largest record that a log takes.
+const RECORD_LIMIT: usize = 1_000_000;
+
+/// Someone who buys more, and more often, than anyone does.
+fn of_very_long_orders(number: u8) -> Profile {
+    let (shopper, rules) = (ShopperId([number; 16]), FoldRules::default());
+    let mut profile = Profile::new(shopper);
+    for (n, offset) in (0..40).zip(0..) {
+        let line = |place: i64| Product {
+            product_id: Text::new(&format!(
+                "{place}-{n}-{:Ж>40}",
+                drawn(n * 500 + place, 9_999)
+            )),
+            price: Some(money(place)),
+            quantity: Some(u32::MAX),
+            ..Product::default()
+        };
+        let order = Order {
+            value: Some(money(n)),
+            products: List::new((0..500).map(line).collect()).unwrap(),
+            ..Order::default()
+        };
+        let id = format!("{number}-{n}");
+        let event = event(&id, START.plus(n * MINUTE_MS), Action::Purchase(order));
+        let _ = profile.apply(&event, offset, &rules).unwrap();
+    }
+    profile
+}
+
+#[test]
+fn a_profile_with_all_that_others_contribute_is_a_record_that_a_log_takes() {
+    let rules = FoldRules::default();
+    let mut known = of_very_long_orders(1);
+    for number in 2..=1 + u8::try_from(SOURCE_LIMIT).unwrap() {
+        let mut source = of_very_long_orders(number);
+        let _ = source.learn_link(Link {
+            at: START,
+            id: IdHash::of("link"),
+            known: known.shopper(),
+        });
+        let contribution = source.contribution().unwrap();
+        assert_eq!(known.contribute(contribution, &rules), Contributed::Applied);
+    }
+    let mut stored = Vec::new();
+    known.encode(&rules, &mut stored);
+    assert!(
+        (50_000..RECORD_LIMIT).contains(&stored.len()),
+        "{} bytes",
+        stored.len()
+    );
 }

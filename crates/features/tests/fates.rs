@@ -155,7 +155,7 @@ fn a_bot_with_endless_carts_keeps_its_profile_below_a_megabyte() {
     profile.encode(&rules, &mut bytes);
     assert!(bytes.len() < 1_000_000, "{} bytes", bytes.len());
     assert!(early > 0 && profile.recent_len() > 1);
-    assert_eq!(Profile::decode(&bytes, &rules).unwrap(), profile);
+    assert_eq!(Profile::decode(SHOPPER, &bytes, &rules).unwrap(), profile);
 }
 
 trait MapFates {

@@ -151,7 +151,7 @@ fn a_profile_is_stored_as_ever() {
 
 #[test]
 fn what_was_stored_is_read() {
-    let profile = Profile::decode(&bytes(PROFILE_V4), &FoldRules::default()).unwrap();
+    let profile = Profile::decode(SHOPPER, &bytes(PROFILE_V4), &FoldRules::default()).unwrap();
     assert_eq!(profile, golden_profile());
 }
 
@@ -164,7 +164,7 @@ fn a_profile_of_an_earlier_version_is_refused_to_be_folded_again() {
     ];
     for (version, stored) in earlier {
         assert_eq!(
-            Profile::decode(&bytes(stored), &FoldRules::default()),
+            Profile::decode(SHOPPER, &bytes(stored), &FoldRules::default()),
             Err(DecodeError::UnknownVersion(version))
         );
     }
@@ -187,15 +187,18 @@ fn unknown_versions_and_other_rules_are_refused() {
     };
     let (found, expected) = (FoldRules::default().version(), other.version());
     assert_eq!(
-        Profile::decode(&stored, &other),
+        Profile::decode(SHOPPER, &stored, &other),
         Err(DecodeError::OtherRules { found, expected })
     );
     for unknown in [0, 3, 5] {
         stored[0] = unknown;
         assert_eq!(
-            Profile::decode(&stored, &other),
+            Profile::decode(SHOPPER, &stored, &other),
             Err(DecodeError::UnknownVersion(unknown))
         );
     }
-    assert_eq!(Profile::decode(&[], &other), Err(DecodeError::Truncated));
+    assert_eq!(
+        Profile::decode(SHOPPER, &[], &other),
+        Err(DecodeError::Truncated)
+    );
 }

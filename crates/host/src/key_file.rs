@@ -191,6 +191,24 @@ pub async fn check_if_given(args: &LogArgs, log: &dyn Log) -> anyhow::Result<()>
     refuse_another(&fingerprint, file, &on_the_log(log).await?)
 }
 
+/// The log's name, if an instance with the key has given it one. For who only looks.
+pub async fn log_id(log: &dyn Log) -> anyhow::Result<Option<Uuid>> {
+    Ok(on_the_log(log).await?.last().map(|seal| seal.log_id))
+}
+
+/// Makes pseudonyms by the key that was given or that stands in the data directory, if it is the log's own. Nothing is made or
+/// written; `None` where there is no key.
+pub async fn pseudonymiser(args: &LogArgs, log: &dyn Log) -> anyhow::Result<Option<Pseudonymiser>> {
+    let in_data_dir = || args.data_dir.join("pseudonym.key");
+    let file = args.pseudonym_key_file.clone().unwrap_or_else(in_data_dir);
+    let Some(key) = read(&file)? else {
+        return Ok(None);
+    };
+    let pseudonymiser = Pseudonymiser::new(&key);
+    refuse_another(&pseudonymiser.fingerprint(), &file, &on_the_log(log).await?)?;
+    Ok(Some(pseudonymiser))
+}
+
 async fn on_the_log(log: &dyn Log) -> anyhow::Result<Vec<Seal>> {
     let mut found = Vec::new();
     let mut reader = log.reader(ARTEFACTS, &[(0, 0)]).await?;

@@ -14,6 +14,7 @@ mod args;
 pub mod config;
 mod database;
 pub mod durable;
+mod fold_rules;
 mod frame;
 mod host;
 pub mod instance;
@@ -21,6 +22,7 @@ pub mod key_file;
 mod log;
 mod ports;
 mod public;
+mod references;
 mod waiting;
 mod watch;
 
@@ -28,12 +30,14 @@ pub use self::{
     alone::{Alone, command, main},
     args::{EdgeArgs, HostArgs, ProcessArgs},
     database::{DatabaseArgs, valid_keys},
+    fold_rules::FoldRulesArgs,
     frame::{Frame, Routes},
     host::{Edge, Host},
     instance::Instance,
     log::{LogArgs, LogChoice},
     ports::{Ports, bind_admin},
     public::PublicRoutes,
+    references::follow_references,
     waiting::{until_answers, until_there},
     watch::{log_not_ready, watch_log},
 };

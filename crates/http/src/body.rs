@@ -78,7 +78,8 @@ pub async fn read_body<B: Into<RequestBody>>(
     match reader.read(limits, budget).await {
         Ok(body) => Ok((parts, body)),
         Err(problem) => {
-            reader.discard().await;
+            // In a box, as all that is seldom waited for: a request is moved with the room for everything it may come to.
+            Box::pin(reader.discard()).await;
             Err(problem)
         }
     }
@@ -109,13 +110,19 @@ impl BodyReader {
         }
         match self.encoding.clone()? {
             Encoding::Plain => self.read_plain(limits, budget).await,
-            Encoding::Gzip => self.read_gzip(limits, budget).await,
-            Encoding::Zstd => {
-                let packed = Held::new(limits.sent_bytes, budget);
-                let packed = self.gather(packed, limits.sent_bytes).await?;
-                zstd::unpack(&packed, limits.decompressed_bytes, budget)
-            }
+            Encoding::Gzip => Box::pin(self.read_gzip(limits, budget)).await,
+            Encoding::Zstd => Box::pin(self.read_zstd(limits, budget)).await,
         }
+    }
+
+    async fn read_zstd(
+        &mut self,
+        limits: BodyLimits,
+        budget: &MemoryBudget,
+    ) -> Result<HeldBody, Problem> {
+        let packed = Held::new(limits.sent_bytes, budget);
+        let packed = self.gather(packed, limits.sent_bytes).await?;
+        zstd::unpack(&packed, limits.decompressed_bytes, budget)
     }
 
     async fn read_plain(

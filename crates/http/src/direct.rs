@@ -100,7 +100,7 @@ where
                 Some(slot) => Protection::bound(slot, limit, (self.handler)(request))
                     .await
                     .flatten(),
-                None => Err(overloaded(BodyReader::of(request).1).await),
+                None => Err(Box::pin(overloaded(BodyReader::of(request).1)).await),
             };
             let answer =
                 outcome.unwrap_or_else(|problem| problem.into_response().map(Either::Right));

@@ -33,7 +33,7 @@ pub use budget::{Lease, MemoryBudget};
 pub use config::{AdminConfig, HttpConfig, KeysConfig};
 pub use cors::open_to_pages;
 pub use direct::{Answer, AnswerBody, DirectRoute, Front, FrontFuture, routed};
-pub use json::{direct_json_answer, json_answer, parse_json};
+pub use json::{direct_answer, json_answer, parse_json};
 pub use keys::{KeyFingerprint, Keys, Role, key_digest, missing_key, presented_key};
 pub use observe::{BatchFacts, HttpMetrics, observe};
 pub use problem::{PROBLEM_JSON, Problem, ProblemCode};

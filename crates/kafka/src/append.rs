@@ -16,6 +16,7 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     message::DeliveryResult,
     producer::{BaseRecord, ProducerContext, ThreadedProducer},
+    util::IntoOpaque,
 };
 use tokio::sync::oneshot;
 
@@ -31,7 +32,7 @@ pub(crate) type Producer = ThreadedProducer<Deliveries>;
 /// Creates a producer, which tells `refusals` why brokers turn it away; fails only on bad settings.
 pub(crate) fn producer(config: &ClientConfig, refusals: Refusals) -> Result<Producer, LogError> {
     config
-        .create_with_context(Deliveries { refusals })
+        .create_with_context(Deliveries::new(refusals))
         .map_err(|error| errors::log_error("creating a producer", &error))
 }
 
@@ -39,6 +40,12 @@ pub(crate) fn producer(config: &ClientConfig, refusals: Refusals) -> Result<Prod
 #[derive(Clone, Debug)]
 pub(crate) struct Deliveries {
     refusals: Refusals,
+}
+
+impl Deliveries {
+    pub(crate) fn new(refusals: Refusals) -> Self {
+        Self { refusals }
+    }
 }
 
 impl ClientContext for Deliveries {
@@ -82,7 +89,7 @@ impl ProducerContext for Deliveries {
 }
 
 /// What a failed delivery means to the caller.
-fn undelivered(error: &KafkaError, topic: &str, bytes: usize) -> LogError {
+pub(crate) fn undelivered(error: &KafkaError, topic: &str, bytes: usize) -> LogError {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::MessageSizeTooLarge) => LogError::TooLarge {
             bytes,
@@ -209,13 +216,6 @@ impl Sending {
         let Self { call, done, .. } = self;
         outcome(&call, done.await.is_ok())
     }
-
-    /// The same for a thread that may block. Every record is decided at the latest when the producer's time-out for
-    /// deliveries has passed.
-    pub(crate) fn delivered_blocking(self) -> Result<Vec<u64>, LogError> {
-        let Self { call, done, .. } = self;
-        outcome(&call, done.blocking_recv().is_ok())
-    }
 }
 
 fn outcome(call: &Call, decided: bool) -> Result<Vec<u64>, LogError> {
@@ -232,10 +232,19 @@ fn outcome(call: &Call, decided: bool) -> Result<Vec<u64>, LogError> {
     }
 }
 
-fn enqueue(producer: &Producer, record: &NewRecord, ticket: Box<Ticket>) -> Result<(), KafkaError> {
+/// Hands one record over; its report will come with `opaque`.
+pub(crate) fn enqueue<C>(
+    producer: &ThreadedProducer<C>,
+    record: &NewRecord,
+    opaque: C::DeliveryOpaque,
+) -> Result<(), KafkaError>
+where
+    C: ProducerContext + 'static,
+    C::DeliveryOpaque: IntoOpaque,
+{
     let partition = i32::try_from(record.at.partition)
         .map_err(|_| KafkaError::MessageProduction(RDKafkaErrorCode::UnknownPartition))?;
-    let mut new = BaseRecord::<[u8], [u8], _>::with_opaque_to(record.at.topic, ticket)
+    let mut new = BaseRecord::<[u8], [u8], _>::with_opaque_to(record.at.topic, opaque)
         .partition(partition)
         .key(&record.key);
     if let Some(value) = &record.value {
@@ -244,7 +253,7 @@ fn enqueue(producer: &Producer, record: &NewRecord, ticket: Box<Ticket>) -> Resu
     producer.send(new).map_err(|(error, _)| error)
 }
 
-fn is_queue_full(error: &KafkaError) -> bool {
+pub(crate) fn is_queue_full(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
 }
 
@@ -264,19 +273,7 @@ pub(crate) async fn append(
     sending.delivered().await
 }
 
-/// Appends `records` from a thread that may block.
-pub(crate) fn append_blocking(
-    producer: &Producer,
-    records: Vec<NewRecord>,
-) -> Result<Vec<u64>, LogError> {
-    let mut sending = Sending::new(records);
-    while let Handed::QueueFull = sending.hand_over(producer) {
-        std::thread::sleep(RETRY);
-    }
-    sending.delivered_blocking()
-}
-
-fn queue_full() -> LogError {
+pub(crate) fn queue_full() -> LogError {
     LogError::Away("the broker does not keep up: the producer's queue is full".into())
 }
 

@@ -104,6 +104,7 @@ impl KafkaOptions {
         let mut config = self.producer();
         config
             .set("transactional.id", format!("{group}.{member}"))
+            .set("delivery.report.only.error", "true")
             .set("transaction.timeout.ms", "10000");
         config
     }

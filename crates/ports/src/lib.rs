@@ -7,7 +7,8 @@
 //!
 //! [`Store`] is the database of what people write down: offers, keys, settings. [`StoreView`] is what services read of it.
 //!
-//! [`ProfileTable`] is where processor and scoring meet: the profiles in memory.
+//! [`ProfileTable`] is where processor and scoring meet: the profiles in memory. [`References`] tells which reference is
+//! applied to them at an instant.
 //!
 //! ```text
 //!   ingest ── append (durable when it returns) ──▶ Log ◀── read, follow ── scoring, digest, topics
@@ -23,6 +24,7 @@ pub mod memory;
 mod partition;
 mod profile_table;
 mod read_only;
+mod references;
 mod seek;
 pub mod store;
 pub mod tail;
@@ -32,8 +34,11 @@ pub use log::*;
 pub use partition::{partition_for, shopper_key};
 pub use profile_table::ProfileTable;
 pub use read_only::{ReadOnlyLog, ReadOnlyMember};
+pub use references::{ReferenceRecord, ReferenceRefused, ReferenceVersion, References, Serving};
 pub use store::{
     BatchId, Expected, KeyId, KeyRole, MemoryStore, NewKey, RejectionCount, Snapshot, Store,
     StoreError, StoreView, StoredKey,
 };
-pub use topics::{ACTIONS, ARTEFACTS, DEAD_LETTERS, DECISIONS, PROFILES, foretide_topics};
+pub use topics::{
+    ACTIONS, ARTEFACTS, DEAD_LETTERS, DECISIONS, LINKS, PROFILES, SESSIONS, foretide_topics,
+};

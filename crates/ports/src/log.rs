@@ -279,6 +279,13 @@ pub enum GroupEvent {
     Idle,
 }
 
+/// Takes records as they come.
+#[async_trait]
+pub trait Records: Send {
+    /// Takes a chunk, as [`GroupEvent::Records`] has it. May wait until there is room for it.
+    async fn take(&mut self, chunk: Chunk);
+}
+
 /// One member of a consumer group with exactly-once effect: what it commits, its outputs and the offsets it consumed,
 /// comes true all at once or not at all, and only while it owns the partitions.
 #[async_trait]
@@ -302,6 +309,17 @@ pub trait GroupMember: Send {
         outputs: Vec<NewRecord>,
         offsets: &[(u32, u64)],
     ) -> Result<(), LogError>;
+
+    /// The same, and gives `records` what comes meanwhile, where the member can do both at once. Only records: any other event
+    /// waits for the next call of [`Self::next`], and what comes behind it as well.
+    async fn commit_beside(
+        &mut self,
+        outputs: Vec<NewRecord>,
+        offsets: &[(u32, u64)],
+        _records: &mut dyn Records,
+    ) -> Result<(), LogError> {
+        self.commit(outputs, offsets).await
+    }
 
     /// Leaves the group.
     async fn leave(self: Box<Self>) -> Result<(), LogError>;

@@ -1,12 +1,18 @@
 //! A group member on a log that lives in this process.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::{
-    GroupEvent, GroupMember, LogError, NewRecord, TopicName,
+    GroupEvent, GroupMember, LogError, NewRecord, Records, TopicName,
     groups::{Change, Membership, Permit},
     tail::{Source, Tail},
 };
@@ -111,6 +117,42 @@ impl<S: Commits> GroupMember for Member<S> {
             .membership
             .permit(offsets.iter().map(|(partition, _)| *partition))?;
         let result = self.log.commit(permit, self.topic, outputs, offsets).await;
+        self.failed |= result.is_err();
+        result
+    }
+
+    async fn commit_beside(
+        &mut self,
+        outputs: Vec<NewRecord>,
+        offsets: &[(u32, u64)],
+        records: &mut dyn Records,
+    ) -> Result<(), LogError> {
+        let permit = self
+            .membership
+            .permit(offsets.iter().map(|(partition, _)| *partition))?;
+        let log = Arc::clone(&self.log);
+        let (settled, told) = (AtomicBool::new(false), Notify::new());
+        let committing = async {
+            let result = log.commit(permit, self.topic, outputs, offsets).await;
+            settled.store(true, Ordering::Relaxed);
+            told.notify_one();
+            result
+        };
+        // Each chunk is waited for to its end, or it would be lost.
+        let reading = async {
+            while !settled.load(Ordering::Relaxed) {
+                match self.tail.poll().await {
+                    Ok(Some(chunk)) => records.take(chunk).await,
+                    Ok(None) => tokio::select! {
+                        () = self.tail.grown() => {}
+                        () = told.notified() => {}
+                    },
+                    // It is met again by who asks what comes next.
+                    Err(_) => told.notified().await,
+                }
+            }
+        };
+        let (result, ()) = tokio::join!(committing, reading);
         self.failed |= result.is_err();
         result
     }

@@ -65,9 +65,30 @@ impl ProfileTable {
         self.shard(shopper).read().get(shopper).map(read)
     }
 
+    /// The same where the shopper's partition is known; `None` also where it is another one.
+    pub fn read_in<R>(
+        &self,
+        partition: u32,
+        shopper: &ShopperId,
+        read: impl FnOnce(&Profile) -> R,
+    ) -> Option<R> {
+        let shard = self.partition(partition)?.shard(shopper);
+        shard.read().get(shopper).map(read)
+    }
+
     /// Changes the shopper's profile, which starts empty.
     pub fn update<R>(&self, shopper: &ShopperId, change: impl FnOnce(&mut Profile) -> R) -> R {
-        let mut shard = self.shard(shopper).write();
+        self.update_in(self.partition_of(shopper), shopper, change)
+    }
+
+    /// The same where it is known that the shopper's partition is `partition`: telling it takes as long as finding the profile.
+    pub fn update_in<R>(
+        &self,
+        partition: u32,
+        shopper: &ShopperId,
+        change: impl FnOnce(&mut Profile) -> R,
+    ) -> R {
+        let mut shard = self.partitions[partition as usize].shard(shopper).write();
         change(
             shard
                 .entry(*shopper)
@@ -155,9 +176,14 @@ impl ProfileTable {
     }
 
     fn shard(&self, shopper: &ShopperId) -> &Shard {
-        let partition = &self.partitions[self.partition_of(shopper) as usize];
+        self.partitions[self.partition_of(shopper) as usize].shard(shopper)
+    }
+}
+
+impl Partition {
+    fn shard(&self, shopper: &ShopperId) -> &Shard {
         // A pseudonym is a keyed hash: any of its bytes spreads evenly.
-        &partition.shards[usize::from(shopper.as_bytes()[0]) % SHARDS]
+        &self.shards[usize::from(shopper.as_bytes()[0]) % SHARDS]
     }
 }
 

@@ -8,6 +8,27 @@ use crate::{GroupEvent, GroupMember, Log, LogError, Reader, TopicName};
 
 /// A log without its means to append, to declare topics, or to commit outputs. Whoever holds only this can publish
 /// nothing: there is no method for it, and no way back to the log inside.
+///
+/// ```
+/// # async fn look(log: foretide_ports::ReadOnlyLog) -> Result<(), foretide_ports::LogError> {
+/// log.end_offsets(foretide_ports::ACTIONS).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// ```compile_fail,E0599
+/// # async fn write(log: foretide_ports::ReadOnlyLog) -> Result<(), foretide_ports::LogError> {
+/// log.append(Vec::new()).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// ```compile_fail,E0061
+/// # async fn commit(mut member: foretide_ports::ReadOnlyMember) -> Result<(), foretide_ports::LogError> {
+/// member.commit(Vec::new(), &[]).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ReadOnlyLog(Arc<dyn Log>);
 

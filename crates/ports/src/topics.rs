@@ -6,8 +6,13 @@ use crate::{Cleanup, TopicName, TopicSpec};
 pub const ACTIONS: TopicName = "foretide.actions";
 /// Each shopper's profile after its last applied event, and the counts of each partition.
 pub const PROFILES: TopicName = "foretide.profiles";
+/// What each linked anonymous shopper contributes to the profile of the known one, keyed by both, in the partition of the
+/// known one.
+pub const LINKS: TopicName = "foretide.links";
 /// What all instances agree on: the pseudonym key's fingerprint, later cohorts and models.
 pub const ARTEFACTS: TopicName = "foretide.artefacts";
+/// Each session that is over, keyed by shopper, JSON.
+pub const SESSIONS: TopicName = "foretide.sessions";
 /// Every decision, complete.
 pub const DECISIONS: TopicName = "foretide.decisions";
 /// Records that could not be processed, with the cause.
@@ -35,9 +40,19 @@ pub fn foretide_topics(partitions: u32) -> Vec<TopicSpec> {
             cleanup: compact,
         },
         TopicSpec {
+            name: LINKS,
+            partitions,
+            cleanup: compact,
+        },
+        TopicSpec {
             name: ARTEFACTS,
             partitions: 1,
             cleanup: compact,
+        },
+        TopicSpec {
+            name: SESSIONS,
+            partitions,
+            cleanup: delete(30),
         },
         TopicSpec {
             name: DECISIONS,

@@ -79,9 +79,19 @@ struct Fields<'a>(&'a mut Vec<u8>);
 impl Fields<'_> {
     /// Writes the field's name, and gives the line to write its value to.
     fn named(&mut self, field: &Field) -> &mut Vec<u8> {
+        // Raw identifiers are fields of the same name. What a name may be made of needs no escape but where it is a text.
+        let name = field.name().trim_start_matches("r#");
         self.0.push(b',');
-        // Raw identifiers are fields of the same name.
-        write_json(self.0, field.name().trim_start_matches("r#"));
+        if name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte))
+        {
+            self.0.push(b'"');
+            self.0.extend_from_slice(name.as_bytes());
+            self.0.push(b'"');
+        } else {
+            write_json(self.0, name);
+        }
         self.0.push(b':');
         self.0
     }

@@ -4,10 +4,11 @@ use clap::{Parser, Subcommand, builder::FalseyValueParser};
 use foretide_host::config::Checked;
 
 use crate::{
-    completions, completions::CompletionsArgs, database::DatabaseArgs, demo::DemoArgs, digest,
-    digest::DigestArgs, import, import::ImportArgs, refold, refold::RefoldArgs, replay,
-    replay::ReplayArgs, serve, serve::ServeArgs, settings::ConfigArgs, simulate,
-    simulate::SimulateArgs, topics::TopicsArgs,
+    completions, completions::CompletionsArgs, database::DatabaseArgs,
+    dead_letters::DeadLettersArgs, demo::DemoArgs, digest, digest::DigestArgs, export,
+    export::ExportArgs, import, import::ImportArgs, refold, refold::RefoldArgs, replay,
+    replay::ReplayArgs, serve, serve::ServeArgs, settings::ConfigArgs, shadows::ShadowsArgs,
+    simulate, simulate::SimulateArgs, topics::TopicsArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -54,6 +55,13 @@ pub(crate) enum Command {
     Topics(TopicsArgs),
     #[command(after_help = replay::EXAMPLES)]
     Replay(Box<ReplayArgs>),
+    Shadows(ShadowsArgs),
+    DeadLetters(DeadLettersArgs),
+    #[command(
+        after_help = export::EXAMPLES,
+        mut_arg("pseudonym_key_file", |arg| arg.help(export::KEY_HELP))
+    )]
+    Export(Box<ExportArgs>),
     #[command(after_help = digest::EXAMPLES)]
     Digest(DigestArgs),
     #[command(after_help = refold::EXAMPLES)]
@@ -70,6 +78,9 @@ impl Checked for Cli {
             Command::Serve(args) => args.faults(),
             Command::Topics(args) => args.faults(),
             Command::Replay(args) => args.faults(),
+            Command::Shadows(args) => args.faults(),
+            Command::DeadLetters(args) => args.faults(),
+            Command::Export(args) => args.faults(),
             Command::Digest(args) => args.faults(),
             Command::Refold(args) => args.faults(),
             Command::Simulate(args) => args.faults(),
@@ -155,6 +166,21 @@ mod tests {
         }
     }
 
+    /// The words of a line as a shell tells them apart, where it has at most single quotes.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut is_quoted = false;
+        for c in line.chars() {
+            match c {
+                '\'' => is_quoted = !is_quoted,
+                ' ' if !is_quoted => words.push(String::new()),
+                _ => words.last_mut().unwrap().push(c),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
     #[test]
     fn the_examples_of_the_help_can_be_parsed() {
         let mut tried = 0;
@@ -171,8 +197,8 @@ mod tests {
             {
                 tried += 1;
                 // What follows is the shell's.
-                let own = line.split_whitespace();
-                let own = own.take_while(|word| ![">", "|", "&&", "#"].contains(word));
+                let own = words(line).into_iter();
+                let own = own.take_while(|word| ![">", "|", "&&", "#"].contains(&&**word));
                 if let Err(error) = Cli::try_parse_from(own) {
                     panic!("{line}: {error}");
                 }
@@ -232,16 +258,40 @@ mod tests {
                 "format to write-key admin-key currency batch lanes",
             ),
             ("foretide digest", "data-dir log pseudonym-key-file wait"),
+            (
+                "foretide export",
+                "as-of at out format features data-dir log pseudonym-key-file wait",
+            ),
             ("foretide refold", "data-dir log accept-loss wait"),
             ("foretide topics stats", "data-dir log exact wait"),
             (
                 "foretide topics tail",
-                "data-dir log from to partition shopper limit follow wait",
+                "data-dir log from to partition shopper fate limit follow wait",
             ),
             ("foretide topics create", "data-dir log partitions"),
             (
                 "foretide replay",
-                "data-dir log from to group check profiles at wait",
+                "data-dir log from to group check profiles at speed into with-late what-if shadow-dir wait",
+            ),
+            ("foretide shadows list", "data-dir shadow-dir"),
+            ("foretide shadows show", "data-dir shadow-dir"),
+            (
+                "foretide shadows diff",
+                "data-dir shadow-dir log at limit wait",
+            ),
+            ("foretide shadows drop", "data-dir shadow-dir"),
+            (
+                "foretide dead-letters list",
+                "data-dir log cause settled limit wait",
+            ),
+            ("foretide dead-letters show", "data-dir log raw wait"),
+            (
+                "foretide dead-letters rerun",
+                "data-dir log all cause fix dry-run again pseudonym-key-file wait",
+            ),
+            (
+                "foretide dead-letters dismiss",
+                "data-dir log all cause wait",
             ),
             ("foretide database migrate", "database"),
             ("foretide database status", "database"),

@@ -1,8 +1,7 @@
 //! `foretide digest`: one short text that says which profiles a log folds to.
 
 use clap::Args;
-use foretide_features::FoldRules;
-use foretide_host::{config::Checked, key_file};
+use foretide_host::{FoldRulesArgs, config::Checked, key_file};
 use uuid::Uuid;
 
 use crate::{
@@ -29,6 +28,9 @@ pub(crate) struct DigestArgs {
     log: WhichLog,
 
     #[command(flatten)]
+    rules: FoldRulesArgs,
+
+    #[command(flatten)]
     patience: Patience,
 }
 
@@ -48,7 +50,7 @@ pub(crate) async fn run(args: DigestArgs, output: Output) -> anyhow::Result<()> 
     let meter = Meter::new("{msg}  {elapsed_precise}");
     let digesting = args.patience.with(|pulse| {
         let (partitions, meter) = (args.log.partitions, &meter);
-        foretide_processor::digest(log, partitions, FoldRules::default(), move |records| {
+        foretide_processor::digest(log, partitions, args.rules.rules(), move |records| {
             pulse.beat();
             meter.show(records, None, || format!("{records} records read"));
         })

@@ -1,6 +1,6 @@
 //! What the commands that look at a log are told: which log, and how long to wait for it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches, builder::OsStr, parser::ValueSource};
 use foretide_host::{LogArgs, LogChoice};
@@ -18,6 +18,11 @@ pub(crate) struct WhichLog {
 }
 
 impl WhichLog {
+    /// The data directory, if one was given.
+    pub(crate) fn data_dir(&self) -> Option<PathBuf> {
+        self.has_dir.then(|| self.args.data_dir.clone())
+    }
+
     /// Everything that is wrong with them taken together.
     pub(crate) fn faults(&self) -> Vec<String> {
         let mut faults = self.args.faults();

@@ -1,7 +1,8 @@
 //! `foretide`: every service in one process, and the command line around it.
 //!
 //! `serve` runs ingest, processor and scoring over one log; `import` sends history to a server; `digest`, `replay` and
-//! `topics` look at a log; `refold` makes its profiles anew; `database` looks after the tables of offers, keys and settings; `demo` shows it all at work
+//! `topics` look at a log; `shadows` are what a replay keeps beside the live profiles; `dead-letters` are set right and run
+//! again; `export` writes what was known of shoppers at instants of the past; `refold` makes its profiles anew; `database` looks after the tables of offers, keys and settings; `demo` shows it all at work
 //! with pretend shoppers. Each command is a module; what they share of data directories and logs is `foretide-host`. The
 //! wiring of the services is in [`serve`].
 
@@ -9,8 +10,10 @@ mod advice;
 mod cli;
 mod completions;
 mod database;
+mod dead_letters;
 mod demo;
 mod digest;
+mod export;
 mod import;
 mod instant;
 mod look;
@@ -22,6 +25,7 @@ mod replay;
 mod sending;
 mod serve;
 mod settings;
+mod shadows;
 mod simulate;
 mod stop;
 mod topics;
@@ -65,9 +69,12 @@ fn run(command: Command, settings: &Settings, output: Output) -> anyhow::Result<
         Command::Demo(args) => demo::run(&args, output),
         Command::Simulate(args) => one_shot(simulate::run(*args, output)),
         Command::Import(args) => one_shot(import::run(args, output)),
+        Command::Export(args) => one_shot(export::run(*args, output)),
         Command::Digest(args) => one_shot(digest::run(args, output)),
         Command::Refold(args) => one_shot(refold::run(args, output)),
         Command::Replay(args) => one_shot(replay::run(*args, output)),
+        Command::Shadows(args) => one_shot(shadows::run(args, output)),
+        Command::DeadLetters(args) => one_shot(dead_letters::run(args, output)),
         Command::Topics(args) => one_shot(topics::run(args, output)),
         Command::Database(args) => one_shot(database::run(args, output)),
         Command::Completions(args) => completions::run(&args),

@@ -34,6 +34,8 @@ struct StateView {
     purchases: PurchasesView,
     /// Shares of attention by category, largest first.
     affinity: Vec<ShareView>,
+    /// The version of the reference that features are told against.
+    reference: String,
     features: Features,
 }
 
@@ -78,8 +80,13 @@ struct ShareView {
 struct Features(FeatureVector);
 
 impl ProfileView {
-    /// `profile` as it is at `at`.
-    pub(crate) fn of(profile: &Profile, at: EpochMs, rules: &FoldRules) -> Self {
+    /// `profile` as it is at `at`, told against `reference`.
+    pub(crate) fn of(
+        profile: &Profile,
+        at: EpochMs,
+        rules: &FoldRules,
+        reference: &Reference,
+    ) -> Self {
         let state = profile.state_at(at, rules);
         Self {
             shopper_id: profile.shopper(),
@@ -87,13 +94,13 @@ impl ProfileView {
             newest_at: profile.newest_at(),
             recent: profile.recent_len(),
             at,
-            state: state.map(|state| StateView::of(&state, at, rules)),
+            state: state.map(|state| StateView::of(&state, at, rules, reference)),
         }
     }
 }
 
 impl StateView {
-    fn of(state: &State, at: EpochMs, rules: &FoldRules) -> Self {
+    fn of(state: &State, at: EpochMs, rules: &FoldRules, reference: &Reference) -> Self {
         let (cart, purchases) = (state.cart(), state.purchases());
         let item = |item: &foretide_features::CartItem| ItemView {
             product_id: item.product_id().to_owned(),
@@ -121,7 +128,8 @@ impl StateView {
                     share: taste.share,
                 })
                 .collect(),
-            features: Features(state.features(at, rules, &Reference::prior())),
+            reference: reference.version().to_owned(),
+            features: Features(state.features(at, rules, reference)),
         }
     }
 }
@@ -152,7 +160,8 @@ mod tests {
     #[test]
     fn a_profile_is_shown_with_its_position_and_every_feature_by_name() {
         let profile = Profile::new(ShopperId([7; 16]));
-        let view = ProfileView::of(&profile, EpochMs(1_000), &FoldRules::default());
+        let (rules, reference) = (FoldRules::default(), Reference::prior());
+        let view = ProfileView::of(&profile, EpochMs(1_000), &rules, &reference);
         let shown = serde_json::to_value(&view).unwrap();
         assert_eq!(shown["shopper_id"], "07".repeat(16));
         assert_eq!(
@@ -162,5 +171,6 @@ mod tests {
         let features = shown["features"].as_object().unwrap();
         assert_eq!(features.len(), foretide_features::CATALOGUE.len());
         assert_eq!(shown["at"], "1970-01-01T00:00:01.000Z");
+        assert_eq!(shown["reference"], "prior-1");
     }
 }

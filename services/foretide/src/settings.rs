@@ -5,6 +5,7 @@ use foretide_host::config::{Program, sample};
 use foretide_ingest::IngestAlone;
 use foretide_processor::ProcessorAlone;
 use foretide_scoring::ScoringAlone;
+use foretide_trainer::TrainerAlone;
 
 use crate::{cli::Cli, output::Output};
 
@@ -22,8 +23,8 @@ enum ConfigCommand {
 Examples:
   foretide config sample
 
-It holds every setting of `foretide serve`, foretide-ingest, foretide-processor and foretide-scoring, and is \
-written from their flags, so that it is never behind. What is commented out is the default. To begin:
+It holds every setting of `foretide serve`, foretide-ingest, foretide-processor, foretide-scoring and \
+foretide-trainer, and is written from their flags, so that it is never behind. What is commented out is the default. To begin:
 
   foretide config sample > foretide.env && chmod 600 foretide.env     # then fill in what must be given
   set -a; . ./foretide.env; foretide serve")]
@@ -52,6 +53,7 @@ fn sample_file() -> String {
         program("ingest", foretide_host::command::<IngestAlone>()),
         program("processor", foretide_host::command::<ProcessorAlone>()),
         program("scoring", foretide_host::command::<ScoringAlone>()),
+        program("trainer", foretide_host::command::<TrainerAlone>()),
     ])
 }
 
@@ -78,6 +80,7 @@ mod tests {
             foretide_host::command::<IngestAlone>(),
             foretide_host::command::<ProcessorAlone>(),
             foretide_host::command::<ScoringAlone>(),
+            foretide_host::command::<TrainerAlone>(),
         ];
         for command in alone {
             let shown = |arg: &&clap::Arg| arg.get_long().is_some() && !arg.is_hide_set();
@@ -95,6 +98,7 @@ mod tests {
             foretide_host::command::<IngestAlone>(),
             foretide_host::command::<ProcessorAlone>(),
             foretide_host::command::<ScoringAlone>(),
+            foretide_host::command::<TrainerAlone>(),
         ];
         for mut command in alone {
             command.build();
@@ -108,7 +112,10 @@ mod tests {
             assert_eq!(has("publish-interval-ms"), name == "foretide-processor");
             assert_eq!(has("append-timeout-ms"), name == "foretide-ingest");
             assert_eq!(has("drift-threshold"), name == "foretide-scoring");
-            assert_eq!(has("listen"), name != "foretide-processor");
+            assert_eq!(has("reference-interval-s"), name == "foretide-trainer");
+            assert_eq!(has("session-gap-s"), name != "foretide-ingest");
+            let is_public = ["foretide-ingest", "foretide-scoring"].contains(&&*name);
+            assert_eq!(has("listen"), is_public);
             assert!(command.get_about().is_some(), "{name}");
             let help = command.get_after_help().unwrap().to_string();
             let joined = help.replace("\\\n", " ");

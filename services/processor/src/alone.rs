@@ -1,7 +1,9 @@
 //! `foretide-processor`: the service as a process of its own.
 
 use clap::Args;
-use foretide_host::{Alone, Frame, Host, HostArgs, ProcessArgs, bind_admin, config::Checked};
+use foretide_host::{
+    Alone, FoldRulesArgs, Frame, Host, HostArgs, ProcessArgs, bind_admin, config::Checked,
+};
 use foretide_runtime::{Lifecycle, SharedClock};
 
 use crate::ProcessorConfig;
@@ -11,6 +13,8 @@ use crate::ProcessorConfig;
 pub struct ProcessorAlone {
     #[command(flatten)]
     host: HostArgs,
+    #[command(flatten)]
+    fold: FoldRulesArgs,
     #[command(flatten)]
     processor: ProcessorConfig,
     #[command(flatten)]
@@ -64,7 +68,7 @@ Every flag can be given in the environment: `foretide config sample` prints all 
         let Some(host) = Host::open(&frame, &self.host.log).await? else {
             return Ok(None);
         };
-        crate::start(&host, self.processor)?;
+        crate::start(&host, self.processor, self.fold.rules())?;
         Ok(Some(host))
     }
 }

@@ -33,7 +33,7 @@ use tokio::{
 use crate::{
     ProcessorMetrics,
     fold::Folder,
-    load::{entry, position},
+    load::{self, entry, position},
 };
 
 /// What of a commit matters to checkpoints: a partition, its position and its counts as published.
@@ -300,6 +300,8 @@ fn scan(
         if !given_up.load(Ordering::Relaxed) {
             draft.entry(entry)?;
         }
+        #[cfg(feature = "fault-points")]
+        foretide_faults::reach("while-writing-a-checkpoint");
         Ok(())
     })?;
     Ok(draft)
@@ -315,9 +317,7 @@ fn scan_into(
 ) -> Result<(), CheckpointError> {
     let mut buffer = Vec::new();
     for shopper in folder.table.shoppers(partition).flatten() {
-        buffer.clear();
-        buffer.push(entry::PROFILE);
-        let encode = |profile: &Profile| profile.encode(&folder.rules, &mut buffer);
+        let encode = |profile: &Profile| load::write_profile(profile, &folder.rules, &mut buffer);
         if folder.table.read(&shopper, encode).is_some() {
             write(&buffer)?;
         }
@@ -332,6 +332,8 @@ fn seal(
     profiles_position: u64,
     noted_at_ms: i64,
 ) -> Result<Sealed, CheckpointError> {
+    #[cfg(feature = "fault-points")]
+    foretide_faults::reach("before-sealing-a-checkpoint");
     draft.entry(&[&[entry::COUNTS], &commit.counts[..]].concat())?;
     draft.seal(&[
         (position::ACTIONS, commit.next_offset),
@@ -345,11 +347,12 @@ mod tests {
     use foretide_events::{
         Action, EpochMs, Event, EventId, Identity, Search, ShopperId, SourceId, wire,
     };
-    use foretide_features::{FoldRules, ProfileDigest};
+    use foretide_features::{FoldRules, ProfileDigest, Texts};
     use foretide_ports::{ACTIONS, Chunk, NewRecord, ProfileTable, Record, TopicPartition};
     use foretide_runtime::ManualClock;
 
     use super::*;
+    use crate::pieces::Pieces;
     use crate::{SourceCounts, fold::Pending, take_over::take_over};
 
     fn folder() -> Folder {
@@ -420,24 +423,29 @@ mod tests {
         let live = folder();
         let mut pending = Pending::default();
         for offset in 0..20 {
-            let _ = live.fold(&mut pending, &action(offset));
+            let _ = live.fold(&mut pending, &mut Texts::default(), &action(offset));
         }
         // Committed before the end of the profiles is noted.
-        assert!(live.publish(0, &mut pending).is_some());
+        assert!(
+            live.publish(0, &mut pending, &mut Pieces::default(), false)
+                .is_some()
+        );
 
         let restored = folder();
         let mut offset = 20;
         // No lock is held while an entry is written, or this would wait for ever.
         scan_into(&live, 0, |entry| {
-            let _ = live.fold(&mut pending, &action(offset));
+            let _ = live.fold(&mut pending, &mut Texts::default(), &action(offset));
             offset += 1;
-            let profile = Profile::decode(&entry[1..], &live.rules).unwrap();
+            let profile = load::read_profile(&entry[1..], &live.rules).unwrap();
             restored.table.insert(profile);
             Ok(())
         })
         .unwrap();
         assert!(offset >= 40, "every profile of before is written");
-        let commit = live.publish(0, &mut pending).unwrap();
+        let commit = live
+            .publish(0, &mut pending, &mut Pieces::default(), false)
+            .unwrap();
         let records = commit.profiles.into_iter().chain([commit.counts]);
         take_over(&restored, &chunk_of(PROFILES, 0, records.collect())).unwrap();
         assert_eq!(digest_of(&restored), digest_of(&live));

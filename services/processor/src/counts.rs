@@ -61,6 +61,8 @@ pub struct PartitionCounts {
     pub as_of: EpochMs,
     /// Records that were no events.
     pub dead_letters: u64,
+    /// The offset on `foretide.links` up to which the profiles have taken in what others contribute.
+    pub next_link: u64,
     sources: BTreeMap<SourceId, SourceCount>,
 }
 
@@ -72,12 +74,14 @@ impl PartitionCounts {
         next_offset: u64,
         as_of: EpochMs,
         dead_letters: u64,
+        next_link: u64,
         sources: BTreeMap<SourceId, SourceCount>,
     ) -> Self {
         Self {
             next_offset,
             as_of,
             dead_letters,
+            next_link,
             sources,
         }
     }

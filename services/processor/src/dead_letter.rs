@@ -1,12 +1,21 @@
 //! Records of `foretide.actions` that are no events: foreign or corrupt, for ingest writes none such. They have no receipt
 //! and no fate; they go to `foretide.dead-letters` with the cause, and are counted apart.
+//!
+//! A letter is settled by another record beside it, which names where the letter's record lies: so it stays settled whoever
+//! folds the log again, and a letter that is written twice is one.
+
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use foretide_events::EpochMs;
-use foretide_ports::{DEAD_LETTERS, NewRecord, Record, TopicPartition};
-use serde::Serialize;
+use foretide_ports::{ACTIONS, DEAD_LETTERS, NewRecord, Record, TopicPartition};
+use serde::{Deserialize, Serialize};
 
+const LETTERS: TopicPartition = TopicPartition {
+    topic: DEAD_LETTERS,
+    partition: 0,
+};
 /// The most of a payload that is kept, in bytes. A letter must stay below what a log takes as one record, a megabyte, even
 /// if JSON writes each of these bytes as six characters.
 const MAX_PAYLOAD_BYTES: usize = 96 * 1024;
@@ -98,10 +107,7 @@ pub(crate) fn dead_letter(from: TopicPartition, record: &Record, cause: &Cause) 
         payload_bytes: whole.filter(|length| *length > MAX_PAYLOAD_BYTES),
     };
     NewRecord {
-        at: TopicPartition {
-            topic: DEAD_LETTERS,
-            partition: 0,
-        },
+        at: LETTERS,
         key: Bytes::from(from.to_string()),
         // A struct of texts and numbers has nothing that could fail to serialise.
         value: Some(serde_json::to_vec(&letter).unwrap_or_default().into()),
@@ -127,9 +133,154 @@ fn text_or_base64(bytes: &[u8]) -> (Option<&str>, Option<String>) {
     }
 }
 
+/// Where on `foretide.actions` a record lies that became a dead letter: what names the letter, be it written twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// Its partition.
+    pub partition: u32,
+    /// Its offset there.
+    pub offset: u64,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.partition, self.offset)
+    }
+}
+
+impl FromStr for Origin {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text
+            .strip_prefix(ACTIONS)
+            .map_or(text, |rest| rest.trim_start_matches('/'));
+        let parts = text.split_once('/').and_then(|(partition, offset)| {
+            Some(Self {
+                partition: partition.parse().ok()?,
+                offset: offset.parse().ok()?,
+            })
+        });
+        parts.ok_or("a dead letter is named PARTITION/OFFSET, such as 3/1200: where its record lies on foretide.actions")
+    }
+}
+
+/// A dead letter as it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Where its record lies.
+    pub origin: Origin,
+    /// When the record was appended there.
+    pub appended_at: EpochMs,
+    /// Why it is no event: `empty`, `not_an_event` or `wrong_partition`.
+    pub cause: String,
+    /// The same in words.
+    pub message: String,
+    /// The beginning of its key, up to a kilobyte.
+    pub key: Vec<u8>,
+    /// The beginning of its content, up to 96 kilobytes; `None` where there was none.
+    pub payload: Option<Vec<u8>>,
+    /// The length of the content, where only its beginning is kept.
+    pub cut_from: Option<usize>,
+}
+
+/// How a dead letter was settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settled {
+    /// What it says is on `foretide.actions` as the event with this id.
+    Rerun(String),
+    /// Someone decided to leave it at that.
+    Dismissed,
+}
+
+/// What a record of `foretide.dead-letters` holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Post {
+    /// A letter.
+    Letter(DeadLetter),
+    /// That the letter of this origin is settled.
+    Settlement(Origin, Settled),
+}
+
+/// What is read of a letter.
+#[derive(Deserialize)]
+struct StoredLetter {
+    partition: u32,
+    offset: u64,
+    appended_at: EpochMs,
+    cause: String,
+    message: String,
+    key: Option<String>,
+    key_base64: Option<String>,
+    payload: Option<String>,
+    payload_base64: Option<String>,
+    payload_bytes: Option<usize>,
+}
+
+/// The settlement of a letter, as stored.
+#[derive(Serialize, Deserialize)]
+struct StoredSettlement {
+    topic: Cow<'static, str>,
+    partition: u32,
+    offset: u64,
+    settled: Settled,
+}
+
+impl Post {
+    /// Reads the content of a record of `foretide.dead-letters`; `None` if it is neither.
+    pub fn read(value: &[u8]) -> Option<Self> {
+        if let Ok(stored) = serde_json::from_slice::<StoredSettlement>(value) {
+            let StoredSettlement {
+                partition, offset, ..
+            } = stored;
+            return Some(Self::Settlement(
+                Origin { partition, offset },
+                stored.settled,
+            ));
+        }
+        let stored: StoredLetter = serde_json::from_slice(value).ok()?;
+        let bytes = |text: Option<String>, base64: Option<String>| match (text, base64) {
+            (Some(text), _) => Some(Some(text.into_bytes())),
+            (None, Some(base64)) => STANDARD.decode(base64).ok().map(Some),
+            (None, None) => Some(None),
+        };
+        Some(Self::Letter(DeadLetter {
+            origin: Origin {
+                partition: stored.partition,
+                offset: stored.offset,
+            },
+            appended_at: stored.appended_at,
+            cause: stored.cause,
+            message: stored.message,
+            key: bytes(stored.key, stored.key_base64)?.unwrap_or_default(),
+            payload: bytes(stored.payload, stored.payload_base64)?,
+            cut_from: stored.payload_bytes,
+        }))
+    }
+}
+
+/// The record by which the letter of `origin` is settled.
+pub fn settlement(origin: Origin, settled: Settled) -> NewRecord {
+    let from = TopicPartition {
+        topic: ACTIONS,
+        partition: origin.partition,
+    };
+    let stored = StoredSettlement {
+        topic: ACTIONS.into(),
+        partition: origin.partition,
+        offset: origin.offset,
+        settled,
+    };
+    NewRecord {
+        at: LETTERS,
+        key: Bytes::from(from.to_string()),
+        value: Some(serde_json::to_vec(&stored).unwrap_or_default().into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use foretide_ports::ACTIONS;
     use serde_json::{Value, json};
 
     use super::*;
@@ -161,6 +312,49 @@ mod tests {
                 "key": "key", "payload": "nonsense",
             })
         );
+    }
+
+    #[test]
+    fn a_letter_is_read_as_it_was_written_and_told_from_its_settlement() {
+        let from = TopicPartition {
+            topic: ACTIONS,
+            partition: 3,
+        };
+        let origin: Origin = "3/12".parse().unwrap();
+        assert_eq!("foretide.actions/3/12".parse(), Ok(origin));
+        for (key, value) in [
+            (&b"key"[..], Some(&b"nonsense"[..])),
+            (b"\xff", Some(b"\xff\xfe")),
+            (b"", Some(b"")),
+            (b"", None),
+        ] {
+            let record = Record {
+                offset: 12,
+                appended_at: EpochMs(7),
+                key: Bytes::from_static(key),
+                value: value.map(Bytes::from_static),
+            };
+            let written = dead_letter(from, &record, &Cause::Empty).value.unwrap();
+            let expected = DeadLetter {
+                origin,
+                appended_at: EpochMs(7),
+                cause: "empty".to_owned(),
+                message: "the record has no content".to_owned(),
+                key: key.to_vec(),
+                payload: value.map(<[u8]>::to_vec),
+                cut_from: None,
+            };
+            assert_eq!(Post::read(&written), Some(Post::Letter(expected)));
+        }
+        for settled in [Settled::Rerun("e-1".to_owned()), Settled::Dismissed] {
+            let record = settlement(origin, settled.clone());
+            assert_eq!(record.key, "foretide.actions/3");
+            let read = Post::read(&record.value.unwrap());
+            assert_eq!(read, Some(Post::Settlement(origin, settled)));
+        }
+        for odd in ["", "{}", "[]", r#"{"v":1}"#] {
+            assert_eq!(Post::read(odd.as_bytes()), None);
+        }
     }
 
     #[test]

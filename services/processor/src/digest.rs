@@ -1,7 +1,12 @@
 //! One number for all profiles of a log, as it is now, without disturbing whoever works on it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
+use foretide_events::ShopperId;
 use foretide_features::{FoldRules, ProfileDigest};
 use foretide_ports::{ACTIONS, Log, PROFILES, ProfileTable, ReadOnlyLog};
 use foretide_runtime::{CancellationToken, SharedClock, SystemClock};
@@ -10,10 +15,12 @@ use tokio::time::sleep;
 
 use crate::{
     GROUP, ProcessorError, SourceCounts,
-    fold::Folder,
+    contributions::LinkBook,
+    fold::{Folder, Lates},
     outdated::Outdated,
     pool::FoldPool,
     reading::{Reading, Until},
+    take_over::check_counts,
 };
 
 /// How often to read on where the profiles were ahead of their counts, and how long to wait before.
@@ -39,6 +46,8 @@ pub struct FoldedLog {
     /// What became of the events, and up to where each partition is applied.
     pub counts: Arc<SourceCounts>,
     outdated: Outdated,
+    lates: Lates,
+    link_book: LinkBook,
 }
 
 /// Sums up what [`fold_all`] finds on `log`.
@@ -52,7 +61,8 @@ pub async fn digest(
     Ok(folded.digest())
 }
 
-/// Reads the published profiles of all `partitions` of `log` and folds what follows them by `rules`. It publishes nothing and
+/// Reads the published profiles of all `partitions` of `log` and folds what follows them by `rules`, until every link is
+/// applied that follows from it, be it not yet where processors are. It publishes nothing and
 /// joins no group, so it can be asked of a live log as well as of a stopped server's; it covers at least everything that was
 /// on the log when it was asked. `progress` is told the number of records dealt with so far.
 pub async fn fold_all(
@@ -66,7 +76,6 @@ pub async fn fold_all(
 
     // Waits for transactions on their way: what they commit is then before the ends.
     log.committed(GROUP, ACTIONS).await?;
-    let action_ends = log.end_offsets(ACTIONS).await?;
     let never = CancellationToken::new();
     let mut positions: BTreeMap<u32, u64> = (0..partitions).map(|p| (p, 0)).collect();
     let mut records = 0;
@@ -95,6 +104,9 @@ pub async fn fold_all(
         sleep(PAUSE).await;
     }
 
+    check_counts(&folded.table, &folded.counts, 0..partitions)?;
+    // Noted only now: the links that the profiles' owners announced in the same commits are then before the ends.
+    let action_ends = log.end_offsets(ACTIONS).await?;
     let begins: Vec<_> = (0..).zip(folded.positions()).collect();
     let reader = log.reader(ACTIONS, &begins).await?;
     let mut reading = Reading::of(reader, &begins, &action_ends, Until::Noted, &never);
@@ -104,6 +116,7 @@ pub async fn fold_all(
         pool.fold(chunk).await?;
     }
     pool.settled().await?;
+    folded.hand_over(&rules, |_| true);
     Ok(folded)
 }
 
@@ -114,7 +127,14 @@ impl FoldedLog {
             table: ProfileTable::new(partitions),
             counts: SourceCounts::new(partitions),
             outdated: Outdated::default(),
+            lates: Lates::default(),
+            link_book: LinkBook::default(),
         }
+    }
+
+    /// Nothing folded yet, to be folded onto.
+    pub fn empty(partitions: u32) -> Self {
+        Self::nothing(partitions)
     }
 
     /// Threads that fold into it by `rules`, as many as the machine runs at once.
@@ -122,10 +142,31 @@ impl FoldedLog {
         let clock: SharedClock = Arc::new(SystemClock);
         let folder = Folder {
             outdated: self.outdated.clone(),
+            lates: Some(Arc::clone(&self.lates)),
+            link_book: Some(self.link_book.clone()),
             ..Folder::new(&self.table, &self.counts, rules, &clock)
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         FoldPool::start(&folder, threads, &(Arc::new(|_: &_| {}) as _))
+    }
+
+    /// Applies every link of what was folded, within the partitions that `is_held` says: to be called when all else is done,
+    /// and again after more was folded.
+    pub(crate) fn hand_over(&self, rules: &FoldRules, is_held: impl Fn(u32) -> bool) {
+        self.link_book.hand_over(&self.table, rules, is_held);
+    }
+
+    /// Says that everything on `foretide.links` up to `ends` is part of what was folded.
+    pub(crate) fn take_as_linked(&self, ends: &[u64]) {
+        for (partition, end) in (0..).zip(ends) {
+            self.counts
+                .update(partition, |counts| counts.next_link = *end);
+        }
+    }
+
+    /// The shoppers of whom an event was late when it was folded here.
+    pub(crate) fn lates(&self) -> BTreeSet<ShopperId> {
+        self.lates.lock().clone()
     }
 
     /// Up to where each partition of `foretide.actions` is applied.
@@ -140,8 +181,12 @@ impl FoldedLog {
     pub fn digest(&self) -> DigestReport {
         let mut digest = ProfileDigest::new();
         for partition in 0..self.table.partitions() {
-            self.table
-                .for_each(partition, |profile| digest.add(profile));
+            self.table.for_each(partition, |profile| {
+                // Who is known by a link alone has done nothing.
+                if profile.newest_at().is_some() {
+                    digest.add(profile);
+                }
+            });
         }
         DigestReport {
             shoppers: digest.shoppers() as u64,

@@ -1,20 +1,29 @@
 //! Folding the records of one partition into its profiles and counts, and gathering what has to be published.
 
-use std::{collections::HashSet, mem, sync::Arc};
-
-use bytes::Bytes;
-use foldhash::fast::FixedState;
-use foretide_events::{EpochMs, Event, ShopperId, SourceId, wire};
-use foretide_features::FoldRules;
-use foretide_ports::{
-    Chunk, NewRecord, PROFILES, ProfileTable, Record, TopicPartition, shopper_key,
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    mem,
+    sync::Arc,
 };
+
+use foldhash::fast::FixedState;
+use foretide_events::{
+    EpochMs, Event, Fate, Lean, LeanAction, LinkRecord, ShopperId, SourceId, wire,
+};
+use foretide_features::{Contribution, FoldRules, Observation, Texts};
+use foretide_ports::{Chunk, NewRecord, ProfileTable, Record};
 use foretide_runtime::SharedClock;
+use parking_lot::Mutex;
 
 use crate::{
     Fates, SourceCounts,
+    announced::Announced,
+    contributions::LinkBook,
     dead_letter::{Cause, dead_letter},
+    links,
     outdated::Outdated,
+    pieces::{Encoding, Pieces},
+    sessions::Sessions,
 };
 
 /// What all folding shares.
@@ -25,15 +34,29 @@ pub(crate) struct Folder {
     pub(crate) rules: FoldRules,
     pub(crate) clock: SharedClock,
     pub(crate) outdated: Outdated,
+    /// What is to be announced of sessions; nothing, unless someone says so.
+    pub(crate) sessions: Sessions,
+    /// Where the shoppers of late events are noted, if someone asks.
+    pub(crate) lates: Option<Lates>,
+    /// Where the links that events tell are noted instead of announced, where all of a log is folded into one table.
+    pub(crate) link_book: Option<LinkBook>,
 }
+
+/// Shoppers of whom an event was late.
+pub(crate) type Lates = Arc<Mutex<BTreeSet<ShopperId>>>;
 
 /// What one partition has to publish since its last commit.
 #[derive(Default)]
 pub(crate) struct Pending {
     /// Shoppers whose profile has applied something.
     changed: HashSet<ShopperId, FixedState>,
-    dead_letters: Vec<NewRecord>,
-    dead_letter_bytes: usize,
+    /// Dead letters and announced links.
+    outputs: Vec<NewRecord>,
+    output_bytes: usize,
+    /// From whom an anonymous shopper withdraws what it contributed, as of which position.
+    withdrawn: BTreeMap<(ShopperId, ShopperId), u64>,
+    /// The links announced since this partition was restored, as far as is remembered.
+    announced: Announced,
     /// Whether the position moved, be it over a gap.
     consumed: bool,
 }
@@ -43,7 +66,8 @@ pub(crate) struct Publication {
     pub(crate) partition: u32,
     /// The next offset to consume.
     pub(crate) next_offset: u64,
-    pub(crate) dead_letters: Vec<NewRecord>,
+    /// Dead letters, links, contributions and sessions that are over.
+    pub(crate) outputs: Vec<NewRecord>,
     pub(crate) profiles: Vec<NewRecord>,
     pub(crate) counts: NewRecord,
     pub(crate) profile_bytes: usize,
@@ -59,6 +83,12 @@ pub(crate) struct Outcome {
     pub(crate) settled_early: u64,
     /// Events whose profile had applied them already, though the counts had not: nothing was done.
     pub(crate) applied_before: u64,
+    /// Links announced to the partitions of anonymous shoppers.
+    pub(crate) links_announced: u64,
+    /// Contributions that changed a profile.
+    pub(crate) links_applied: u64,
+    /// Contributions not taken in because as many others are there already as a profile takes.
+    pub(crate) links_refused: u64,
     /// Offsets passed over because the log holds no record there.
     pub(crate) skipped: u64,
 }
@@ -71,7 +101,27 @@ impl Pending {
 
     /// About how large its publication will be, in bytes, if a profile takes `profile_bytes`.
     pub(crate) fn estimated_bytes(&self, profile_bytes: usize) -> usize {
-        self.changed.len() * profile_bytes + self.dead_letter_bytes
+        self.changed.len() * profile_bytes + self.output_bytes
+    }
+
+    /// The profile of `shopper` has applied something.
+    pub(crate) fn changed(&mut self, shopper: ShopperId) {
+        self.changed.insert(shopper);
+    }
+
+    /// `source` contributes to `former` no more, as of `position`.
+    pub(crate) fn withdraw(&mut self, former: ShopperId, source: ShopperId, position: u64) {
+        self.withdrawn.insert((former, source), position);
+    }
+
+    /// A position moved.
+    pub(crate) fn consumed(&mut self) {
+        self.consumed = true;
+    }
+
+    fn output(&mut self, record: NewRecord) {
+        self.output_bytes += record.bytes();
+        self.outputs.push(record);
     }
 }
 
@@ -89,31 +139,49 @@ impl Folder {
             rules,
             clock: Arc::clone(clock),
             outdated: Outdated::default(),
+            sessions: Sessions::default(),
+            lates: None,
+            link_book: None,
         }
     }
 
-    /// Folds `chunk`, whose profiles have been restored. Records before the partition's position are passed over.
-    pub(crate) fn fold(&self, pending: &mut Pending, chunk: &Chunk) -> Outcome {
+    /// Folds `chunk`, whose profiles have been restored. Records before the partition's position are passed over. `texts` are
+    /// those seen before.
+    pub(crate) fn fold(&self, pending: &mut Pending, texts: &mut Texts, chunk: &Chunk) -> Outcome {
         let partition = chunk.from.partition;
         let begin = self.counts.applied(partition);
         let mut outcome = Outcome::default();
-        let mut runs = Runs::default();
+        let mut folding = Folding {
+            partition,
+            pending,
+            texts,
+            runs: Runs::default(),
+            outcome: &mut outcome,
+        };
         let (mut as_of, mut records) = (None, 0);
         for record in chunk.records.iter().filter(|record| record.offset >= begin) {
             as_of = as_of.max(Some(record.appended_at));
             records += 1;
-            match self.event_of(record, partition) {
-                Ok(event) => {
-                    self.fold_event(&event, record.offset, pending, &mut runs, &mut outcome);
+            match self.content_of(record, partition) {
+                Ok(Content::Event(event)) => self.fold_event(&event, record, &mut folding),
+                Ok(Content::Whole(event)) => {
+                    self.fold_event(&Lean::of(&event), record, &mut folding);
+                }
+                Ok(Content::Link(link)) => {
+                    let Folding {
+                        pending, outcome, ..
+                    } = &mut folding;
+                    self.fold_link(&link, record.offset, pending, outcome);
                 }
                 Err(cause) => {
-                    let letter = dead_letter(chunk.from, record, &cause);
-                    pending.dead_letter_bytes += letter.value.as_ref().map_or(0, Bytes::len);
-                    pending.dead_letters.push(letter);
-                    outcome.dead_letters.push(cause.code());
+                    folding
+                        .pending
+                        .output(dead_letter(chunk.from, record, &cause));
+                    folding.outcome.dead_letters.push(cause.code());
                 }
             }
         }
+        let runs = folding.runs;
         // A gap at the end is consumed as well, or it would be passed again after every start.
         pending.consumed |= chunk.next_offset > begin;
         outcome.skipped = chunk
@@ -124,35 +192,68 @@ impl Folder {
         outcome
     }
 
-    fn fold_event(
-        &self,
-        event: &Event,
-        offset: u64,
-        pending: &mut Pending,
-        runs: &mut Runs,
-        outcome: &mut Outcome,
-    ) {
-        let applied = self.table.update(&event.shopper, |profile| {
-            profile.apply(event, offset, &self.rules)
+    fn fold_event(&self, event: &Lean<'_>, record: &Record, folding: &mut Folding<'_>) {
+        self.tell_links(event, folding.pending, folding.outcome);
+        let Folding {
+            partition,
+            pending,
+            texts,
+            runs,
+            outcome,
+        } = folding;
+        let (at, rules) = (event.at, &self.rules);
+        let observation = Observation::of_lean(event, texts);
+        let (applied, touched) = self.table.update_in(*partition, &event.shopper, |profile| {
+            let before = self.sessions.before(profile, at, record.appended_at, rules);
+            let applied = profile.apply_observation(observation, record.offset, rules);
+            let touched = before.and_then(|before| before.touched(profile, at, rules));
+            (applied, touched)
         });
+        // Also what was applied before: what was to be published with it may have been torn off.
+        pending.changed.insert(event.shopper);
         let Some(applied) = applied else {
             outcome.applied_before += 1;
             return;
         };
-        pending.changed.insert(event.shopper);
         outcome.settled_early += u64::from(applied.settled_early);
         outcome.fates.count(applied.fate);
-        runs.count(&event.source, applied.fate, offset);
+        if let Some(touched) = touched.filter(|_| applied.fate != Fate::Late) {
+            self.sessions.touch(*partition, event.shopper, touched);
+        }
+        if let (Fate::Late, Some(lates)) = (applied.fate, &self.lates) {
+            lates.lock().insert(event.shopper);
+        }
+        runs.count(event.source, applied.fate, record.offset);
     }
 
-    /// The event that `record` of `partition` holds, if it is one and in its place. A shopper folded in two partitions would
-    /// have two owners.
-    fn event_of(&self, record: &Record, partition: u32) -> Result<Event, Cause> {
-        let value = record.value.as_ref().ok_or(Cause::Empty)?;
-        let event =
-            wire::decode(value).map_err(|problem| Cause::NotAnEvent(problem.to_string()))?;
-        if self.table.partition_of(&event.shopper) == partition {
-            Ok(event)
+    /// Announces the links that `event` tells, whatever its fate: the earliest of all counts, and which one that is must not
+    /// depend on what else was there when it came.
+    fn tell_links(&self, event: &Lean<'_>, pending: &mut Pending, outcome: &mut Outcome) {
+        if let (Some(known), Some(anonymous)) = (event.identity.user, event.identity.anonymous)
+            && pending.announced.has_earlier(known, anonymous, event.at)
+            && !matches!(event.action, LeanAction::Alias { .. })
+        {
+            return;
+        }
+        for told in links::told_by(event) {
+            if !pending.announced.is_news(&told) {
+                continue;
+            }
+            if let Some(book) = &self.link_book {
+                book.note(&told);
+            } else {
+                pending.output(links::announcement(&told, self.table.partitions()));
+                outcome.links_announced += 1;
+            }
+        }
+    }
+
+    /// What `record` of `partition` holds, if it is something to fold and in its place. A shopper folded in two partitions
+    /// would have two owners.
+    fn content_of<'a>(&self, record: &'a Record, partition: u32) -> Result<Content<'a>, Cause> {
+        let content = Content::of(record.value.as_ref().ok_or(Cause::Empty)?)?;
+        if self.table.partition_of(&content.shopper()) == partition {
+            Ok(content)
         } else {
             Err(Cause::WrongPartition)
         }
@@ -186,38 +287,55 @@ impl Folder {
         self.table.set_fresh(partition, as_of.min(now));
     }
 
-    /// Takes what `partition` has to publish. Its profiles are encoded one after the other into one piece of memory.
-    pub(crate) fn publish(&self, partition: u32, pending: &mut Pending) -> Option<Publication> {
+    /// Takes what `partition` has to publish, if anything, or `even` if it is nothing new. Its profiles are encoded one after the
+    /// other into `pieces` of memory.
+    pub(crate) fn publish(
+        &self,
+        partition: u32,
+        pending: &mut Pending,
+        pieces: &mut Pieces,
+        even: bool,
+    ) -> Option<Publication> {
+        let consumed = pending.consumed;
+        let (now, as_of) = (EpochMs(self.clock.now_ms()), self.counts.as_of(partition));
+        let as_of = as_of.unwrap_or(now);
+        let announced = mem::take(&mut pending.announced);
         let Pending {
             changed,
-            dead_letters,
+            mut outputs,
+            withdrawn,
             ..
         } = mem::take(pending);
-        let mut bytes = Vec::with_capacity(changed.len() * 1024);
-        let mut ends = Vec::with_capacity(changed.len());
-        for shopper in &changed {
-            bytes.extend_from_slice(&shopper_key(shopper));
-            self.table
-                .read(shopper, |profile| profile.encode(&self.rules, &mut bytes));
-            ends.push(bytes.len());
+        pending.announced = announced;
+        // About as many will have changed by the next time.
+        pending.changed.reserve(changed.len());
+        let partitions = self.table.partitions();
+        for ((former, source), position) in withdrawn {
+            let withdrawn = Contribution::withdrawn(source, position);
+            outputs.push(links::record(&former, &withdrawn, &self.rules, partitions));
         }
-        let bytes = Bytes::from(bytes);
-        let begins = std::iter::once(0).chain(ends.iter().copied());
-        let profiles = begins.zip(&ends).map(|(begin, end)| NewRecord {
-            at: TopicPartition {
-                topic: PROFILES,
-                partition,
-            },
-            key: bytes.slice(begin..begin + 32),
-            value: Some(bytes.slice(begin + 32..*end)),
-        });
-        let profiles = profiles.collect();
+        let mut encoding = Encoding::new(pieces, partition, changed.len());
+        for shopper in &changed {
+            let contribution = encoding.add(shopper, |out| {
+                self.table.read_in(partition, shopper, |profile| {
+                    profile.encode(&self.rules, out);
+                    self.sessions
+                        .note(partition, profile, as_of, now, &self.rules);
+                    links::contribution_of(profile, &self.rules, partitions)
+                })
+            });
+            outputs.extend(contribution.flatten());
+        }
+        let sessions = self.sessions.take(partition, self, now);
+        if !consumed && !even && sessions.is_empty() {
+            return None;
+        }
+        let (profiles, profile_bytes) = encoding.finish();
         let (counts, next_offset) = self.counts.record(partition)?;
-        let profile_bytes = bytes.len();
         Some(Publication {
             partition,
             next_offset,
-            dead_letters,
+            outputs: outputs.into_iter().chain(sessions).collect(),
             profiles,
             counts,
             profile_bytes,
@@ -229,10 +347,60 @@ impl Folder {
         self.table.clear_partition(partition);
         self.counts.clear(partition);
         self.outdated.forget(partition);
+        self.sessions.forget(partition);
     }
 }
 
-/// Neighbouring events of one source, counted together.
+/// What the folding of one chunk works on.
+struct Folding<'a> {
+    partition: u32,
+    pending: &'a mut Pending,
+    texts: &'a mut Texts,
+    runs: Runs,
+    outcome: &'a mut Outcome,
+}
+
+/// What a record of actions holds.
+pub(crate) enum Content<'a> {
+    /// An event as it is written here.
+    Event(Lean<'a>),
+    /// One that is written otherwise.
+    Whole(Box<Event>),
+    /// That a shopper turned out to be another.
+    Link(LinkRecord),
+}
+
+impl<'a> Content<'a> {
+    /// Reads a record's value.
+    pub(crate) fn of(value: &'a [u8]) -> Result<Self, Cause> {
+        if let Some(event) = Lean::read(value) {
+            return Ok(Self::Event(event));
+        }
+        let not_one = |problem: wire::DecodeError| Cause::NotAnEvent(problem.to_string());
+        if LinkRecord::is_one(value) {
+            return LinkRecord::decode(value).map(Self::Link).map_err(not_one);
+        }
+        match wire::decode(value) {
+            Ok(event) => Ok(Self::Whole(Box::new(event))),
+            // One that was written anew by someone else, with its members in another order.
+            Err(wire::DecodeError::UnknownType(_)) if LinkRecord::decode(value).is_ok() => {
+                LinkRecord::decode(value).map(Self::Link).map_err(not_one)
+            }
+            Err(problem) => Err(not_one(problem)),
+        }
+    }
+
+    /// Whose it is.
+    pub(crate) fn shopper(&self) -> ShopperId {
+        match self {
+            Self::Event(event) => event.shopper,
+            Self::Whole(event) => event.shopper,
+            Self::Link(link) => link.anonymous,
+        }
+    }
+}
+
+/// Events of one source, counted together.
 #[derive(Default)]
 struct Runs(Vec<Run>);
 
@@ -243,21 +411,26 @@ struct Run {
 }
 
 impl Runs {
-    fn count(&mut self, source: &SourceId, fate: foretide_events::Fate, offset: u64) {
-        match self.0.last_mut() {
-            Some(run) if run.source == *source => {
-                run.fates.count(fate);
-                run.last_offset = offset;
-            }
-            _ => {
-                let mut fates = Fates::default();
-                fates.count(fate);
-                self.0.push(Run {
-                    source: source.clone(),
-                    fates,
-                    last_offset: offset,
-                });
-            }
+    /// So many sources are told apart. Beyond, a source is counted in several runs, which comes to the same.
+    const LATEST: usize = 16;
+
+    fn count(&mut self, source: &str, fate: Fate, offset: u64) {
+        let mut latest = self.0.iter_mut().rev().take(Self::LATEST);
+        if let Some(run) = latest.find(|run| run.source.as_str() == source) {
+            run.fates.count(fate);
+            run.last_offset = offset;
+            return;
         }
+        // It was checked when the event was read.
+        let Ok(source) = SourceId::new(source) else {
+            return;
+        };
+        let mut fates = Fates::default();
+        fates.count(fate);
+        self.0.push(Run {
+            source,
+            fates,
+            last_offset: offset,
+        });
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     ProcessorError, SourceCounts,
     fold::Folder,
     freshness::{EndsWatch, Freshness},
-    take_over::take_over,
+    take_over::{check_counts, take_over},
 };
 
 /// How long to wait for records before looking around.
@@ -153,6 +153,7 @@ impl Follower {
             return Ok(());
         }
         folder.outdated.check()?;
+        check_counts(&parts.table, &parts.counts, 0..parts.table.partitions())?;
         if parts.readiness.ready() {
             tracing::info!(
                 follow.profiles = parts.table.len(),

@@ -5,9 +5,9 @@
 //!  foretide.actions ─┤            counts of fates
 //!    by partition    └── thread …      │ every publishing interval, if anything changed
 //!                                      ▼
-//!            one commit: dead letters, changed profiles, counts, then the group's offsets
+//!            one commit: dead letters, links, changed profiles, counts, then the group's offsets
 //!                                      │
-//!                                      └─▶ foretide.profiles ──▶ restore, followers, digest
+//!   foretide.links ◀── contributions ──┼─▶ foretide.profiles ──▶ restore, followers, digest
 //! ```
 //!
 //! # Why every event counts exactly once
@@ -23,38 +23,52 @@
 //! * **Restoring.** On assignment, first the group's offsets are asked for, which waits for the former owner's last
 //!   transaction; then the ends of `foretide.profiles` are noted; then everything up to there is read, from a checkpoint
 //!   where one is good. Only what is applied anew is ever published, so never an older profile over a newer one.
-//! * **Every record has one end.** Folded, duplicate or late, counted by source; or it is no event and goes to
-//!   `foretide.dead-letters`, in the same commit, counted apart.
+//! * **Sessions.** Those that are over are announced on `foretide.sessions` in the same commit, by a timer where nothing else
+//!   happens; see `sessions`.
+//! * **Every record has one end.** Folded, duplicate or late, counted by source; or a [link](links), which is not counted; or it
+//!   is neither and goes to `foretide.dead-letters`, in the same commit, counted apart.
+//! * **Links are minima and contributions have positions.** So it does not matter when, in which order and how often they come,
+//!   and each step towards the known shopper's profile is part of a commit: see [`links`]. What of `foretide.links` a
+//!   partition's profiles have taken in is told by its counts, and read on from there.
 //!
 //! Where what is: [`Processor`] is the loop; [`published`] is what it writes; [`SourceCounts`] are the counts and applied
 //! positions; [`Follower`] reads along where no processor is; [`digest()`] proves that two runs made the same profiles; [`replay`] folds a
 //! range of the log again, beside all of this and seen by none of it; [`Refold`] folds all of it anew in the place of profiles
-//! that another version made.
+//! that another version made; [`frames`] are what was known at instants of the past.
 //!
 //! It never answers a request, and decides nothing about shoppers: that is `foretide-scoring`'s.
 
 mod alone;
+mod announced;
 mod checkpointing;
 mod config;
+mod contributions;
 mod counts;
-mod dead_letter;
+pub mod dead_letter;
 mod digest;
 mod error;
 mod fold;
 mod follower;
+pub mod frames;
 mod freshness;
+mod intake;
+mod link_reader;
+pub mod links;
 mod load;
 mod membership;
 mod metrics;
 mod outdated;
+mod pieces;
 mod pool;
 mod processor;
+mod progress;
 pub mod published;
 mod queue;
 mod reading;
 mod refold;
 pub mod replay;
 mod restore;
+mod sessions;
 mod source_counts;
 mod start;
 mod take_over;

@@ -1,11 +1,12 @@
 //! Reading checkpoints: which one is good, and what is in it.
 
 use foretide_checkpoint::{Checkpoint, CheckpointError, Checkpoints};
-use foretide_events::EpochMs;
-use foretide_features::Profile;
+use foretide_events::{EpochMs, ShopperId};
+use foretide_features::{DecodeError, FoldRules, Profile};
 
 use crate::{
     fold::Folder,
+    progress::Progress,
     published::{self, PublishedError},
 };
 
@@ -27,8 +28,22 @@ pub(crate) mod entry {
     pub(crate) const COUNTS: u8 = b'c';
 }
 
+/// Puts the entry of `profile` into `buffer`, in the place of what it held.
+pub(crate) fn write_profile(profile: &Profile, rules: &FoldRules, buffer: &mut Vec<u8>) {
+    buffer.clear();
+    buffer.push(entry::PROFILE);
+    buffer.extend_from_slice(profile.shopper().as_bytes());
+    profile.encode(rules, buffer);
+}
+
+/// The profile that an entry holds behind its first byte.
+pub(crate) fn read_profile(stored: &[u8], rules: &FoldRules) -> Result<Profile, DecodeError> {
+    let (shopper, stored) = stored.split_first_chunk().ok_or(DecodeError::Truncated)?;
+    Profile::decode(ShopperId(*shopper), stored, rules)
+}
+
 /// What a checkpoint of a partition has to keep to, to be good for the log as it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) partition: u32,
     /// The group's offset on `foretide.actions`: a checkpoint that has applied more is ahead of the log.
@@ -37,6 +52,8 @@ pub(crate) struct Limits {
     pub(crate) end: u64,
     /// A tombstone since the checkpoint may be gone already if it is older than this.
     pub(crate) not_before: EpochMs,
+    /// Told how far it is.
+    pub(crate) progress: Progress,
 }
 
 /// Takes over the state of a partition from its newest good checkpoint. Returns from where on `foretide.profiles` is to be
@@ -47,7 +64,7 @@ pub(crate) fn load(folder: &Folder, checkpoints: &Checkpoints, limits: &Limits) 
     for found in checkpoints.newest_first(partition) {
         let loaded = found.map_err(LoadError::from).and_then(|mut checkpoint| {
             let begin = limits.check(&checkpoint, &rules)?;
-            load_entries(folder, partition, &mut checkpoint)?;
+            load_entries(folder, limits, &mut checkpoint)?;
             Ok(begin)
         });
         match loaded {
@@ -114,14 +131,16 @@ impl Limits {
 
 fn load_entries(
     folder: &Folder,
-    partition: u32,
+    limits: &Limits,
     checkpoint: &mut Checkpoint,
 ) -> Result<(), LoadError> {
+    let partition = limits.partition;
+    limits.progress.expect(checkpoint.entries());
     while let Some(entry) = checkpoint.next_entry()? {
+        limits.progress.add(1);
         match entry.split_first() {
             Some((&entry::PROFILE, stored)) => {
-                let profile =
-                    Profile::decode(stored, &folder.rules).map_err(PublishedError::from)?;
+                let profile = read_profile(stored, &folder.rules).map_err(PublishedError::from)?;
                 folder.table.insert(profile);
             }
             Some((&entry::COUNTS, stored)) => {

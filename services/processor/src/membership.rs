@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use foretide_events::EpochMs;
-use foretide_ports::{Chunk, GroupEvent, GroupMember, NewRecord};
+use foretide_ports::{GroupEvent, GroupMember, NewRecord, SESSIONS};
 use foretide_runtime::CancellationToken;
 use tokio::time::Instant;
 
@@ -12,7 +12,10 @@ use crate::{
     checkpointing::{Checkpointing, Committed, State},
     fold::Publication,
     freshness::{EndsWatch, Freshness},
-    pool::FoldPool,
+    intake::Intake,
+    link_reader::LinkReader,
+    pool::{FoldPool, Wanted},
+    progress::Progress,
     restore::{Restored, Restorer},
 };
 
@@ -24,6 +27,15 @@ const WAIT_WHILE_RESTORING: Duration = Duration::from_millis(10);
 const MAX_COMMIT_BYTES: usize = 32 * 1024 * 1024;
 /// A member that is given no partition for so long will do without.
 const NOTHING_TO_DO_AFTER: Duration = Duration::from_secs(10);
+
+/// What goes on while a commit is under way, which may take as long as several trips to a broker and back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meanwhile {
+    /// Records that come are folded. They belong to the next commit.
+    Folding,
+    /// Nothing: what is folded then is to be exactly what was committed.
+    Nothing,
+}
 
 /// A member at work.
 pub(crate) struct Membership<'a> {
@@ -46,6 +58,9 @@ pub(crate) struct Membership<'a> {
     checkpointing: Checkpointing,
     ends: EndsWatch,
     freshness: Freshness,
+    links: LinkReader,
+    /// Whether `links` reads what is owned.
+    reads_links: bool,
 }
 
 impl<'a> Membership<'a> {
@@ -78,6 +93,8 @@ impl<'a> Membership<'a> {
             checkpointing,
             ends: EndsWatch::start(Arc::clone(&parts.log), Arc::clone(&parts.clock)),
             freshness: Freshness::new(parts.table.partitions()),
+            links: LinkReader::default(),
+            reads_links: false,
         }
     }
 
@@ -93,8 +110,9 @@ impl<'a> Membership<'a> {
             if !self.to_restore.is_empty() {
                 *progress |= self.restore_all(soft).await?;
             }
+            self.take_links().await?;
             if self.is_commit_due() {
-                self.commit().await?;
+                self.commit(Meanwhile::Folding).await?;
             }
             self.checkpointing.step(self.owned.len()).await;
             self.look_around();
@@ -108,36 +126,39 @@ impl<'a> Membership<'a> {
             GroupEvent::Assigned(partitions) => self.to_restore.extend(partitions),
             GroupEvent::Revoked(partitions) => self.revoked(&partitions).await?,
             GroupEvent::Lost(partitions) => self.lost(&partitions).await?,
-            GroupEvent::Records(chunk) if self.owned.contains(&chunk.from.partition) => {
-                self.mind_gap(&chunk);
-                let applied = self.processor.parts.counts.applied(chunk.from.partition);
-                self.unsettled |= chunk.next_offset > applied;
-                self.pool.fold(chunk).await?;
-            }
-            GroupEvent::Records(_) | GroupEvent::Idle => {}
+            GroupEvent::Records(chunk) => self.intake().fold(chunk).await?,
+            GroupEvent::Idle => {}
         }
         Ok(())
     }
 
-    /// Says so if records expired before anyone folded them. Folding goes on with what there is.
-    fn mind_gap(&mut self, chunk: &Chunk) {
-        let partition = chunk.from.partition;
-        if !self.unread.remove(&partition) {
-            return;
+    /// Hands on what was read of `foretide.links`.
+    async fn take_links(&mut self) -> Result<(), ProcessorError> {
+        let parts = &self.processor.parts;
+        if !self.reads_links {
+            let from = |partition: &u32| (*partition, parts.counts.next_link(*partition));
+            let positions = self.owned.iter().map(from).collect();
+            self.links.follow(&parts.log, positions);
+            self.reads_links = true;
         }
-        // Nothing is folded since the assignment: the position is as it was restored.
-        let applied = self.processor.parts.counts.applied(partition);
-        let next = chunk
-            .records
-            .first()
-            .map_or(chunk.next_offset, |record| record.offset);
-        if next > applied {
-            tracing::warn!(
-                partition,
-                applied,
-                next,
-                "foretide.actions goes on behind a gap: records between expired before they were folded, or there were none"
-            );
+        while let Some(chunk) = self.links.ready()? {
+            let partition = chunk.from.partition;
+            if chunk.next_offset > parts.counts.next_link(partition) {
+                self.unsettled = true;
+                self.pool.contribute(chunk).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn intake(&mut self) -> Intake<'_> {
+        Intake {
+            pool: self.pool,
+            counts: &self.processor.parts.counts,
+            owned: &self.owned,
+            unread: &mut self.unread,
+            unsettled: &mut self.unsettled,
+            failed: None,
         }
     }
 
@@ -158,15 +179,24 @@ impl<'a> Membership<'a> {
     }
 
     fn is_commit_due(&self) -> bool {
-        let anything = self.unsettled || self.checkpointing.awaits_commit_of().is_some();
+        let anything = self.unsettled
+            || self.checkpointing.awaits_commit_of().is_some()
+            || self.due_sessions().next().is_some();
         anything && (self.until_commit().is_zero() || self.pool.pending_bytes() >= MAX_COMMIT_BYTES)
+    }
+
+    /// The partitions that may have sessions to announce.
+    fn due_sessions(&self) -> impl Iterator<Item = u32> {
+        let now = EpochMs(self.processor.parts.clock.now_ms());
+        let due = self.processor.folder.sessions.due(now);
+        due.filter(|partition| self.owned.contains(partition))
     }
 
     /// Restores all partitions that were assigned and have not gone again. Says whether there were any left.
     async fn restore_all(&mut self, soft: &CancellationToken) -> Result<bool, ProcessorError> {
         self.processor.parts.readiness.not_ready("restoring");
         // What other partitions have folded should not wait for the restoring of these.
-        self.commit().await?;
+        self.commit(Meanwhile::Folding).await?;
         let mut progress = false;
         while !self.to_restore.is_empty() {
             let partitions: Vec<u32> = self.to_restore.iter().copied().collect();
@@ -176,6 +206,7 @@ impl<'a> Membership<'a> {
                 self.to_restore.retain(|p| !partitions.contains(p));
                 self.unread.extend(&partitions);
                 self.owned.extend(&partitions);
+                self.reads_links = false;
                 progress = true;
             }
         }
@@ -210,6 +241,8 @@ impl<'a> Membership<'a> {
             folder: &self.processor.folder,
             pool: self.pool,
             checkpoints: parts.checkpoints.as_ref(),
+            metrics: &parts.metrics,
+            progress: Progress::new(),
             now: EpochMs(parts.clock.now_ms()),
             stop: soft,
         };
@@ -263,7 +296,7 @@ impl<'a> Membership<'a> {
     }
 
     async fn revoked(&mut self, partitions: &[u32]) -> Result<(), ProcessorError> {
-        self.commit().await?;
+        self.commit(Meanwhile::Nothing).await?;
         self.lost(partitions).await?;
         tracing::info!(?partitions, "partitions handed over");
         Ok(self.member.release(partitions).await?)
@@ -282,28 +315,47 @@ impl<'a> Membership<'a> {
             self.owned.remove(partition);
             self.unread.remove(partition);
         }
+        // What it has read of these is no longer wanted.
+        self.links.stop();
+        self.reads_links = false;
         self.checkpointing.forget(partitions);
         self.pool.forget(partitions).await
     }
 
     /// Publishes what has been folded, if anything.
-    async fn commit(&mut self) -> Result<(), ProcessorError> {
+    async fn commit(&mut self, meanwhile: Meanwhile) -> Result<(), ProcessorError> {
         self.committed_at = Instant::now();
         // Asked before: whatever is folded after this moment may be missing from what is taken now.
         let all_folded = self.pool.is_idle();
         let awaited = self.checkpointing.awaits_commit_of();
-        let publications = self.pool.publish(awaited).await?;
+        let wanted = Wanted {
+            even: awaited,
+            due: self.due_sessions().collect(),
+        };
+        let publications = self.pool.publish(&wanted).await?;
         self.unsettled = !(all_folded && publications.is_empty());
         if publications.is_empty() {
             return Ok(());
         }
         let batch = Batch::of(publications);
-        let (records, profiles) = (batch.outputs.len(), batch.profiles);
+        let (records, profiles, sessions) = (batch.outputs.len(), batch.profiles, batch.sessions);
         let began = Instant::now();
-        self.member.commit(batch.outputs, &batch.offsets).await?;
+        #[cfg(feature = "fault-points")]
+        foretide_faults::reach("before-commit");
+        self.commit_batch(batch.outputs, &batch.offsets, meanwhile)
+            .await?;
+        #[cfg(feature = "fault-points")]
+        foretide_faults::reach("after-commit");
+        for (partition, next_offset) in &batch.offsets {
+            self.processor
+                .parts
+                .counts
+                .publish(*partition, *next_offset);
+        }
         let metrics = &self.processor.parts.metrics;
         metrics.commit.observe(began.elapsed().as_secs_f64());
         metrics.published.observe(profiles as f64);
+        metrics.sessions.inc_by(sessions);
         tracing::debug!(
             commit.partitions = batch.offsets.len(),
             commit.profiles = profiles,
@@ -316,6 +368,28 @@ impl<'a> Membership<'a> {
             .committed(&batch.committed, awaited)
             .await;
         Ok(())
+    }
+
+    async fn commit_batch(
+        &mut self,
+        outputs: Vec<NewRecord>,
+        offsets: &[(u32, u64)],
+        meanwhile: Meanwhile,
+    ) -> Result<(), ProcessorError> {
+        if meanwhile == Meanwhile::Nothing {
+            return Ok(self.member.commit(outputs, offsets).await?);
+        }
+        let mut intake = Intake {
+            pool: self.pool,
+            counts: &self.processor.parts.counts,
+            owned: &self.owned,
+            unread: &mut self.unread,
+            unsettled: &mut self.unsettled,
+            failed: None,
+        };
+        let committed = self.member.commit_beside(outputs, offsets, &mut intake);
+        committed.await?;
+        intake.failed.map_or(Ok(()), Err)
     }
 
     /// Says how fresh the profiles are and how far behind.
@@ -357,7 +431,7 @@ impl<'a> Membership<'a> {
     async fn finish(mut self) -> Result<(), ProcessorError> {
         // Chunks that still wait are folded after the next start.
         self.pool.hold().await?;
-        self.commit().await?;
+        self.commit(Meanwhile::Nothing).await?;
         let owned: Vec<u32> = self.owned.iter().copied().collect();
         if let Err(error) = self.checkpointing.write_all(owned).await {
             tracing::warn!(%error, "no checkpoints at the end: the next start will read more of the log");
@@ -372,6 +446,7 @@ struct Batch {
     offsets: Vec<(u32, u64)>,
     committed: Vec<Committed>,
     profiles: usize,
+    sessions: u64,
     bytes: usize,
 }
 
@@ -383,6 +458,7 @@ impl Batch {
             offsets: Vec::new(),
             committed: Vec::new(),
             profiles: 0,
+            sessions: 0,
             bytes: 0,
         };
         let (mut profiles, mut counts) = (Vec::new(), Vec::new());
@@ -392,7 +468,9 @@ impl Batch {
                 next_offset,
                 ..
             } = publication;
-            batch.outputs.extend(publication.dead_letters);
+            let of_sessions = |record: &&NewRecord| record.at.topic == SESSIONS;
+            batch.sessions += publication.outputs.iter().filter(of_sessions).count() as u64;
+            batch.outputs.extend(publication.outputs);
             batch.profiles += publication.profiles.len();
             batch.bytes += publication.profile_bytes;
             profiles.push(publication.profiles);

@@ -7,10 +7,17 @@ foretide_runtime::metrics! {
         pub events: IntCounterVec = "foretide_processor_events_total" by ["fate"],
         /// Records of foretide.actions that are no events and went to foretide.dead-letters, by cause.
         pub dead_letters: IntCounterVec = "foretide_processor_dead_letters_total" by ["cause"],
-        /// Observations that settled early because their shopper had more than 256 recent ones, or more than 512 KiB of them.
+        /// Observations that settled early because their shopper had more than 256 recent ones, or more than 160 KiB of them.
         pub settled_early: IntCounter = "foretide_processor_settled_early_total",
         /// Events passed over because their profile had applied them already.
         pub applied_before: IntCounter = "foretide_processor_applied_before_total",
+        /// Links of anonymous shoppers to known ones that were announced to the anonymous ones' partitions. After a start, or when
+        /// nothing was heard of a pair for long, one is announced again, which changes nothing.
+        pub links_announced: IntCounter = "foretide_links_announced_total",
+        /// Contributions of anonymous shoppers that changed the profile of their known one.
+        pub links_applied: IntCounter = "foretide_links_applied_total",
+        /// Contributions that were not taken in because four other anonymous shoppers contribute to the same profile already.
+        pub links_refused: IntCounter = "foretide_links_refused_total",
         /// Offsets of foretide.actions without a record, passed over: gaps of the log, from retention or transaction markers.
         pub offsets_skipped: IntCounter = "foretide_processor_offsets_skipped_total",
         /// Events on the log that are not folded yet, over the partitions owned.
@@ -28,6 +35,10 @@ foretide_runtime::metrics! {
         pub rejoins: IntCounterVec = "foretide_processor_rejoins_total" by ["cause"],
         /// Time to restore the partitions of one assignment, in seconds.
         pub restore: Histogram = "foretide_processor_restore_seconds" in foretide_runtime::metrics::SECONDS,
+        /// Share of the partitions being restored that is there, from 0 to 1; 1 while none is.
+        pub restored: Gauge = "foretide_processor_restore_share",
+        /// Sessions announced on foretide.sessions, again and withdrawn ones included.
+        pub sessions: IntCounter = "foretide_processor_sessions_total",
         /// Checkpoints, by outcome.
         pub checkpoints: IntCounterVec = "foretide_processor_checkpoints_total" by ["outcome"],
     }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use foretide_checkpoint::Checkpoints;
+use foretide_features::Texts;
 use foretide_ports::Chunk;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -18,6 +19,7 @@ use crate::{
     ProcessorError,
     fold::{Folder, Outcome, Pending, Publication},
     load::{Limits, load},
+    pieces::Pieces,
     queue::{Closed, Queue},
     take_over::take_over,
 };
@@ -31,18 +33,32 @@ const FIRST_GUESS_BYTES: usize = 2048;
 enum Job {
     /// Fold the records of a chunk of actions.
     Fold(Chunk, OwnedSemaphorePermit),
+    /// Take in the contributions of a chunk of `foretide.links`.
+    Contribute(Chunk, OwnedSemaphorePermit),
     /// Take over profiles and counts from a chunk of `foretide.profiles`.
     Restore(Chunk, OwnedSemaphorePermit),
     /// Take over profiles and counts from a good checkpoint of a partition, if there is one.
     Load(Checkpoints, Limits, oneshot::Sender<Option<u64>>),
-    /// Hand out what the thread's partitions have to publish; one named here even if it has nothing.
-    Publish(Option<u32>, oneshot::Sender<Vec<Publication>>),
+    /// Hand out what the thread's partitions have to publish.
+    Publish(
+        Wanted,
+        oneshot::Sender<Result<Vec<Publication>, ProcessorError>>,
+    ),
     /// Drop what there is to publish.
     Abandon(oneshot::Sender<()>),
     /// Drop all state of these partitions.
     Forget(Vec<u32>, oneshot::Sender<()>),
     /// Say whether all before went well.
     Settle(oneshot::Sender<Result<(), ProcessorError>>),
+}
+
+/// What is wanted of partitions besides what has been folded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// A partition that is to be published even if it has nothing new.
+    pub(crate) even: Option<u32>,
+    /// Partitions that may have sessions to announce.
+    pub(crate) due: Vec<u32>,
 }
 
 /// Told what became of each chunk of actions.
@@ -80,6 +96,13 @@ impl FoldPool {
         Ok(queue.push_back(Job::Fold(chunk, place))?)
     }
 
+    /// Lets the contributions of a chunk of `foretide.links` be taken in; waits while too much waits already.
+    pub(crate) async fn contribute(&self, chunk: Chunk) -> Result<(), ProcessorError> {
+        let queue = self.queue_of(chunk.from.partition);
+        let place = queue.place().await?;
+        Ok(queue.push_back(Job::Contribute(chunk, place))?)
+    }
+
     /// Lets profiles and counts be taken over from a chunk of `foretide.profiles`; waits while too much waits already.
     pub(crate) async fn restore(&self, chunk: Chunk) -> Result<(), ProcessorError> {
         let queue = self.queue_of(chunk.from.partition);
@@ -112,22 +135,25 @@ impl FoldPool {
         Ok(loaded)
     }
 
-    /// What all partitions have to publish as they are now, before chunks that still wait; `even` if it is nothing new for
-    /// that one.
+    /// What all partitions have to publish as they are now, before chunks that still wait.
     pub(crate) async fn publish(
         &self,
-        even: Option<u32>,
+        wanted: &Wanted,
     ) -> Result<Vec<Publication>, ProcessorError> {
         let mut answers = Vec::with_capacity(self.lanes.len());
         for lane in &self.lanes {
             let (sender, answer) = oneshot::channel();
-            let even = even.filter(|partition| std::ptr::eq(self.lane_of(*partition), lane));
-            lane.queue.push_front(Job::Publish(even, sender))?;
+            let of_lane = |partition: &u32| std::ptr::eq(self.lane_of(*partition), lane);
+            let wanted = Wanted {
+                even: wanted.even.filter(of_lane),
+                due: wanted.due.iter().copied().filter(of_lane).collect(),
+            };
+            lane.queue.push_front(Job::Publish(wanted, sender))?;
             answers.push(answer);
         }
         let mut publications = Vec::new();
         for answer in answers {
-            publications.extend(answer.await.map_err(|_| ProcessorError::ThreadDied)?);
+            publications.extend(answer.await.map_err(|_| ProcessorError::ThreadDied)??);
         }
         Ok(publications)
     }
@@ -139,7 +165,7 @@ impl FoldPool {
             let of_lane = |partition: &u32| std::ptr::eq(self.lane_of(*partition), lane);
             let partitions: Vec<u32> = partitions.iter().copied().filter(of_lane).collect();
             lane.queue.retain(|job| match job {
-                Job::Fold(chunk, _) | Job::Restore(chunk, _) => {
+                Job::Fold(chunk, _) | Job::Contribute(chunk, _) | Job::Restore(chunk, _) => {
                     !partitions.contains(&chunk.from.partition)
                 }
                 // Left by a restore that was given up.
@@ -170,8 +196,9 @@ impl FoldPool {
     /// Drops all chunks that still wait, and waits for those being dealt with.
     pub(crate) async fn hold(&self) -> Result<(), ProcessorError> {
         self.lanes.iter().for_each(|lane| {
-            lane.queue
-                .retain(|job| !matches!(job, Job::Fold(..) | Job::Restore(..)));
+            lane.queue.retain(|job| {
+                !matches!(job, Job::Fold(..) | Job::Contribute(..) | Job::Restore(..))
+            });
         });
         self.settled().await
     }
@@ -240,6 +267,8 @@ impl Lane {
             partitions: HashMap::new(),
             failed: None,
             profile_bytes: FIRST_GUESS_BYTES,
+            texts: Texts::default(),
+            pieces: Pieces::default(),
         };
         thread::Builder::new()
             .name("foretide-fold".into())
@@ -259,10 +288,14 @@ struct Thread {
     queue: Arc<Queue<Job>>,
     pending_bytes: Arc<AtomicUsize>,
     partitions: HashMap<u32, Pending>,
-    /// The first thing that went wrong in restoring.
+    /// The first thing that went wrong in restoring, or in taking in contributions.
     failed: Option<ProcessorError>,
     /// The mean size of the profiles published last, in bytes.
     profile_bytes: usize,
+    /// Categories that events named.
+    texts: Texts,
+    /// Memory for what is published.
+    pieces: Pieces,
 }
 
 impl Drop for Thread {
@@ -283,12 +316,17 @@ impl Thread {
     fn handle(&mut self, job: Job) {
         match job {
             Job::Fold(chunk, _place) => self.fold(&chunk),
+            Job::Contribute(chunk, _place) => self.contribute(&chunk),
             Job::Restore(chunk, _place) => self.restore(&chunk),
             Job::Load(checkpoints, limits, answer) => {
                 let _ = answer.send(load(&self.folder, &checkpoints, &limits));
             }
-            Job::Publish(even, answer) => {
-                let _ = answer.send(self.publish(even));
+            Job::Publish(wanted, answer) => {
+                let published = match self.failed.take() {
+                    None => Ok(self.publish(&wanted)),
+                    Some(failed) => Err(failed),
+                };
+                let _ = answer.send(published);
             }
             Job::Abandon(answer) => {
                 self.partitions.clear();
@@ -312,8 +350,17 @@ impl Thread {
 
     fn fold(&mut self, chunk: &Chunk) {
         let pending = self.partitions.entry(chunk.from.partition).or_default();
-        let outcome = self.folder.fold(pending, chunk);
+        let outcome = self.folder.fold(pending, &mut self.texts, chunk);
         (self.report)(&outcome);
+        self.estimate();
+    }
+
+    fn contribute(&mut self, chunk: &Chunk) {
+        let pending = self.partitions.entry(chunk.from.partition).or_default();
+        match self.folder.contribute(pending, chunk) {
+            Ok(outcome) => (self.report)(&outcome),
+            Err(error) => self.failed = self.failed.take().or(Some(error)),
+        }
         self.estimate();
     }
 
@@ -323,14 +370,18 @@ impl Thread {
         }
     }
 
-    fn publish(&mut self, even: Option<u32>) -> Vec<Publication> {
-        if let Some(partition) = even {
-            self.partitions.entry(partition).or_default();
+    fn publish(&mut self, wanted: &Wanted) -> Vec<Publication> {
+        for partition in wanted.due.iter().chain(&wanted.even) {
+            self.partitions.entry(*partition).or_default();
         }
         let mut publications = Vec::new();
         for (partition, pending) in &mut self.partitions {
-            if !pending.is_empty() || even == Some(*partition) {
-                publications.extend(self.folder.publish(*partition, pending));
+            let even = wanted.even == Some(*partition);
+            if !pending.is_empty() || even || wanted.due.contains(partition) {
+                let published = self
+                    .folder
+                    .publish(*partition, pending, &mut self.pieces, even);
+                publications.extend(published);
             }
         }
         let profiles: usize = publications

@@ -13,6 +13,7 @@ use crate::{
     fold::{Folder, Outcome},
     membership::Membership,
     pool::{FoldPool, Report},
+    sessions::Sessions,
 };
 
 /// How long to wait before joining again: first, and at most.
@@ -53,7 +54,10 @@ pub struct Processor {
 impl Processor {
     /// A processor that does nothing until it is [run](Self::run).
     pub fn new(parts: ProcessorParts, config: ProcessorConfig) -> Self {
-        let folder = Folder::new(&parts.table, &parts.counts, parts.rules, &parts.clock);
+        let folder = Folder {
+            sessions: Sessions::announced(parts.table.partitions()),
+            ..Folder::new(&parts.table, &parts.counts, parts.rules, &parts.clock)
+        };
         Self {
             parts,
             config,
@@ -162,6 +166,9 @@ impl Processor {
             metrics.settled_early.inc_by(outcome.settled_early);
             metrics.applied_before.inc_by(outcome.applied_before);
             metrics.offsets_skipped.inc_by(outcome.skipped);
+            metrics.links_announced.inc_by(outcome.links_announced);
+            metrics.links_applied.inc_by(outcome.links_applied);
+            metrics.links_refused.inc_by(outcome.links_refused);
             for cause in &outcome.dead_letters {
                 metrics.dead_letters.with_label_values(&[cause]).inc();
             }

@@ -27,9 +27,6 @@ pub enum PublishedError {
     /// The profile cannot be read.
     #[error(transparent)]
     Profile(#[from] DecodeError),
-    /// The profile is another shopper's than the key says.
-    #[error("the profile belongs to another shopper than its key says")]
-    OtherShopper,
     /// The counts are of a version that is not known here.
     #[error("counts of version {0} are not known here")]
     UnknownCounts(u8),
@@ -38,7 +35,9 @@ pub enum PublishedError {
     DamagedCounts,
 }
 
-const COUNTS_VERSION: u8 = 1;
+const COUNTS_VERSION: u8 = 2;
+/// Counts from before there were links.
+const COUNTS_WITHOUT_LINKS: u8 = 1;
 const COUNTS_PREFIX: &str = "counts/";
 
 /// Reads a key; `None` if it is neither kind and the record is someone else's.
@@ -56,12 +55,7 @@ pub fn decode_profile(
     value: &[u8],
     rules: &FoldRules,
 ) -> Result<Profile, PublishedError> {
-    let profile = Profile::decode(value, rules)?;
-    if profile.shopper() == *shopper {
-        Ok(profile)
-    } else {
-        Err(PublishedError::OtherShopper)
-    }
+    Ok(Profile::decode(*shopper, value, rules)?)
 }
 
 /// The record of the counts of `partition`.
@@ -76,7 +70,7 @@ pub fn counts_record(partition: u32, counts: &PartitionCounts) -> NewRecord {
     }
 }
 
-/// Counts as stored: a version byte, then postcard. Sources are sorted, so equal counts are equal bytes.
+/// Counts as stored: a version byte, then the position in `foretide.links` (not in version 1), then the rest, in postcard. Sources are sorted, so equal counts are equal bytes.
 #[derive(Serialize, Deserialize)]
 struct StoredCounts {
     next_offset: u64,
@@ -110,17 +104,19 @@ pub fn encode_counts(counts: &PartitionCounts) -> Vec<u8> {
         sources: sources.collect(),
     };
     // Serialising numbers and texts into memory has nothing that could fail.
-    postcard::to_extend(&stored, vec![COUNTS_VERSION]).unwrap_or_default()
+    postcard::to_extend(&(counts.next_link, stored), vec![COUNTS_VERSION]).unwrap_or_default()
 }
 
 /// Reads stored counts.
 pub fn decode_counts(value: &[u8]) -> Result<PartitionCounts, PublishedError> {
     let (version, stored) = value.split_first().ok_or(PublishedError::DamagedCounts)?;
-    if *version != COUNTS_VERSION {
-        return Err(PublishedError::UnknownCounts(*version));
-    }
-    let stored: StoredCounts =
-        postcard::from_bytes(stored).map_err(|_| PublishedError::DamagedCounts)?;
+    let read = match *version {
+        COUNTS_VERSION => postcard::from_bytes(stored),
+        COUNTS_WITHOUT_LINKS => postcard::from_bytes(stored).map(|stored| (0, stored)),
+        unknown => return Err(PublishedError::UnknownCounts(unknown)),
+    };
+    let (next_link, stored): (u64, StoredCounts) =
+        read.map_err(|_| PublishedError::DamagedCounts)?;
     let sources = stored.sources.into_iter().map(|stored| {
         let fates = Fates {
             folded: stored.folded,
@@ -139,6 +135,7 @@ pub fn decode_counts(value: &[u8]) -> Result<PartitionCounts, PublishedError> {
         stored.next_offset,
         EpochMs(stored.as_of_ms),
         stored.dead_letters,
+        next_link,
         sources.collect(),
     ))
 }
@@ -157,7 +154,7 @@ mod tests {
 
     fn counts() -> PartitionCounts {
         let as_of = EpochMs(1_763_000_000_000);
-        let mut counts = PartitionCounts::restored(1_000, as_of, 2, BTreeMap::new());
+        let mut counts = PartitionCounts::restored(1_000, as_of, 2, 300, BTreeMap::new());
         counts.add(
             &source("key:0a1b2c3d"),
             Fates {
@@ -179,16 +176,27 @@ mod tests {
         counts
     }
 
-    /// What is on topics of running shops: this file never changes, a new version gets one of its own.
+    /// What is on topics of running shops: these files never change, a new version gets one of its own.
     const GOLDEN_V1: &str = include_str!("../golden/counts-v1.hex");
+    const GOLDEN_V2: &str = include_str!("../golden/counts-v2.hex");
+
+    fn golden(text: &str) -> Vec<u8> {
+        let digits =
+            |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        text.trim().as_bytes().chunks(2).map(digits).collect()
+    }
 
     #[test]
     fn counts_are_stored_as_they_always_were() {
-        let digits =
-            |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-        let stored: Vec<u8> = GOLDEN_V1.trim().as_bytes().chunks(2).map(digits).collect();
-        assert_eq!(encode_counts(&counts()), stored);
-        assert_eq!(decode_counts(&stored), Ok(counts()));
+        assert_eq!(encode_counts(&counts()), golden(GOLDEN_V2));
+        assert_eq!(decode_counts(&golden(GOLDEN_V2)), Ok(counts()));
+    }
+
+    #[test]
+    fn counts_from_before_there_were_links_begin_to_read_them_at_the_beginning() {
+        let mut without = counts();
+        without.next_link = 0;
+        assert_eq!(decode_counts(&golden(GOLDEN_V1)), Ok(without));
     }
 
     #[test]
@@ -232,7 +240,7 @@ mod tests {
         assert!(decode_profile(&ShopperId([1; 16]), &stored, &rules).is_ok());
         assert_eq!(
             decode_profile(&ShopperId([2; 16]), &stored, &rules),
-            Err(PublishedError::OtherShopper)
+            Err(PublishedError::Profile(DecodeError::OtherShopper))
         );
     }
 }

@@ -1,10 +1,10 @@
 //! Getting back the state of partitions: from a checkpoint where one is good, and from `foretide.profiles`.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use foretide_checkpoint::Checkpoints;
 use foretide_events::EpochMs;
-use foretide_ports::{ACTIONS, Cleanup, Log, PROFILES, foretide_topics};
+use foretide_ports::{ACTIONS, Cleanup, LINKS, Log, PROFILES, foretide_topics};
 use foretide_runtime::CancellationToken;
 use tokio::{
     task::spawn_blocking,
@@ -12,11 +12,13 @@ use tokio::{
 };
 
 use crate::{
-    GROUP, ProcessorError,
+    GROUP, ProcessorError, ProcessorMetrics,
     fold::Folder,
     load::{self, Limits},
     pool::FoldPool,
+    progress::Progress,
     reading::{Reading, Until, at},
+    take_over::check_counts,
 };
 
 /// How long `foretide.actions` may be shorter than what was applied of it.
@@ -30,6 +32,8 @@ pub(crate) struct Restorer<'a> {
     pub(crate) folder: &'a Folder,
     pub(crate) pool: &'a FoldPool,
     pub(crate) checkpoints: Option<&'a Checkpoints>,
+    pub(crate) metrics: &'a ProcessorMetrics,
+    pub(crate) progress: Progress,
     pub(crate) now: EpochMs,
     pub(crate) stop: &'a CancellationToken,
 }
@@ -48,6 +52,13 @@ pub(crate) struct Restored {
 impl Restorer<'_> {
     /// Restores `partitions`, whose former owner, if any, can no longer commit.
     pub(crate) async fn restore(&self, partitions: &[u32]) -> Result<Restored, ProcessorError> {
+        let shown = self
+            .progress
+            .shown(&self.metrics.restored, self.restore_state(partitions));
+        shown.await
+    }
+
+    async fn restore_state(&self, partitions: &[u32]) -> Result<Restored, ProcessorError> {
         // The order matters: asking for the committed offsets waits for the former owner's transaction, so that the ends
         // noted after that include everything it published.
         let committed = self.log.committed(GROUP, ACTIONS).await?;
@@ -60,6 +71,8 @@ impl Restorer<'_> {
         let records = self.take_over(&begins, &ends).await?;
         let unfit = self.unfit(&begins, &committed);
         let records = records + self.do_without(&unfit, &ends).await?;
+        let Folder { table, counts, .. } = self.folder;
+        check_counts(table, counts, partitions.iter().copied())?;
         let positions = partitions
             .iter()
             .map(|p| (*p, self.position(*p, &committed)));
@@ -69,10 +82,14 @@ impl Restorer<'_> {
             records,
         };
         self.check_actions(&restored.positions).await?;
+        #[cfg(feature = "fault-points")]
+        foretide_faults::reach("restored");
         for (partition, _) in &restored.positions {
-            if let Some(as_of) = self.folder.counts.as_of(*partition) {
+            let as_of = self.folder.counts.as_of(*partition);
+            if let Some(as_of) = as_of {
                 self.folder.set_fresh(*partition, as_of);
             }
+            self.folder.sessions.restored(*partition, as_of);
         }
         Ok(restored)
     }
@@ -129,7 +146,7 @@ impl Restorer<'_> {
         self.check_last_applied(positions).await
     }
 
-    /// Whether `foretide.actions` reaches all `positions` now.
+    /// Whether `foretide.actions` reaches all `positions` now, and `foretide.links` what was taken in of it.
     async fn check_ends(
         &self,
         positions: &[(u32, u64)],
@@ -138,11 +155,22 @@ impl Restorer<'_> {
         let too_short = positions
             .iter()
             .find(|(partition, applied)| *applied > at(&ends, *partition));
-        Ok(too_short.map_or(Ok(()), |(partition, applied)| {
-            Err(ProcessorError::LogTooShort {
+        if let Some((partition, applied)) = too_short {
+            return Ok(Err(ProcessorError::LogTooShort {
                 partition: *partition,
                 end: at(&ends, *partition),
                 applied: *applied,
+            }));
+        }
+        let ends = self.log.end_offsets(LINKS).await?;
+        let linked = |partition: u32| self.folder.counts.next_link(partition);
+        let mut partitions = positions.iter().map(|(partition, _)| *partition);
+        let too_short = partitions.find(|partition| linked(*partition) > at(&ends, *partition));
+        Ok(too_short.map_or(Ok(()), |partition| {
+            Err(ProcessorError::LinksTooShort {
+                partition,
+                end: at(&ends, partition),
+                linked: linked(partition),
             })
         }))
     }
@@ -203,11 +231,13 @@ impl Restorer<'_> {
         let Some(checkpoints) = self.checkpoints else {
             return Ok(partitions.iter().map(|partition| (*partition, 0)).collect());
         };
+        self.progress.begin("checkpoints", 0);
         let limits = partitions.iter().map(|partition| Limits {
             partition: *partition,
             committed: at(committed, *partition),
             end: at(ends, *partition),
             not_before: self.now.plus(-tombstones_kept_ms()),
+            progress: self.progress.clone(),
         });
         let loaded = self.pool.load(checkpoints, limits.collect()).await?;
         Ok(loaded
@@ -219,11 +249,24 @@ impl Restorer<'_> {
     /// Takes over what `foretide.profiles` holds from `begins` to `ends`. Returns the number of records.
     async fn take_over(&self, begins: &[(u32, u64)], ends: &[u64]) -> Result<u64, ProcessorError> {
         let mut records = 0;
+        let left = begins
+            .iter()
+            .map(|(partition, begin)| at(ends, *partition).saturating_sub(*begin));
+        self.progress.begin("foretide.profiles", left.sum());
+        let mut positions: BTreeMap<u32, u64> = begins.iter().copied().collect();
         let mut reading =
             Reading::begin(self.log, PROFILES, begins, ends, Until::End, self.stop).await?;
         while let Some(chunk) = reading.next().await? {
             records += chunk.records.len() as u64;
+            let former = positions.insert(chunk.from.partition, chunk.next_offset);
+            self.progress.add(
+                chunk
+                    .next_offset
+                    .saturating_sub(former.unwrap_or(chunk.next_offset)),
+            );
             self.pool.restore(chunk).await?;
+            #[cfg(feature = "fault-points")]
+            foretide_faults::reach("while-restoring");
         }
         self.pool.settled().await?;
         self.folder.outdated.check()?;

@@ -9,11 +9,15 @@ use std::{
 };
 
 use foretide_events::{EpochMs, SourceId};
-use foretide_ports::NewRecord;
+use foretide_ports::{ACTIONS, LINKS, Log, LogError, NewRecord};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::{pin, sync::Notify, time::timeout};
+use tokio::{
+    pin,
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
 
 use crate::{Fates, PartitionCounts, published};
 
@@ -52,6 +56,8 @@ pub struct SourceCounts {
     partitions: Vec<Mutex<PartitionCounts>>,
     /// `next_offset` of each partition's counts, to be read without waiting for a fold.
     applied: Vec<AtomicU64>,
+    /// Up to where each partition's state is on `foretide.profiles`.
+    published: Vec<AtomicU64>,
     /// Told whenever a position moves.
     moved: Notify,
 }
@@ -62,6 +68,7 @@ impl SourceCounts {
         Arc::new(Self {
             partitions: (0..partitions).map(|_| Mutex::default()).collect(),
             applied: (0..partitions).map(|_| AtomicU64::new(0)).collect(),
+            published: (0..partitions).map(|_| AtomicU64::new(0)).collect(),
             moved: Notify::new(),
         })
     }
@@ -91,6 +98,14 @@ impl SourceCounts {
             .map_or(0, |applied| applied.load(Ordering::Acquire))
     }
 
+    /// The offset on `foretide.links` up to which the profiles of `partition` have taken in what others contribute; 0 where it is
+    /// unknown.
+    pub fn next_link(&self, partition: u32) -> u64 {
+        self.partitions
+            .get(partition as usize)
+            .map_or(0, |counts| counts.lock().next_link)
+    }
+
     /// When the newest record that `partition` has applied was appended, by the log's clock; `None` where there is none.
     pub(crate) fn as_of(&self, partition: u32) -> Option<EpochMs> {
         let as_of = self.partitions.get(partition as usize)?.lock().as_of;
@@ -100,10 +115,38 @@ impl SourceCounts {
     /// Waits until every partition has been applied up to its offset in `ends` (as from `Log::end_offsets`), for at most
     /// `at_most`. Says whether that came true.
     pub async fn wait_applied(&self, ends: &[u64], at_most: Duration) -> bool {
-        timeout(at_most, self.until_applied(ends)).await.is_ok()
+        let until = Instant::now() + at_most;
+        self.reach(ends, until, |partition| self.applied(partition))
+            .await
     }
 
-    async fn until_applied(&self, ends: &[u64]) {
+    /// Waits until everything that `log` holds now is part of the profiles, that anonymous shoppers turned out to be known ones
+    /// included, for at most `at_most`. Says whether that came true.
+    ///
+    /// # Errors
+    /// The log cannot say how far it reaches.
+    pub async fn wait_complete(&self, log: &dyn Log, at_most: Duration) -> Result<bool, LogError> {
+        let until = Instant::now() + at_most;
+        let published = |partition: u32| published_of(&self.published, partition);
+        // First what is there now, with which links are announced; then these, with which contributions come; then those.
+        for _ in 0..2 {
+            let ends = log.end_offsets(ACTIONS).await?;
+            if !self.reach(&ends, until, published).await {
+                return Ok(false);
+            }
+        }
+        let ends = log.end_offsets(LINKS).await?;
+        Ok(self.reach(&ends, until, |p| self.next_link(p)).await)
+    }
+
+    /// Waits until what `position` says of each partition has reached `ends`. Says whether it did by `until`.
+    async fn reach(&self, ends: &[u64], until: Instant, position: impl Fn(u32) -> u64) -> bool {
+        timeout_at(until, self.reached(ends, position))
+            .await
+            .is_ok()
+    }
+
+    async fn reached(&self, ends: &[u64], position: impl Fn(u32) -> u64) {
         loop {
             let moved = self.moved.notified();
             pin!(moved);
@@ -111,7 +154,7 @@ impl SourceCounts {
             moved.as_mut().enable();
             if (0..)
                 .zip(ends)
-                .all(|(partition, end)| self.applied(partition) >= *end)
+                .all(|(partition, end)| position(partition) >= *end)
             {
                 return;
             }
@@ -139,12 +182,22 @@ impl SourceCounts {
                 *counts = newer;
             }
         });
+        self.publish(partition, self.applied(partition));
         replaced
+    }
+
+    /// Says that the state of `partition` as of `next_offset` is published.
+    pub(crate) fn publish(&self, partition: u32, next_offset: u64) {
+        if let Some(published) = self.published.get(partition as usize) {
+            published.store(next_offset, Ordering::Release);
+        }
+        self.moved.notify_waiters();
     }
 
     /// Forgets the counts of `partition`.
     pub(crate) fn clear(&self, partition: u32) {
         self.update(partition, |counts| *counts = PartitionCounts::default());
+        self.publish(partition, 0);
     }
 
     /// The record to publish for `partition`, and the position it states.
@@ -164,6 +217,12 @@ impl SourceCounts {
                 total
             })
     }
+}
+
+fn published_of(published: &[AtomicU64], partition: u32) -> u64 {
+    published
+        .get(partition as usize)
+        .map_or(0, |published| published.load(Ordering::Acquire))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use foretide_checkpoint::Checkpoints;
 use foretide_features::FoldRules;
 use foretide_host::Host;
 use foretide_ports::ProfileTable;
+use foretide_runtime::Component;
 
 use crate::{
     Follower, FollowerParts, Processor, ProcessorConfig, ProcessorMetrics, ProcessorParts,
@@ -20,31 +21,36 @@ pub struct Folded {
     pub table: Arc<ProfileTable>,
     /// The counts of fates.
     pub counts: Arc<SourceCounts>,
+    /// By what they are folded.
+    pub rules: FoldRules,
 }
 
 impl Folded {
-    fn empty(partitions: u32) -> Self {
+    fn empty(partitions: u32, rules: FoldRules) -> Self {
         Self {
             table: ProfileTable::new(partitions),
             counts: SourceCounts::new(partitions),
+            rules,
         }
     }
 }
 
-/// Starts a processor on `host`, which folds the partitions that its group leaves to it. What is returned holds those.
-pub fn start(host: &Host, config: ProcessorConfig) -> anyhow::Result<Folded> {
-    let owned = Folded::empty(host.partitions);
+/// Starts a processor on `host`, which folds by `rules` the partitions that its group leaves to it. What is returned holds
+/// those.
+pub fn start(host: &Host, config: ProcessorConfig, rules: FoldRules) -> anyhow::Result<Folded> {
+    let owned = Folded::empty(host.partitions, rules);
     let folder = host
         .data_dir
         .join("checkpoints")
         .join(host.log_id.to_string());
-    let checkpoints =
-        Checkpoints::open(&folder).with_context(|| format!("opening {}", folder.display()))?;
+    let checkpoints = Checkpoints::open(&folder)
+        .with_context(|| format!("opening {}", folder.display()))?
+        .of_log(&host.log_id.to_string());
     let parts = ProcessorParts {
         log: Arc::clone(&host.log),
         table: Arc::clone(&owned.table),
         counts: Arc::clone(&owned.counts),
-        rules: FoldRules::default(),
+        rules,
         metrics: ProcessorMetrics::register(&host.registry)?,
         clock: Arc::clone(&host.clock),
         readiness: host.readiness.component("processor"),
@@ -70,17 +76,17 @@ fn place(host: &Host) -> String {
     )
 }
 
-/// Starts a follower on `host`: what is returned holds all profiles and counts that processors publish. The component
-/// `scoring` is ready once it has caught up.
-pub fn follow(host: &Host) -> Folded {
-    let all = Folded::empty(host.partitions);
+/// Starts a follower on `host`: what is returned holds all profiles and counts that processors publish, who fold by `rules`.
+/// `readiness` is ready once it has caught up.
+pub fn follow(host: &Host, rules: FoldRules, readiness: Component) -> Folded {
+    let all = Folded::empty(host.partitions, rules);
     let follower = Follower::new(FollowerParts {
         log: Arc::clone(&host.log),
         table: Arc::clone(&all.table),
         counts: Arc::clone(&all.counts),
-        rules: FoldRules::default(),
+        rules,
         clock: Arc::clone(&host.clock),
-        readiness: host.readiness.component("scoring"),
+        readiness,
     });
     let soft = host.lifecycle.soft().clone();
     let place = place(host);

@@ -1,10 +1,10 @@
 //! Taking over what a record of `foretide.profiles` says.
 
 use foretide_features::Profile;
-use foretide_ports::{Chunk, Record};
+use foretide_ports::{Chunk, ProfileTable, Record};
 
 use crate::{
-    ProcessorError,
+    ProcessorError, SourceCounts,
     fold::Folder,
     published::{self, Key, PublishedError},
 };
@@ -55,6 +55,8 @@ fn take_over_record(
                 .counts
                 .replace_older(partition, published::decode_counts(value)?);
         }
+        // All profiles are folded anew: their counts come when they are there.
+        (Some(Key::Counts(of)), None) if of == partition => folder.counts.clear(partition),
         _ => tracing::warn!(
             partition,
             offset = record.offset,
@@ -62,6 +64,26 @@ fn take_over_record(
         ),
     }
     Ok(())
+}
+
+/// Refuses profiles of `partitions` without counts beside them, which are written last: to be asked when all is taken over.
+pub(crate) fn check_counts(
+    table: &ProfileTable,
+    counts: &SourceCounts,
+    partitions: impl IntoIterator<Item = u32>,
+) -> Result<(), ProcessorError> {
+    let has_none = |partition: &u32| {
+        let mut applied = 0;
+        if counts.applied(*partition) == 0 {
+            let newest = |profile: &Profile| applied = applied.max(profile.next_offset());
+            table.for_each(*partition, newest);
+        }
+        applied > 0
+    };
+    match partitions.into_iter().find(has_none) {
+        Some(partition) => Err(ProcessorError::NoCounts { partition }),
+        None => Ok(()),
+    }
 }
 
 fn insert_newer(folder: &Folder, profile: Profile) {

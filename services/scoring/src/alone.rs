@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use clap::Args;
-use foretide_host::{Alone, EdgeArgs, Frame, Host, HostArgs, Ports, ProcessArgs, config::Checked};
+use foretide_host::{
+    Alone, EdgeArgs, FoldRulesArgs, Frame, Host, HostArgs, Ports, ProcessArgs, config::Checked,
+    follow_references,
+};
 use foretide_runtime::{Lifecycle, SharedClock};
 
 use crate::{ScoringConfig, StoredRejections};
@@ -15,6 +18,8 @@ pub struct ScoringAlone {
     host: HostArgs,
     #[command(flatten)]
     edge: EdgeArgs,
+    #[command(flatten)]
+    fold: FoldRulesArgs,
     #[command(flatten)]
     scoring: ScoringConfig,
     #[command(flatten)]
@@ -43,7 +48,7 @@ Examples:
   curl -u ADMIN: http://127.0.0.1:8080/v1/decisions -H 'content-type: application/json' \\
     -d '{\"shopper\":{\"user_id\":\"ann\"}}'
 
-Each instance follows what foretide-processor publishes and holds all profiles in memory. It is ready once it \
+Each instance follows what foretide-processor and foretide-trainer publish and holds all profiles in memory. It is ready once it \
 has caught up; `features_age_ms` in each answer and foretide_scoring_profiles_age_seconds among the metrics \
 say how old its knowledge is. Every service gets the same log, database, partitions, keys and pseudonym key, \
 and a data directory of its own.
@@ -63,15 +68,26 @@ prints all variables.";
     ) -> anyhow::Result<Option<Host>> {
         let ports = Ports::bind(&self.edge.http, self.host.admin).await?;
         let frame = Frame::start(ports.admin, lifecycle, clock)?;
-        frame.readiness.component("scoring");
+        for component in ["log", "database", "references", "scoring"] {
+            frame.readiness.component(component);
+        }
         frame.open_public(ports.public);
         let Some((host, edge)) = Host::open_with_edge(&frame, &self.host.log, &self.edge).await?
         else {
             return Ok(None);
         };
-        let profiles = foretide_processor::follow(&host);
+        let references = follow_references(&host)?;
+        let readiness = host.readiness.component("scoring");
+        let profiles = foretide_processor::follow(&host, self.fold.rules(), readiness);
         let rejections = Arc::new(StoredRejections(Arc::clone(edge.store.store())));
-        let routes = crate::start(&host, &edge, self.scoring, &profiles, rejections)?;
+        let routes = crate::start(
+            &host,
+            &edge,
+            self.scoring,
+            &profiles,
+            references,
+            rejections,
+        )?;
         frame.wire(vec![routes])?;
         Ok(Some(host))
     }

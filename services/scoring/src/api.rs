@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use foretide_decision::{Popularity, PopularityRules};
-use foretide_features::{FoldRules, Reference, schema_id};
+use foretide_features::{FoldRules, schema_id};
 use foretide_http::{DirectRoute, Keys, MemoryBudget, Protection};
-use foretide_ports::{Log, ProfileTable, store::StoreView};
+use foretide_ports::{Log, ProfileTable, ReadOnlyLog, References, store::StoreView};
 use foretide_privacy::Pseudonymiser;
 use foretide_runtime::{CancellationToken, Lifecycle, SharedClock, prometheus};
 use parking_lot::RwLock;
@@ -15,6 +15,7 @@ use utoipa::openapi::OpenApi;
 use crate::{
     ScoringConfig, SourceReader,
     metrics::ScoringMetrics,
+    parity::{Follower, Parity},
     popular::{Learner, SharedPopularity},
     recorder::{self, Drain, Recorder},
     routes,
@@ -33,6 +34,8 @@ pub struct Parts {
     pub table: Arc<ProfileTable>,
     /// The rules the profiles were folded by.
     pub rules: FoldRules,
+    /// What is usual among shoppers, by when it serves.
+    pub references: Arc<References>,
     /// Replaces raw ids.
     pub pseudonymiser: Pseudonymiser,
     /// Whom it answers.
@@ -51,8 +54,7 @@ pub(crate) struct Api {
     pub(crate) rulebook: Rulebook,
     pub(crate) table: Arc<ProfileTable>,
     pub(crate) rules: FoldRules,
-    /// What is usual among shoppers.
-    pub(crate) reference: Reference,
+    pub(crate) references: Arc<References>,
     /// The name of the catalogue of features.
     pub(crate) catalogue: Arc<str>,
     pub(crate) pseudonymiser: Pseudonymiser,
@@ -63,6 +65,8 @@ pub(crate) struct Api {
     pub(crate) popularity: SharedPopularity,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: ScoringMetrics,
+    /// Where it is noted what was served, for some shoppers.
+    pub(crate) parity: Parity,
 }
 
 /// The service: its routes, and what runs behind them.
@@ -80,6 +84,7 @@ pub struct Scoring {
 pub struct Background {
     pub(crate) drain: Drain,
     pub(crate) learner: Learner,
+    pub(crate) parity: Follower,
 }
 
 impl Scoring {
@@ -89,6 +94,13 @@ impl Scoring {
         let Parts { config, log, .. } = parts;
         let (recorder, drain) = recorder::queue(config.decision_queue, Arc::clone(&log), &metrics);
         let popularity = Arc::new(RwLock::new(Popularity::new(PopularityRules::default())));
+        let (parity, compared) = Parity::new(config.parity_sample, registry)?;
+        let follower = Follower::new(
+            ReadOnlyLog::new(Arc::clone(&log)),
+            Arc::clone(&parts.table),
+            parts.rules,
+            compared,
+        );
         let learner = Learner {
             log,
             popularity: Arc::clone(&popularity),
@@ -100,7 +112,7 @@ impl Scoring {
             store: parts.store,
             table: parts.table,
             rules: parts.rules,
-            reference: Reference::prior(),
+            references: parts.references,
             catalogue: schema_id().into(),
             pseudonymiser: parts.pseudonymiser,
             keys: parts.keys,
@@ -110,13 +122,18 @@ impl Scoring {
             popularity,
             recorder,
             metrics,
+            parity,
         };
         let api = Arc::new(api);
         let (router, document) = routes::table(Arc::clone(&api));
         Ok(Self {
             router,
             document,
-            background: Background { drain, learner },
+            background: Background {
+                drain,
+                learner,
+                parity: follower,
+            },
             api,
         })
     }
@@ -138,6 +155,11 @@ impl Background {
         let soft = lifecycle.soft().clone();
         lifecycle.spawn("popularity learner", async move {
             self.learner.run(soft).await;
+            Ok(())
+        });
+        let soft = lifecycle.soft().clone();
+        lifecycle.spawn("parity gauge", async move {
+            self.parity.run(soft).await;
             Ok(())
         });
     }

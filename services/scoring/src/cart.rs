@@ -226,11 +226,12 @@ impl KnownCart {
     }
 
     /// How a record keeps it.
-    pub(crate) fn recorded(&self) -> RecordedCart {
+    pub(crate) fn recorded(self) -> RecordedCart {
         RecordedCart {
             source: self.source,
+            filled: self.filled,
             value: self.value,
-            products: self.products.clone(),
+            products: self.products,
         }
     }
 }

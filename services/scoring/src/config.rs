@@ -4,6 +4,8 @@ use clap::Args;
 use foretide_decision::Thresholds;
 use foretide_models::Probability;
 
+use crate::parity::Share;
+
 /// When to offer what, and what to bound.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Decisions")]
@@ -54,6 +56,16 @@ pub struct ScoringConfig {
         default_value_t = 5_000
     )]
     pub popularity_actions: u64,
+
+    /// Share of shoppers whose served features are compared, bit for bit, with features recomputed from the log; 0 for none.
+    /// `foretide_parity_different_total` counts those that differ
+    #[arg(
+        long,
+        env = "FORETIDE_PARITY_SAMPLE",
+        value_name = "SHARE",
+        default_value = "0.001"
+    )]
+    pub parity_sample: Share,
 }
 
 impl ScoringConfig {
@@ -91,6 +103,8 @@ mod tests {
             "--discount-threshold=1.2",
             "--drift-threshold=x",
             "--max-features-age-ms=-1",
+            "--parity-sample=1.5",
+            "--parity-sample=NaN",
         ] {
             assert!(Command::try_parse_from(["serve", bad]).is_err(), "{bad}");
         }

@@ -7,7 +7,7 @@ use foretide_decision::{
     RecordedValues, Situation,
 };
 use foretide_events::{Category, EpochMs, SessionId, ShopId, ShopperId, Text};
-use foretide_features::{FeatureVector, State};
+use foretide_features::{Feature, Reference, State};
 use foretide_http::Problem;
 use foretide_models::prior;
 use rand::Rng as _;
@@ -19,6 +19,7 @@ use crate::{
     freshness::Freshness,
     instant::no_longer_remembered,
     knowledge::{Found, look_up},
+    parity::Served,
 };
 
 /// In how many of the shopper's categories products are looked for.
@@ -38,26 +39,47 @@ pub(crate) struct Question {
 
 /// What a decision rests on of what is known of a shopper.
 struct Knowledge {
-    features: FeatureVector,
+    /// The features that the predictions rest on.
+    features: Features,
     /// What the shopper's actions tell of the cart, if there is one and the question does not name it.
     cart: Option<KnownCart>,
     /// The offset after the last event it rests on, in the shopper's partition of the actions.
     next_offset: u64,
 }
 
+/// The features that the prior rests on, as [`prior::Inputs::FEATURES`] has them.
+#[derive(Clone, Copy, Default)]
+struct Features([Option<f64>; prior::Inputs::FEATURES.len()]);
+
+impl Features {
+    fn of(get: impl FnMut(Feature) -> Option<f64>) -> Self {
+        Self(prior::Inputs::FEATURES.map(get))
+    }
+
+    /// What is asked for in that order.
+    fn in_order(&self) -> impl FnMut(Feature) -> Option<f64> {
+        let mut values = self.0.into_iter();
+        move |_| values.next().flatten()
+    }
+}
+
 /// Decides. The only refusal is an instant that is no longer remembered.
 pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Problem> {
     let now = EpochMs(api.clock.now_ms());
     let at = question.at.unwrap_or(now);
-    let known = known(api, &question, at)?;
+    let reference = api.references.at(at);
+    let known = known(api, &question, at, &reference)?;
     let freshness = Freshness::of(&api.table, &question.shopper, at, now);
     let (shopper, asked_at) = (question.shopper, question.at);
-    let cart = question.cart.or_else(|| known.as_ref()?.cart.clone());
-    let features = known.as_ref().map(|known| &known.features);
+    let is_known = known.is_some();
+    let next_offset = known.as_ref().map(|known| known.next_offset);
+    let known = known.map(|known| (known.features, known.cart));
+    let (features, known_cart) = known.unwrap_or_default();
+    let cart = question.cart.or(known_cart);
 
     let inputs = prior::Inputs {
         has_cart: cart.as_ref().is_some_and(|cart| cart.filled),
-        ..features.map(prior::Inputs::of).unwrap_or_default()
+        ..prior::Inputs::of(features.in_order())
     };
     let predictions = prior::predict(&inputs);
     let rules = api.rulebook.current();
@@ -65,12 +87,12 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
         predictions: &predictions,
         cart_value: cart.as_ref().and_then(|cart| cart.value),
         recommend: &|most| recommend(api, &shopper, asked_at, cart.as_ref(), most),
-        withheld: withheld(freshness, known.as_ref()),
+        withheld: withheld(freshness, is_known),
     });
     let explained = explain(
         choice.reasons,
         freshness,
-        known.is_some(),
+        is_known,
         rules.max_features_age_ms,
     );
     Ok(DecisionRecord {
@@ -81,17 +103,19 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
         request_id: question.request_id,
         placement: question.placement,
         page: question.page,
-        cart: cart.as_ref().map(KnownCart::recorded),
+        cart: cart.map(KnownCart::recorded),
         features: RecordedFeatures {
             catalogue: Arc::clone(&api.catalogue),
+            reference: Some(reference.version().into()),
             fold_rules: api.rules.version(),
             age_ms: freshness.age_ms(),
             max_age_ms: Some(rules.max_features_age_ms),
-            next_offset: known.as_ref().map(|known| known.next_offset),
-            values: features.map(recorded).unwrap_or_default(),
+            next_offset,
+            values: RecordedValues::of_prior(features.in_order()),
         },
         cohort: Cohort::EVERYONE,
         predictions,
+        follows: true,
         policy: rules.policy.recorded(),
         arms: choice.arms,
         chosen: choice.offer.clone(),
@@ -103,14 +127,30 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
 }
 
 /// What is known of the shopper at `at`, if anything is.
-fn known(api: &Api, question: &Question, at: EpochMs) -> Result<Option<Knowledge>, Problem> {
-    let read = |state: &State, next_offset| Knowledge {
-        features: state.features(at, &api.rules, &api.reference),
-        cart: match question.cart {
-            None => KnownCart::of(state.cart()),
-            Some(_) => None,
-        },
-        next_offset,
+fn known(
+    api: &Api,
+    question: &Question,
+    at: EpochMs,
+    reference: &Reference,
+) -> Result<Option<Knowledge>, Problem> {
+    let read = |state: &State, next_offset| {
+        let served = Served {
+            shopper: &question.shopper,
+            asked_at: question.at,
+            at,
+            state,
+            next_offset,
+        };
+        api.parity.served(&served, &api.rules, &api.references);
+        let reading = state.reading(at, &api.rules, reference);
+        Knowledge {
+            features: Features::of(|feature| reading.get(feature)),
+            cart: match question.cart {
+                None => KnownCart::of(state.cart()),
+                Some(_) => None,
+            },
+            next_offset,
+        }
     };
     match look_up(&api.table, &question.shopper, question.at, &api.rules, read) {
         Found::NotRemembered => Err(no_longer_remembered()),
@@ -120,8 +160,8 @@ fn known(api: &Api, question: &Question, at: EpochMs) -> Result<Option<Knowledge
 }
 
 /// While profiles are being restored, a shopper who seems unknown may not be: nothing is offered on no knowledge.
-fn withheld(freshness: Freshness, known: Option<&Knowledge>) -> Option<MaskCause> {
-    (freshness == Freshness::NotReady && known.is_none()).then_some(MaskCause::FeaturesNotReady)
+fn withheld(freshness: Freshness, is_known: bool) -> Option<MaskCause> {
+    (freshness == Freshness::NotReady && !is_known).then_some(MaskCause::FeaturesNotReady)
 }
 
 /// Few decisions recommend: the shopper is looked up again for it, rather than each time for nothing.
@@ -179,18 +219,6 @@ fn explain(
         }
     }
     explained
-}
-
-/// In single precision: the predictions have what they rest on in full.
-fn recorded(features: &FeatureVector) -> RecordedValues {
-    #[expect(clippy::cast_possible_truncation, reason = "it is brought into range")]
-    let single = |value: f64| value.clamp(f32::MIN.into(), f32::MAX.into()) as f32;
-    RecordedValues::InOrder(
-        features
-            .iter()
-            .map(|(_, value)| value.map(single))
-            .collect(),
-    )
 }
 
 /// A UUID of version 7: sorts by the time it was made at.

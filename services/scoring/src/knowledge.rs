@@ -2,7 +2,13 @@
 
 use foretide_events::{EpochMs, ShopperId};
 use foretide_features::{FoldRules, State};
+use foretide_http::{Problem, ProblemCode};
 use foretide_ports::ProfileTable;
+
+use crate::{api::Api, freshness::Freshness, instant::no_longer_remembered, parity::Served};
+
+/// After how many seconds profiles may have been restored.
+const RETRY_AFTER_S: u32 = 1;
 
 /// What there is to know of a shopper.
 #[derive(Clone, Debug)]
@@ -26,6 +32,10 @@ pub(crate) fn look_up<T>(
     read: impl FnOnce(&State, u64) -> T,
 ) -> Found<T> {
     let found = table.read(shopper, |profile| {
+        // Someone known by a link alone has done nothing yet.
+        if profile.newest_at().is_none() {
+            return Found::Nobody;
+        }
         let next_offset = profile.next_offset();
         let Some(at) = at else {
             return Found::Known(read(profile.state(), next_offset));
@@ -38,4 +48,42 @@ pub(crate) fn look_up<T>(
         }
     });
     found.unwrap_or(Found::Nobody)
+}
+
+/// What `read` makes of `shopper` as of `at`, or now when `at` is absent, and how fresh that is; nothing where nothing is known of
+/// the shopper. Refused where the instant is no longer remembered, and where a shopper who seems unknown may only not be
+/// restored yet.
+pub(crate) fn known<T>(
+    api: &Api,
+    shopper: &ShopperId,
+    at: Option<EpochMs>,
+    now: EpochMs,
+    read: impl FnOnce(&State) -> T,
+) -> Result<(Option<T>, Freshness), Problem> {
+    // Asked first: what is folded between the two questions may only make an answer better than it says.
+    let freshness = Freshness::of(&api.table, shopper, at.unwrap_or(now), now);
+    let read = |state: &State, next_offset| {
+        let served = Served {
+            shopper,
+            asked_at: at,
+            at: at.unwrap_or(now),
+            state,
+            next_offset,
+        };
+        api.parity.served(&served, &api.rules, &api.references);
+        read(state)
+    };
+    match look_up(&api.table, shopper, at, &api.rules, read) {
+        Found::NotRemembered => Err(no_longer_remembered()),
+        Found::Nobody if freshness == Freshness::NotReady => Err(not_ready(
+            "nothing is known of the shopper, whose profile may still have to be restored",
+        )),
+        Found::Nobody => Ok((None, freshness)),
+        Found::Known(read) => Ok((Some(read), freshness)),
+    }
+}
+
+/// The refusal to answer before profiles are there.
+pub(crate) fn not_ready(detail: &'static str) -> Problem {
+    Problem::new(ProblemCode::NotReady, detail).retry_after_s(RETRY_AFTER_S)
 }

@@ -25,9 +25,11 @@ mod instant;
 mod knowledge;
 mod metrics;
 mod page;
+mod parity;
 mod popular;
 mod profiles_age;
 mod recorder;
+mod reference;
 mod routes;
 mod rulebook;
 mod served;
@@ -40,6 +42,7 @@ mod whole;
 pub use alone::ScoringAlone;
 pub use api::{Background, Parts, Scoring};
 pub use config::ScoringConfig;
+pub use served::{Served, Status};
 pub use sources::{
     LocalSources, Rejections, SourceAnswer, SourceError, SourceReader, StoredRejections,
 };

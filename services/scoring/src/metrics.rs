@@ -1,6 +1,7 @@
 //! What the service counts.
 
-use foretide_runtime::metrics::SECONDS;
+use foretide_decision::OfferKind;
+use foretide_runtime::{metrics::SECONDS, prometheus::IntCounter};
 
 /// Buckets for the age of features, in seconds: from 10 ms to an hour.
 const AGES: &[f64] = &[
@@ -32,5 +33,28 @@ foretide_runtime::metrics! {
         pub online_features: IntCounterVec = "foretide_online_features_total" by ["status"],
         /// Age of the features of a request, of the shopper's where it is longest, in seconds.
         pub online_features_age: Histogram = "foretide_online_features_age_seconds" in AGES,
+    }
+}
+
+/// The counters of decisions by kind of offer, found once and not for each decision.
+#[derive(Clone, Debug)]
+pub(crate) struct DecisionsByOffer {
+    none: IntCounter,
+    kinds: [IntCounter; OfferKind::ALL.len()],
+}
+
+impl DecisionsByOffer {
+    pub(crate) fn of(metrics: &ScoringMetrics) -> Self {
+        let counter = |offer| metrics.decisions.with_label_values(&[offer]);
+        Self {
+            none: counter("none"),
+            kinds: OfferKind::ALL.map(|kind| counter(kind.as_str())),
+        }
+    }
+
+    /// Counts a decision for an offer of `kind`, or for none.
+    pub(crate) fn count(&self, kind: Option<OfferKind>) {
+        let place = kind.and_then(|kind| OfferKind::ALL.iter().position(|known| *known == kind));
+        place.map_or(&self.none, |place| &self.kinds[place]).inc();
     }
 }

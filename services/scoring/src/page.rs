@@ -1,15 +1,17 @@
 //! The page a shopper is on, as a decision keeps it.
 
+use std::fmt;
+
 use foretide_events::Text;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IntoDeserializer as _, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 /// A page as a request names it.
-#[derive(Deserialize, JsonSchema)]
-#[serde(
-    untagged,
-    expecting = "is neither a path or URL nor an object with `path`, `url` or `name`"
-)]
+#[derive(JsonSchema)]
+#[schemars(untagged)]
 pub(crate) enum NamedPage {
     /// By its path or URL.
     Address(Text<4096>),
@@ -19,6 +21,52 @@ pub(crate) enum NamedPage {
         url: Option<Text<4096>>,
         name: Option<Text<256>>,
     },
+}
+
+#[derive(Deserialize)]
+struct Described {
+    path: Option<Text<4096>>,
+    url: Option<Text<4096>>,
+    name: Option<Text<256>>,
+}
+
+/// By hand, because what serde makes for an enum without tags puts every page into a buffer first.
+impl<'de> Deserialize<'de> for NamedPage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Page;
+
+        impl<'de> Visitor<'de> for Page {
+            type Value = NamedPage;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path or URL, or an object with `path`, `url` or `name`")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<NamedPage, E> {
+                Text::deserialize(text.into_deserializer()).map(NamedPage::Address)
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<NamedPage, E> {
+                Text::deserialize(number.into_deserializer()).map(NamedPage::Address)
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<NamedPage, E> {
+                Text::deserialize(number.into_deserializer()).map(NamedPage::Address)
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<NamedPage, E> {
+                Text::deserialize(number.into_deserializer()).map(NamedPage::Address)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<NamedPage, A::Error> {
+                let Described { path, url, name } =
+                    Described::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(NamedPage::Described { path, url, name })
+            }
+        }
+
+        deserializer.deserialize_any(Page)
+    }
 }
 
 impl NamedPage {

@@ -7,7 +7,7 @@
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use foretide_decision::DecisionRecord;
+use foretide_decision::{DecisionRecord, OfferKind, RecordWriter};
 use foretide_ports::{DECISIONS, Log, LogError, NewRecord, TopicPartition, shopper_key};
 use foretide_runtime::CancellationToken;
 use tokio::{
@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::metrics::ScoringMetrics;
+use crate::metrics::{DecisionsByOffer, ScoringMetrics};
 
 /// How long decisions are gathered before they are written. Nobody waits for them, and every write has the log synced.
 const GATHER: Duration = Duration::from_millis(50);
@@ -60,6 +60,7 @@ impl NotRecorded {
 pub(crate) struct Recorder {
     queue: mpsc::Sender<NewRecord>,
     metrics: ScoringMetrics,
+    by_offer: DecisionsByOffer,
 }
 
 /// The end of the queue at which records leave for the log.
@@ -79,6 +80,7 @@ pub(crate) fn queue(
     let recorder = Recorder {
         queue: sender,
         metrics: metrics.clone(),
+        by_offer: DecisionsByOffer::of(metrics),
     };
     (
         recorder,
@@ -93,6 +95,7 @@ pub(crate) fn queue(
 /// What a thread writes records into.
 #[derive(Default)]
 struct Desk {
+    writer: RecordWriter,
     /// The record that is being written.
     draft: Vec<u8>,
     /// The rest of a piece.
@@ -107,7 +110,7 @@ impl Desk {
     /// The record for the log, in `partition`.
     fn write(&mut self, record: &DecisionRecord, partition: u32) -> NewRecord {
         self.draft.clear();
-        record.encode(&mut self.draft);
+        self.writer.write(record, &mut self.draft);
         let key = shopper_key(&record.shopper);
         let size = key.len() + self.draft.len();
         if self.piece.capacity() < size {
@@ -135,6 +138,11 @@ impl Recorder {
         partition: u32,
     ) -> Result<(), NotRecorded> {
         self.put(DESK.with_borrow_mut(|desk| desk.write(record, partition)))
+    }
+
+    /// Counts a decision for an offer of `kind`, or for none.
+    pub(crate) fn decided(&self, kind: Option<OfferKind>) {
+        self.by_offer.count(kind);
     }
 
     fn put(&self, record: NewRecord) -> Result<(), NotRecorded> {

@@ -15,7 +15,7 @@ pub(crate) const FEATURE_SERVICE: &str = "foretide";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[schemars(rename = "FeatureStatus")]
-pub(crate) enum Status {
+pub enum Status {
     /// It is there.
     Present,
     /// The shopper is known, and has no such value.
@@ -57,7 +57,7 @@ pub(crate) fn max_age_ms(spec: &FeatureSpec, rules: &FoldRules) -> Option<i64> {
 
 /// The features of a shopper as they are served at an instant.
 #[derive(Clone, Debug)]
-pub(crate) struct Served {
+pub struct Served {
     /// When the newest event that they rest on happened.
     pub(crate) as_of: EpochMs,
     /// How long before the instant that was, in milliseconds.
@@ -68,7 +68,7 @@ pub(crate) struct Served {
 
 impl Served {
     /// Those of `state` at `at`.
-    pub(crate) fn of(state: &State, at: EpochMs, rules: &FoldRules, reference: &Reference) -> Self {
+    pub fn of(state: &State, at: EpochMs, rules: &FoldRules, reference: &Reference) -> Self {
         let as_of = state.as_of();
         Self {
             as_of,
@@ -78,13 +78,18 @@ impl Served {
         }
     }
 
+    /// When the newest event that they rest on happened.
+    pub fn as_of(&self) -> EpochMs {
+        self.as_of
+    }
+
     /// What they were folded by.
     pub(crate) fn rules(&self) -> &FoldRules {
         &self.rules
     }
 
     /// The value of one feature, unless it is missing or too old, and which of these.
-    pub(crate) fn get(&self, spec: &FeatureSpec) -> (Option<f64>, Status) {
+    pub fn get(&self, spec: &FeatureSpec) -> (Option<f64>, Status) {
         if max_age_ms(spec, &self.rules).is_some_and(|max| self.age_ms > max) {
             return (None, Status::OutsideMaxAge);
         }

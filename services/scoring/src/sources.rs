@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use foretide_events::{RejectionReason, SourceId};
 use foretide_ports::{
-    ACTIONS, Log, LogError,
+    Log, LogError,
     store::{Store, StoreError},
 };
 use foretide_processor::{SourceCounts, SourceSummary};
@@ -24,7 +24,8 @@ pub struct SourceAnswer {
     pub counts: SourceSummary,
     /// Refused events by reason, as all instances of ingest count them.
     pub rejected: BTreeMap<RejectionReason, u64>,
-    /// Whether everything that was on the log when the question came has been folded.
+    /// Whether everything that was on the log when the question came has been folded and published, and every link of an anonymous
+    /// shopper to a known one that it tells is applied.
     pub complete: bool,
 }
 
@@ -76,8 +77,7 @@ pub struct LocalSources {
 #[async_trait]
 impl SourceReader for LocalSources {
     async fn read(&self, source: &SourceId, wait: Duration) -> Result<SourceAnswer, SourceError> {
-        let ends = self.log.end_offsets(ACTIONS).await?;
-        let complete = self.counts.wait_applied(&ends, wait).await;
+        let complete = self.counts.wait_complete(&*self.log, wait).await?;
         let rejected = timeout(PATIENCE, self.rejections.of(source)).await;
         let rejected = rejected.unwrap_or_else(|_| {
             let waited = PATIENCE.as_secs();

@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use foretide_features::FoldRules;
 use foretide_host::{Edge, Host, Routes};
 use foretide_http::protect;
+use foretide_ports::References;
 use foretide_processor::Folded;
 
 use crate::{
     LocalSources, Parts, Rejections, Scoring, ScoringConfig, profiles_age::ProfileMetrics,
 };
 
-/// Starts scoring on `host`, answering from `profiles`. `rejections` tells what ingest refused of a source.
+/// Starts scoring on `host`, answering from `profiles`, told against `references`. `rejections` tells what ingest refused of a
+/// source.
 pub fn start(
     host: &Host,
     edge: &Edge,
     config: ScoringConfig,
     profiles: &Folded,
+    references: Arc<References>,
     rejections: Arc<dyn Rejections>,
 ) -> anyhow::Result<Routes> {
     let sources = LocalSources {
@@ -28,7 +30,8 @@ pub fn start(
         config,
         log: Arc::clone(&host.log),
         table: Arc::clone(&profiles.table),
-        rules: FoldRules::default(),
+        rules: profiles.rules,
+        references,
         pseudonymiser: edge.pseudonymiser.clone(),
         store: Arc::clone(&edge.store),
         keys: edge.keys.clone(),

@@ -7,12 +7,13 @@ use clap::Parser;
 use foretide_decision::DecisionRecord;
 use foretide_events::{
     Action, CartAdd, Category, Currency, EpochMs, Event, EventId, Identity, Money, PageView,
-    Product, ProductView, RejectionReason, ShopId, ShopperId, SourceId, wire,
+    Product, ProductView, RejectionReason, ShopId, ShopperId, SourceId, Text, wire,
 };
-use foretide_features::FoldRules;
+use foretide_features::{FoldRules, Reference};
 use foretide_http::{DirectRoute, Front, HttpMetrics, Keys, MemoryBudget, Protection};
 use foretide_ports::{
-    ACTIONS, DECISIONS, Log, NewRecord, ProfileTable, TopicPartition, foretide_topics,
+    ACTIONS, DECISIONS, Log, NewRecord, ProfileTable, Record, ReferenceRecord, ReferenceVersion,
+    References, TopicPartition, foretide_topics,
     memory::MemoryLog,
     partition_for, shopper_key,
     store::{MemoryStore, Store, StoreView},
@@ -55,6 +56,7 @@ pub(crate) struct Shop {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) document: utoipa::openapi::OpenApi,
     pub(crate) table: Arc<ProfileTable>,
+    pub(crate) references: Arc<References>,
     pub(crate) clock: ManualClock,
     pub(crate) registry: Registry,
     next_offset: std::cell::Cell<u64>,
@@ -135,12 +137,14 @@ impl Shop {
             counts: SourceCounts::new(PARTITIONS),
             rejections: Arc::new(Refused),
         };
+        let references = Arc::<References>::default();
         let parts = Parts {
             config,
             log: Arc::new(log.clone()),
             store: view,
             table: Arc::clone(&table),
             rules: FoldRules::default(),
+            references: Arc::clone(&references),
             pseudonymiser: pseudonymiser(),
             keys: Keys::new(&Secret::new("write"), &Secret::new("admin")),
             budget: MemoryBudget::new(1 << 20),
@@ -164,6 +168,7 @@ impl Shop {
             store,
             document,
             table,
+            references,
             clock,
             registry,
             next_offset,
@@ -184,6 +189,30 @@ impl Shop {
     /// Says that profiles are complete as of [`NOW`].
     pub(crate) fn refresh(&self) {
         (0..PARTITIONS).for_each(|partition| self.table.set_fresh(partition, NOW));
+    }
+
+    /// Lets a reference serve from `since` on, under which hats cost 10.00 EUR.
+    pub(crate) fn serve_reference(&self, version: &str, since: EpochMs) {
+        let mut stored = serde_json::to_value(Reference::prior()).unwrap();
+        stored["version"] = version.into();
+        stored["levels"] = serde_json::json!([
+            {"category": "hats", "currency": "EUR", "mean_ln_price": 1_000_f64.ln()}
+        ]);
+        let version = ReferenceVersion {
+            version: Text::new(version).unwrap(),
+            since,
+            shoppers: 100,
+            reference: Arc::new(serde_json::from_value(stored).unwrap()),
+        };
+        let NewRecord { key, value, .. } = version.record().unwrap();
+        let record = Record {
+            offset: 0,
+            appended_at: since,
+            key,
+            value,
+        };
+        let taken = self.references.take(&record);
+        assert!(matches!(taken, Some(ReferenceRecord::Version(_))));
     }
 
     /// Folds an action of the shopper with this user id, `before_ms` before [`NOW`].

@@ -144,6 +144,6 @@ pub fn run(shoppers: usize, events: usize, pairs: usize) -> anyhow::Result<()> {
     };
     let pairs = Pairs::take(pairs, floor, ours)?;
     print_head();
-    pairs.print("fold one event, 1 core", "ns", "≤ 3");
+    pairs.print("fold one event, 1 core", "ns", "≤ 6");
     Ok(())
 }

@@ -12,8 +12,11 @@
 
 mod constant;
 mod decide;
+mod flat;
 mod fold;
+mod folding_embedded;
 mod http_load;
+mod in_process;
 mod ingest;
 mod load;
 mod measure;
@@ -29,6 +32,7 @@ mod plain_action;
 mod population;
 mod product;
 mod profile_bytes;
+mod restore;
 mod server;
 mod visible;
 
@@ -104,6 +108,36 @@ enum Command {
         /// Days that are simulated; several with commas between
         #[arg(long, value_delimiter = ',', default_values_t = [7, 28, 91])]
         days: Vec<i64>,
+    },
+    /// The fold over the embedded log, against parsing, folding and encoding the same events, each alone
+    FoldingEmbedded {
+        /// Shoppers who are simulated
+        #[arg(long, default_value_t = 100_000)]
+        shoppers: u32,
+        /// Events a turn
+        #[arg(long, default_value_t = 1_000_000)]
+        events: usize,
+    },
+    /// Whether an event costs the same whatever the number of shoppers
+    Flat {
+        /// Few shoppers
+        #[arg(long, default_value_t = 10_000)]
+        few: usize,
+        /// Many shoppers
+        #[arg(long, default_value_t = 1_000_000)]
+        many: usize,
+        /// Events a turn
+        #[arg(long, default_value_t = 400_000)]
+        events: usize,
+    },
+    /// Restoring profiles until they are served, against reading, decoding and inserting them, each alone
+    Restore {
+        /// Profiles
+        #[arg(long, default_value_t = 1_000_000)]
+        profiles: usize,
+        /// Days that are simulated
+        #[arg(long, default_value_t = 28)]
+        days: i64,
     },
     /// The fold over Kafka against a stream processor; needs `foretide-processor` built beside this, and Java or Python
     Folding {
@@ -221,6 +255,11 @@ fn main() -> anyhow::Result<()> {
                 pairs,
             },
         ),
+        Command::FoldingEmbedded { shoppers, events } => {
+            folding_embedded::run(&directory, shoppers, events, pairs)
+        }
+        Command::Flat { few, many, events } => flat::run(few, many, events, pairs),
+        Command::Restore { profiles, days } => restore::run(&directory, profiles, days, pairs),
         Command::ExactlyOnce { shoppers, events } => {
             peer_once::run(&directory, shoppers, events, pairs)
         }

@@ -119,6 +119,13 @@ pub fn cpu_seconds(pid: u32) -> io::Result<f64> {
         / 100.0)
 }
 
+/// CPU time that this thread has used so far, in seconds, to the nanosecond.
+pub fn thread_cpu_seconds() -> anyhow::Result<f64> {
+    let told = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds = told.split(' ').next().unwrap_or_default();
+    Ok(nanoseconds.parse::<f64>()? / 1e9)
+}
+
 /// Resident memory of this process, in bytes.
 pub fn resident_bytes() -> f64 {
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use foretide_events::{Action, Currency, EpochMs, Event, EventId, Intake, SourceId, native, wire};
 use foretide_kafka::{KafkaLog, KafkaOptions};
 use foretide_ports::{
-    ACTIONS, Log as _, NewRecord, TopicPartition, foretide_topics, partition_for, shopper_key,
+    ACTIONS, Log, NewRecord, TopicPartition, foretide_topics, partition_for, shopper_key,
 };
 use foretide_simulator::{Settings, Simulator};
 
@@ -29,7 +29,17 @@ pub async fn fill(brokers: &str, shoppers: u32, events: usize) -> anyhow::Result
         settings: Vec::new(),
     })?;
     log.declare(&foretide_topics(PARTITIONS)).await?;
-    let mut simulator = Simulator::new(Settings::new(7, shoppers, OPENING));
+    fill_log(&log, shoppers, events).await
+}
+
+/// The simulator of this shop, at its opening.
+pub fn simulator(shoppers: u32) -> Simulator {
+    Simulator::new(Settings::new(7, shoppers, OPENING))
+}
+
+/// The same on `log`, whose topics are declared.
+pub async fn fill_log(log: &dyn Log, shoppers: u32, events: usize) -> anyhow::Result<()> {
+    let mut simulator = simulator(shoppers);
     let mut portion = Vec::with_capacity(PORTION + BATCH);
     let (mut left, mut bytes) = (events, 0);
     while left > 0 {
@@ -53,7 +63,7 @@ pub async fn fill(brokers: &str, shoppers: u32, events: usize) -> anyhow::Result
 }
 
 /// What happens next.
-fn next_events(simulator: &mut Simulator) -> anyhow::Result<Vec<Event>> {
+pub fn next_events(simulator: &mut Simulator) -> anyhow::Result<Vec<Event>> {
     let batch = simulator.next_batch(RECEIVED_AT, BATCH).actions;
     anyhow::ensure!(
         !batch.is_empty(),
@@ -82,7 +92,7 @@ fn next_events(simulator: &mut Simulator) -> anyhow::Result<Vec<Event>> {
 }
 
 /// The event without anything that says that two pseudonyms are one shopper's.
-fn unlinked(mut event: Event) -> Option<Event> {
+pub fn unlinked(mut event: Event) -> Option<Event> {
     if event.identity.user.is_some() {
         event.identity.anonymous = None;
     }

@@ -168,7 +168,9 @@ impl Bench<'_> {
         let run = self.watch(&mut process, &application)?;
         process.stop()?;
         let (topic, decode) = peer.results(&application);
-        let sums = peer_sums::read(self.cluster.newest_values(&topic)?, decode)?;
+        let sums = peer_sums::read(self.cluster.newest_values(&topic)?, |_, value| {
+            decode(value)
+        })?;
         self.cluster.delete_topics(|name| name.contains(MARK))?;
         Ok((run, sums))
     }

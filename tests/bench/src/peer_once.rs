@@ -1,20 +1,17 @@
 //! What exactly-once effect costs: the processor as it is, against the same processor over a log whose commits are plain
 //! appends, with the offsets committed behind them: what is written twice after a crash is then there twice.
 
-use std::{path::Path, process::Command, sync::Arc, time::Duration};
+use std::{path::Path, pin::pin, process::Command, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use foretide_events::EpochMs;
-use foretide_features::FoldRules;
 use foretide_kafka::{KafkaLog, KafkaOptions};
 use foretide_ports::{
-    GroupEvent, GroupMember, Log, LogError, NewRecord, ProfileTable, Reader, TopicName, TopicSpec,
+    GroupEvent, GroupMember, Log, LogError, NewRecord, Reader, Records, TopicName, TopicSpec,
     TopicStats, foretide_topics,
 };
-use foretide_processor::{
-    GROUP, Processor, ProcessorConfig, ProcessorMetrics, ProcessorParts, SourceCounts,
-};
-use foretide_runtime::{CancellationToken, Readiness, SystemClock, prometheus::Registry};
+use foretide_processor::{GROUP, Processor, ProcessorConfig};
+use foretide_runtime::{CancellationToken, Readiness};
 use foretide_tests::broker::Broker;
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
@@ -24,6 +21,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use crate::{
+    in_process::parts,
     measure::{Pairs, print_head},
     peer_actions,
     peer_cluster::Cluster,
@@ -33,6 +31,8 @@ use crate::{
     product::PARTITIONS,
 };
 
+/// Until something comes.
+const LONG: Duration = Duration::from_secs(1);
 /// The share of the events that warms a run up.
 const WARM_UP: f64 = 0.2;
 
@@ -97,17 +97,7 @@ pub async fn serve(brokers: &str, at_least_once: bool) -> anyhow::Result<()> {
     } else {
         kafka
     };
-    let parts = ProcessorParts {
-        log,
-        table: ProfileTable::new(PARTITIONS),
-        counts: SourceCounts::new(PARTITIONS),
-        rules: FoldRules::default(),
-        metrics: ProcessorMetrics::register(&Registry::new())?,
-        clock: Arc::new(SystemClock),
-        readiness: Readiness::new().component("processor"),
-        member: "bench".to_owned(),
-        checkpoints: None,
-    };
+    let parts = parts(log, &Readiness::new())?;
     let soft = CancellationToken::new();
     let ending = soft.clone();
     let mut asked = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -200,6 +190,20 @@ struct PlainMember {
     reader: Option<Box<dyn Reader>>,
 }
 
+impl PlainMember {
+    fn commit_offsets(&self, offsets: &[(u32, u64)]) -> Result<(), LogError> {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in offsets {
+            let (partition, offset) = (partition.cast_signed(), offset.cast_signed());
+            list.add_partition_offset(self.topic, partition, Offset::Offset(offset))
+                .map_err(|error| away(&error))?;
+        }
+        self.committer
+            .commit(&list, CommitMode::Async)
+            .map_err(|error| away(&error))
+    }
+}
+
 #[async_trait]
 impl GroupMember for PlainMember {
     async fn next(&mut self, max_wait: Duration) -> Result<GroupEvent, LogError> {
@@ -230,15 +234,38 @@ impl GroupMember for PlainMember {
         offsets: &[(u32, u64)],
     ) -> Result<(), LogError> {
         self.kafka.append(outputs).await?;
-        let mut list = TopicPartitionList::new();
-        for (partition, offset) in offsets {
-            let (partition, offset) = (partition.cast_signed(), offset.cast_signed());
-            list.add_partition_offset(self.topic, partition, Offset::Offset(offset))
-                .map_err(|error| away(&error))?;
+        self.commit_offsets(offsets)
+    }
+
+    async fn commit_beside(
+        &mut self,
+        outputs: Vec<NewRecord>,
+        offsets: &[(u32, u64)],
+        records: &mut dyn Records,
+    ) -> Result<(), LogError> {
+        let kafka = Arc::clone(&self.kafka);
+        let mut appending = pin!(kafka.append(outputs));
+        loop {
+            let next = async {
+                match &mut self.reader {
+                    Some(reader) => reader.next(LONG).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                appended = &mut appending => {
+                    appended?;
+                    break;
+                }
+                chunk = next => {
+                    if let Some(chunk) = chunk? {
+                        records.take(chunk).await;
+                    }
+                }
+            }
         }
-        self.committer
-            .commit(&list, CommitMode::Async)
-            .map_err(|error| away(&error))
+        self.commit_offsets(offsets)
     }
 
     async fn leave(self: Box<Self>) -> Result<(), LogError> {

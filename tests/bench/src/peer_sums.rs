@@ -11,6 +11,9 @@ const TOLERANCE: f64 = 1e-9;
 /// Or by no more than this: a sum that has decayed to 1e-9 is forgotten, by one side a little sooner than by the other. One
 /// action is worth 1.
 const FORGOTTEN: f64 = 2e-9;
+/// A profile of ours forgets, each time a week is over, categories that have less than a fiftieth of all attention; peers do not.
+/// So as much may be missing of one, with what was forgotten of it in the weeks before.
+const LEAST_SHARES: f64 = 0.04;
 /// Bytes of a shopper's key.
 const KEY_BYTES: usize = 32;
 
@@ -28,22 +31,25 @@ pub struct Sums {
 /// All shoppers' by their key.
 pub type AllSums = HashMap<Vec<u8>, Sums>;
 
-/// Reads the newest values of a topic by `decode`. Keys that are no shopper's are passed over.
+/// Reads the newest keys and values of a topic by `decode`. Keys that are no shopper's are passed over.
 pub fn read(
     values: HashMap<Vec<u8>, Vec<u8>>,
-    decode: impl Fn(&[u8]) -> anyhow::Result<Sums>,
+    decode: impl Fn(&[u8], &[u8]) -> anyhow::Result<Sums>,
 ) -> anyhow::Result<AllSums> {
     values
         .into_iter()
         .filter(|(key, _)| key.len() == KEY_BYTES && key.iter().all(u8::is_ascii_hexdigit))
-        .map(|(key, value)| Ok((key, decode(&value)?)))
+        .map(|(key, value)| {
+            let sums = decode(&key, &value)?;
+            Ok((key, sums))
+        })
         .collect()
 }
 
 /// Ours: a stored profile.
-pub fn of_profile(value: &[u8]) -> anyhow::Result<Sums> {
+pub fn of_profile(key: &[u8], value: &[u8]) -> anyhow::Result<Sums> {
     let rules = FoldRules::default();
-    let profile = Profile::decode(value, &rules)?;
+    let profile = Profile::decode(std::str::from_utf8(key)?.parse()?, value, &rules)?;
     let state = profile.state();
     let features = state.features(state.as_of(), &rules, &Reference::prior());
     let feature = |name: &str| {
@@ -152,13 +158,14 @@ pub fn compare(ours: &AllSums, theirs: &AllSums) -> anyhow::Result<f64> {
     Ok(largest)
 }
 
-/// The largest relative difference; `None` if more than numbers differ.
+/// The largest relative difference; `None` if more than numbers differ. What ours forgot of a category is no difference.
 fn difference(our: &Sums, their: &Sums) -> Option<f64> {
-    let same = our.as_of == their.as_of && our.attention.keys().eq(their.attention.keys());
-    let engagements = our.engagement.iter().zip(&their.engagement);
-    let attentions = our.attention.values().zip(their.attention.values());
-    let attentions = attentions.flat_map(|(our, their)| [(&our.0, &their.0), (&our.1, &their.1)]);
-    let relative = |(a, b): (&f64, &f64)| {
+    const NOTHING: (f64, f64) = (0.0, 0.0);
+    let known = |category| their.attention.contains_key(category);
+    if our.as_of != their.as_of || !our.attention.keys().all(known) {
+        return None;
+    }
+    let relative = |a: f64, b: f64| {
         let difference = (a - b).abs();
         if difference > FORGOTTEN {
             difference / a.abs().max(b.abs())
@@ -166,10 +173,16 @@ fn difference(our: &Sums, their: &Sums) -> Option<f64> {
             0.0
         }
     };
-    same.then(|| {
-        engagements
-            .chain(attentions)
-            .map(relative)
-            .fold(0.0, f64::max)
-    })
+    let total: f64 = their.attention.values().map(|(seconds, _)| seconds).sum();
+    let attentions = their.attention.iter().map(|(category, theirs)| {
+        let ours = our.attention.get(category).unwrap_or(&NOTHING);
+        let missing = theirs.0 - ours.0;
+        if missing > 0.0 && missing <= LEAST_SHARES * total {
+            return 0.0;
+        }
+        relative(ours.0, theirs.0).max(relative(ours.1, theirs.1))
+    });
+    let engagements = our.engagement.iter().zip(&their.engagement);
+    let engagements = engagements.map(|(ours, theirs)| relative(*ours, *theirs));
+    Some(engagements.chain(attentions).fold(0.0, f64::max))
 }

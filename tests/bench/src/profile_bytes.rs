@@ -39,7 +39,7 @@ pub fn run(shoppers: u32, days: &[i64]) -> anyhow::Result<()> {
             );
         }
     }
-    println!("\ngoal: a median of at most 512 bytes over all");
+    println!("\ngoal: a median of at most 640 bytes over all");
     Ok(())
 }
 

@@ -6,7 +6,9 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -14,18 +16,64 @@ use serde_json::Value;
 use super::client::agent;
 use crate::{free_port, project_root};
 
-/// The binary `name`, built once in the profile of the tests.
-pub(crate) fn program(name: &str) -> PathBuf {
-    static BUILT: OnceLock<Mutex<BTreeMap<String, PathBuf>>> = OnceLock::new();
-    let mut built = BUILT
+/// Binaries by name, and with what features besides.
+type Built = BTreeMap<(String, Option<&'static str>), PathBuf>;
+
+fn built() -> MutexGuard<'static, Built> {
+    static BUILT: OnceLock<Mutex<Built>> = OnceLock::new();
+    BUILT
         .get_or_init(Mutex::default)
         .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    if let Some(path) = built.get(name) {
-        return path.clone();
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The binary `name`, built once in the profile of the tests.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let mut built = built();
+    let built = built.entry((name.to_owned(), None));
+    built.or_insert_with(|| build(name, None)).clone()
+}
+
+/// The binary `name` that ends at a named point (`foretide_faults`), built once and kept apart from the usual one.
+pub(crate) fn program_with_fault_points(name: &str) -> PathBuf {
+    const FEATURE: &str = "fault-points";
+    let mut built = built();
+    let faulty = built.entry((name.to_owned(), Some(FEATURE)));
+    let copied = faulty.or_insert_with(|| {
+        let path = build(name, Some(FEATURE));
+        if std::env::var_os(READY_MADE).is_some() {
+            return path;
+        }
+        let folder = path.parent().unwrap().join(FEATURE);
+        fs::create_dir_all(&folder).unwrap();
+        // Under another name first: a copy that runs elsewhere must stay as it is.
+        let (new, copy) = (
+            folder.join(format!("{name}.{}", std::process::id())),
+            folder.join(name),
+        );
+        fs::copy(&path, &new).unwrap();
+        fs::rename(&new, &copy).unwrap();
+        // Cargo puts both in one place: the usual one has to be there again.
+        build(name, None);
+        copy
+    });
+    copied.clone()
+}
+
+/// Names a folder whose binaries are to be tested instead of new ones; those with fault points lie in `fault-points` in it.
+const READY_MADE: &str = "FORETIDE_TEST_BINARIES";
+
+fn build(name: &str, feature: Option<&str>) -> PathBuf {
+    if let Some(folder) = std::env::var_os(READY_MADE) {
+        return PathBuf::from(folder)
+            .join(feature.unwrap_or_default())
+            .join(name);
     }
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--package", name, "--bin", name]);
+    if let Some(feature) = feature {
+        cargo.args(["--features", feature]);
+    }
     cargo.arg("--message-format=json");
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
@@ -41,9 +89,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
         let message: Value = serde_json::from_str(line).ok()?;
         message["executable"].as_str().map(PathBuf::from)
     };
-    let path = messages.lines().filter_map(executable).next_back().unwrap();
-    built.insert(name.to_owned(), path.clone());
-    path
+    messages.lines().filter_map(executable).next_back().unwrap()
 }
 
 /// A process that may run.
@@ -51,6 +97,8 @@ pub struct Process {
     /// Such as `ingest-1`; its data directory and log are called so.
     pub(crate) name: String,
     program: &'static str,
+    /// Whether it can be made to end at a named point.
+    fault_points: bool,
     words: Vec<OsString>,
     log: PathBuf,
     port: u16,
@@ -64,6 +112,7 @@ impl Process {
         Self {
             name: name.to_owned(),
             program,
+            fault_points: false,
             words: words.iter().map(OsString::from).collect(),
             log: directory.join(format!("{name}.log")),
             port: free_port(),
@@ -82,9 +131,13 @@ impl Process {
             .append(true)
             .open(&self.log)
             .unwrap();
-        let mut command = Command::new(program(self.program));
+        let mut command = Command::new(if self.fault_points {
+            program_with_fault_points(self.program)
+        } else {
+            program(self.program)
+        });
         command.args(&self.words);
-        if self.program != "foretide-processor" {
+        if !["foretide-processor", "foretide-trainer"].contains(&self.program) {
             command.args(["--listen", &format!("127.0.0.1:{}", self.port)]);
         }
         let child = command
@@ -96,6 +149,29 @@ impl Process {
             .spawn()
             .unwrap();
         self.child = Some(child);
+    }
+
+    /// From now on it can be made to end at a named point.
+    pub(crate) fn set_fault_points(&mut self) {
+        self.fault_points = true;
+    }
+
+    /// Waits until it ends by itself, calling `meanwhile`; how it ended, if it did within `patience`.
+    pub fn ended_within(
+        &mut self,
+        patience: Duration,
+        mut meanwhile: impl FnMut(),
+    ) -> Option<ExitStatus> {
+        let begin = Instant::now();
+        while begin.elapsed() < patience {
+            if let Some(status) = self.ended() {
+                self.child = None;
+                return Some(status);
+            }
+            meanwhile();
+            sleep(Duration::from_millis(5));
+        }
+        None
     }
 
     /// Its public port.
@@ -138,6 +214,12 @@ impl Process {
     /// Asks it to end (SIGTERM) and waits; it must end with success.
     pub fn stop(&mut self) {
         self.terminate();
+        self.wait_stopped();
+    }
+
+    /// Waits for the end of a process that was asked to end, once: a second signal would stop it at once. It must end with
+    /// success.
+    pub(crate) fn wait_stopped(&mut self) {
         if let Some(mut child) = self.child.take() {
             let status = child.wait().unwrap();
             assert!(
@@ -192,10 +274,12 @@ impl Process {
         &self.log
     }
 
-    /// The end of its log, for messages of failing tests.
+    /// The end of its log, for messages of failing tests; requests that went well are left out.
     pub fn log_tail(&self) -> String {
         let text = self.log();
-        let lines: Vec<&str> = text.lines().collect();
+        let went_well =
+            |line: &&str| line.contains(r#""message":"request""#) && line.contains(r#""INFO""#);
+        let lines: Vec<&str> = text.lines().filter(|line| !went_well(line)).collect();
         format!(
             "{}:\n{}",
             self.name,

@@ -1,12 +1,18 @@
 //! Reading a record of any version.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
-use foretide_events::{EpochMs, SessionId, ShopperId, Text};
+use foretide_events::{EpochMs, Money, SessionId, ShopId, ShopperId, Text};
 use foretide_models::{Contribution, Prediction, Predictions, Probability};
-use serde::{Deserialize, Deserializer};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
 
-use super::{DecisionRecord, RecordedCart, RecordedFeatures, RecordedPolicy};
+use super::{
+    CartSource, DecisionRecord, RecordError, RecordedCart, RecordedFeatures, RecordedPolicy,
+    RecordedValues,
+};
 use crate::{Arm, ArmReport, Cohort, Offer, Reason, ReasonCode};
 
 /// A record as it is stored.
@@ -28,7 +34,8 @@ pub(super) struct Read {
     chosen: Option<Offer>,
     #[serde(default)]
     served: Served,
-    reasons: Vec<Reason>,
+    reasons: Vec<ReadReason>,
+    #[serde(default)]
     degraded: bool,
     #[serde(default)]
     degraded_by: Vec<ReasonCode>,
@@ -42,9 +49,22 @@ struct ReadPredictions {
 }
 
 #[derive(Deserialize)]
-struct ReadPrediction {
-    probability: Probability,
-    contributions: Vec<ReadContribution>,
+#[serde(untagged)]
+enum ReadPrediction {
+    /// The rest follows.
+    Bare(Probability),
+    SpeltOut {
+        probability: Probability,
+        contributions: Vec<ReadContribution>,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ReadReason {
+    /// Its text follows.
+    Bare(ReasonCode),
+    SpeltOut(Reason),
 }
 
 #[derive(Deserialize)]
@@ -71,35 +91,86 @@ impl<'de> Deserialize<'de> for Served {
     }
 }
 
-impl From<Read> for DecisionRecord {
-    fn from(read: Read) -> Self {
+impl Read {
+    /// The record, with what follows from the rest of it.
+    pub(super) fn record(self) -> Result<DecisionRecord, RecordError> {
         let report = |arm| {
-            let told = read.arms.iter().find(|report| report.arm == arm);
+            let told = self.arms.iter().find(|report| report.arm == arm);
             told.copied().unwrap_or(ArmReport::never(arm))
         };
-        Self {
+        let follows = matches!(
+            self.predictions,
+            ReadPredictions {
+                drift: ReadPrediction::Bare(_),
+                abandonment: ReadPrediction::Bare(_),
+                ..
+            }
+        );
+        let mut record = DecisionRecord {
             arms: Arm::ALL.map(report),
-            decision_id: read.decision_id,
-            at: read.at,
-            shopper: read.shopper,
-            session: read.session,
-            request_id: read.request_id,
-            placement: read.placement,
-            page: read.page,
-            cart: read.cart,
-            features: read.features,
-            cohort: read.cohort.unwrap_or(Cohort::EVERYONE),
-            predictions: read.predictions.into(),
-            policy: read.policy,
-            served: match read.served {
-                Served::AsChosen => read.chosen.clone(),
+            decision_id: self.decision_id,
+            at: self.at,
+            shopper: self.shopper,
+            session: self.session,
+            request_id: self.request_id,
+            placement: self.placement,
+            page: self.page,
+            cart: self.cart,
+            features: self.features,
+            cohort: self.cohort.unwrap_or(Cohort::EVERYONE),
+            predictions: self.predictions.into(),
+            follows,
+            policy: self.policy,
+            served: match self.served {
+                Served::AsChosen => self.chosen.clone(),
                 Served::Otherwise(served) => served,
             },
-            chosen: read.chosen,
-            reasons: read.reasons,
-            degraded: read.degraded,
-            degraded_by: read.degraded_by,
+            chosen: self.chosen,
+            reasons: Vec::new(),
+            degraded: self.degraded,
+            degraded_by: self.degraded_by,
+        };
+        record.add_contributions()?;
+        record.add_reasons(self.reasons)?;
+        Ok(record)
+    }
+}
+
+impl DecisionRecord {
+    /// Adds the contributions that follow. The probabilities stay as they were recorded.
+    fn add_contributions(&mut self) -> Result<(), RecordError> {
+        if !self.follows {
+            return Ok(());
         }
+        let unknown = || RecordError::Unknown(format!("the model {}", self.predictions.source));
+        let again = self.predict_again().ok_or_else(unknown)?;
+        self.predictions.drift.contributions = again.drift.contributions;
+        self.predictions.abandonment.contributions = again.abandonment.contributions;
+        Ok(())
+    }
+
+    /// Adds `reasons`, with the texts that follow.
+    fn add_reasons(&mut self, reasons: Vec<ReadReason>) -> Result<(), RecordError> {
+        let mut given = None;
+        for reason in reasons {
+            let reason = match reason {
+                ReadReason::SpeltOut(reason) => reason,
+                ReadReason::Bare(code) => {
+                    let again = || self.recompute().map(|choice| choice.reasons.into_iter());
+                    let given = match &mut given {
+                        Some(given) => Some(given),
+                        none => again().map(|again| none.insert(again)),
+                    };
+                    let found = given.and_then(|given| given.find(|given| given.code == code));
+                    found.ok_or_else(|| {
+                        let RecordedPolicy { name, version, .. } = &*self.policy;
+                        RecordError::Unknown(format!("version {version} of the policy {name}"))
+                    })?
+                }
+            };
+            self.reasons.push(reason);
+        }
+        Ok(())
     }
 }
 
@@ -115,10 +186,18 @@ impl From<ReadPredictions> for Predictions {
 
 impl From<ReadPrediction> for Prediction {
     fn from(read: ReadPrediction) -> Self {
-        let terms = read.contributions.into_iter().map(Contribution::from);
-        Self {
-            probability: read.probability,
-            contributions: terms.collect(),
+        match read {
+            ReadPrediction::Bare(probability) => Self {
+                probability,
+                contributions: Vec::new(),
+            },
+            ReadPrediction::SpeltOut {
+                probability,
+                contributions,
+            } => Self {
+                probability,
+                contributions: contributions.into_iter().map(Contribution::from).collect(),
+            },
         }
     }
 }
@@ -138,5 +217,63 @@ impl From<ReadContribution> for Contribution {
             },
             ReadContribution::SpeltOut(contribution) => contribution,
         }
+    }
+}
+
+#[derive(Deserialize)]
+struct ReadCart {
+    source: CartSource,
+    filled: Option<bool>,
+    value: Option<Money>,
+    #[serde(default)]
+    products: Vec<ShopId>,
+}
+
+impl<'de> Deserialize<'de> for RecordedCart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let ReadCart {
+            source,
+            filled,
+            value,
+            products,
+        } = Deserialize::deserialize(deserializer)?;
+        Ok(Self {
+            source,
+            filled: filled.unwrap_or_else(|| Self::seems_filled(value, &products)),
+            value,
+            products,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for RecordedValues {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Values;
+
+        impl<'de> Visitor<'de> for Values {
+            type Value = RecordedValues;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("values of features, by name or in order")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RecordedValues, A::Error> {
+                let mut values = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, f64>()? {
+                    values.push((name.into(), value));
+                }
+                Ok(RecordedValues::ByName(values))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<RecordedValues, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = list.next_element()? {
+                    values.push(value);
+                }
+                Ok(RecordedValues::InOrder(values))
+            }
+        }
+
+        deserializer.deserialize_any(Values)
     }
 }

@@ -8,20 +8,86 @@ use crate::{
     OfferId, Recommended, RuleDiscount, RuleRecommendations, Thresholds, catalogue::ProductCount,
 };
 
-/// Every field filled.
+/// Every field filled, and what follows from others as it does.
 fn record() -> DecisionRecord {
-    let predictions = Predictions {
+    let values = RecordedValues::of_prior(|feature| match feature {
+        Feature::CartItems => Some(1.0),
+        Feature::SecondsSinceSeen => Some(750.0),
+        Feature::CartAgeSeconds => Some(1_350.5),
+        Feature::PurchasesTotal => Some(0.0),
+        Feature::EngagementTrend7d => Some(0.1 + 0.2),
+        _ => None,
+    });
+    let value = Money {
+        minor_units: 12_990,
+        currency: Currency::EUR,
+    };
+    let cart = RecordedCart {
+        source: CartSource::Request,
+        filled: true,
+        value: Some(value),
+        products: vec![ShopId::new("p1").unwrap()],
+    };
+    let features = RecordedFeatures {
+        catalogue: "0123456789abcdef".into(),
+        reference: Some("prior-1".into()),
+        fold_rules: 7,
+        age_ms: Some(61_000),
+        max_age_ms: Some(10_000),
+        next_offset: Some(42),
+        values,
+    };
+    let mut record = DecisionRecord {
+        features,
+        follows: true,
+        ..decided(Some(cart), former_predictions())
+    };
+    decide(&mut record);
+    record
+}
+
+/// Fills in what follows from the features, the cart and the policy.
+fn decide(record: &mut DecisionRecord) {
+    record.predictions = record.predict_again().unwrap();
+    let choice = record.recompute().unwrap();
+    record.arms = choice.arms;
+    record.chosen = choice.offer.clone();
+    record.served = choice.offer;
+    record.reasons = [choice.reasons, vec![stale()]].concat();
+}
+
+fn stale() -> Reason {
+    Reason::new(ReasonCode::StaleFeatures, "what is known is 61000 ms old")
+}
+
+fn former_predictions() -> Predictions {
+    Predictions {
         drift: Prediction::of(vec![Contribution::base(-0.5)]),
         abandonment: Prediction::of(vec![
             Contribution::base(0.75),
             Contribution::of("seconds_since_seen", 750.0, 0.5),
         ]),
         source: "prior-1".into(),
-    };
+    }
+}
+
+/// As records were before version 4: nothing follows.
+fn former_record() -> DecisionRecord {
     let value = Money {
         minor_units: 12_990,
         currency: Currency::EUR,
     };
+    let cart = RecordedCart {
+        source: CartSource::Request,
+        filled: true,
+        value: Some(value),
+        products: vec![ShopId::new("p1").unwrap()],
+    };
+    decided(Some(cart), former_predictions())
+}
+
+/// What the rule decides by `predictions`.
+fn decided(cart: Option<RecordedCart>, predictions: Predictions) -> DecisionRecord {
     let policy = RulePolicy::new(RuleSettings {
         store_revision: Some(17),
         thresholds: Thresholds {
@@ -41,11 +107,10 @@ fn record() -> DecisionRecord {
     });
     let choice = policy.decide(&Situation {
         predictions: &predictions,
-        cart_value: Some(value),
+        cart_value: cart.as_ref().and_then(|cart| cart.value),
         recommend: &|_| Vec::new(),
         withheld: None,
     });
-    let stale = Reason::new(ReasonCode::StaleFeatures, "what is known is 61000 ms old");
     DecisionRecord {
         decision_id: Text::new("0192f0c1-2345-7abc-8def-0123456789ab").unwrap(),
         at: EpochMs(1_795_334_400_123),
@@ -54,13 +119,10 @@ fn record() -> DecisionRecord {
         request_id: Text::new("r1"),
         placement: Text::new("cart-page"),
         page: Text::new("/cart"),
-        cart: Some(RecordedCart {
-            source: CartSource::Request,
-            value: Some(value),
-            products: vec![ShopId::new("p1").unwrap()],
-        }),
+        cart,
         features: RecordedFeatures {
             catalogue: "0123456789abcdef".into(),
+            reference: None,
             fold_rules: 7,
             age_ms: Some(61_000),
             max_age_ms: Some(10_000),
@@ -69,11 +131,12 @@ fn record() -> DecisionRecord {
         },
         cohort: Cohort::EVERYONE,
         predictions,
+        follows: false,
         policy: policy.recorded(),
         arms: choice.arms,
         chosen: choice.offer.clone(),
         served: choice.offer,
-        reasons: [choice.reasons, vec![stale]].concat(),
+        reasons: [choice.reasons, vec![stale()]].concat(),
         degraded: true,
         degraded_by: vec![ReasonCode::StaleFeatures],
     }
@@ -86,30 +149,80 @@ fn encoded(record: &DecisionRecord) -> Vec<u8> {
 }
 
 #[test]
-fn a_record_of_version_3_is_written_and_read_as_ever() {
-    let golden = include_str!("../../golden/decision-v3.json");
+fn a_record_of_version_4_is_written_and_read_as_ever() {
+    let golden = include_str!("../../golden/decision-v4.json");
     let written = String::from_utf8(encoded(&record())).unwrap();
     assert_eq!(written, golden.trim_end());
-    assert_eq!(DecisionRecord::decode(golden.as_bytes()).unwrap(), record());
+    let read = DecisionRecord::decode(golden.as_bytes()).unwrap();
+    assert_eq!(read, record());
+    assert_same_choice(&read);
 }
 
 #[test]
-fn a_record_of_version_2_is_read_as_ever() {
-    let golden = include_str!("../../golden/decision-v2.json");
-    let record = DecisionRecord::decode(golden.as_bytes()).unwrap();
-    assert_eq!(record, self::record());
-    assert_same_choice(&record);
+fn records_of_former_versions_are_read_as_ever_and_kept_when_written_again() {
+    for golden in [
+        include_str!("../../golden/decision-v3.json"),
+        include_str!("../../golden/decision-v2.json"),
+    ] {
+        let read = DecisionRecord::decode(golden.as_bytes()).unwrap();
+        assert_eq!(read, former_record());
+        assert_eq!(DecisionRecord::decode(&encoded(&read)).unwrap(), read);
+        assert_same_choice(&read);
+    }
+}
+
+#[test]
+fn a_record_predicts_and_decides_again_from_its_features_to_the_last_bit() {
+    let read = DecisionRecord::decode(&encoded(&record())).unwrap();
+    let trend = read.features.values.get("engagement_trend_7d").unwrap();
+    assert_eq!(trend.to_bits(), (0.1_f64 + 0.2).to_bits());
+    assert_eq!(read.predict_again().as_ref(), Some(&read.predictions));
+    let mut misled = read.clone();
+    misled.predictions = former_predictions();
+    assert_eq!(misled.recompute(), read.recompute());
+}
+
+#[test]
+fn a_cart_says_that_it_is_filled_where_nothing_else_does() {
+    let mut record = record();
+    let told = |record: &DecisionRecord| String::from_utf8(encoded(record)).unwrap();
+    assert!(!told(&record).contains("filled"));
+    let cart = record.cart.as_mut().unwrap();
+    (cart.value, cart.products) = (None, Vec::new());
+    for filled in [true, false] {
+        record.cart.as_mut().unwrap().filled = filled;
+        decide(&mut record);
+        assert_eq!(told(&record).contains(r#""filled":true"#), filled);
+        assert_eq!(DecisionRecord::decode(&encoded(&record)).unwrap(), record);
+    }
+}
+
+#[test]
+fn what_follows_from_something_unknown_is_refused_by_its_name() {
+    let refusal = |from: &str, to: &str| {
+        let text = String::from_utf8(encoded(&record())).unwrap();
+        assert!(text.contains(from), "{text}");
+        let changed = text.replace(from, to);
+        DecisionRecord::decode(changed.as_bytes())
+            .unwrap_err()
+            .to_string()
+    };
+    let model = refusal(r#""source":"prior-1""#, r#""source":"trees-9""#);
+    assert!(model.contains("the model trees-9"), "{model}");
+    let policy = refusal(r#""name":"rule""#, r#""name":"bandit""#);
+    assert!(policy.contains("the policy bandit"), "{policy}");
 }
 
 #[test]
 fn what_a_record_does_not_say_is_implied_and_the_exception_said() {
-    let usual = record();
+    let usual = former_record();
     let texts = |record: &DecisionRecord| String::from_utf8(encoded(record)).unwrap();
     for implied in [
         "served",
         "cohort",
         "recommendations\",\"propensity",
         "null,\"reasons",
+        "\"chosen\":null",
     ] {
         assert!(!texts(&usual).contains(implied), "{implied}");
     }
@@ -157,7 +270,7 @@ fn every_kind_of_offer_is_read_as_it_was_written() {
                 .to_vec(),
         }),
     ] {
-        let mut record = record();
+        let mut record = former_record();
         record.chosen = Some(Offer {
             id: OfferId::new("o \\ ü").unwrap(),
             version: None,
@@ -169,7 +282,7 @@ fn every_kind_of_offer_is_read_as_it_was_written() {
 
 /// The record as it was before there was a catalogue.
 fn record_of_version_1() -> DecisionRecord {
-    let mut record = record();
+    let mut record = former_record();
     let policy = Arc::make_mut(&mut record.policy);
     policy.version = 1;
     policy.settings.store_revision = None;
@@ -186,7 +299,7 @@ fn record_of_version_1() -> DecisionRecord {
         recommendations.version = None;
     }
     record.features.max_age_ms = None;
-    record.features.values = RecordedValues::ByName([("cart_items".into(), 1.0)].into());
+    record.features.values = RecordedValues::ByName(vec![("cart_items".into(), 1.0)]);
     record
 }
 
@@ -263,11 +376,11 @@ proptest! {
         known_products in 0_usize..60,
         is_withheld in any::<bool>(),
     ) {
-        let mut record = record();
+        let mut record = former_record();
         record.predictions.abandonment = Prediction::of(vec![Contribution::of("x", 1.0, log_odds.0)]);
         record.predictions.drift = Prediction::of(vec![Contribution::of("y", 1.0, log_odds.1)]);
         let value = cart.map(|minor_units| Money { minor_units, currency: Currency::EUR });
-        record.cart = Some(RecordedCart { source: CartSource::Profile, value, products: Vec::new() });
+        record.cart = Some(RecordedCart { source: CartSource::Profile, filled: true, value, products: Vec::new() });
         let policy = RulePolicy::new(settings);
         let choice = policy.decide(&Situation {
             predictions: &record.predictions,
@@ -288,8 +401,8 @@ proptest! {
 
 #[test]
 fn another_version_or_anything_else_is_refused() {
-    let newer = DecisionRecord::decode(br#"{"v":4}"#);
-    assert!(matches!(newer, Err(RecordError::Version(4))));
+    let newer = DecisionRecord::decode(br#"{"v":5}"#);
+    assert!(matches!(newer, Err(RecordError::Version(5))));
     for bad in [&b"{\"v\":1}"[..], b"{}", b"\xff"] {
         assert!(matches!(
             DecisionRecord::decode(bad),

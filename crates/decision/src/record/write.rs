@@ -1,5 +1,7 @@
 //! Writing a record.
 
+use std::sync::Arc;
+
 use foretide_events::{Money, SessionId, ShopId};
 use foretide_models::{Contribution, Prediction, Predictions};
 
@@ -12,8 +14,33 @@ use crate::{
     json::Json,
 };
 
-/// Appends `record` to `bytes`.
-pub(super) fn record(record: &DecisionRecord, bytes: &mut Vec<u8>) {
+/// Writes records. Most go by the same policy as the one before, whose text is kept.
+#[derive(Debug, Default)]
+pub struct RecordWriter {
+    policy: Option<(Arc<RecordedPolicy>, String)>,
+}
+
+impl RecordWriter {
+    /// Puts the bytes of `record` on the log at the end of `bytes`.
+    pub fn write(&mut self, record: &DecisionRecord, bytes: &mut Vec<u8>) {
+        let policy = self.policy(&record.policy);
+        write_record(record, policy, &mut Json(bytes));
+    }
+
+    /// The text of `policy`.
+    fn policy(&mut self, policy: &Arc<RecordedPolicy>) -> &str {
+        let is_same = |kept: &(Arc<RecordedPolicy>, String)| Arc::ptr_eq(&kept.0, policy);
+        if !self.policy.as_ref().is_some_and(is_same) {
+            let mut text = Vec::new();
+            write_policy(&mut Json(&mut text), policy);
+            let text = String::from_utf8(text).unwrap_or_default();
+            self.policy = Some((Arc::clone(policy), text));
+        }
+        self.policy.as_ref().map_or("null", |(_, text)| text)
+    }
+}
+
+fn write_record(record: &DecisionRecord, policy: &str, json: &mut Json<'_>) {
     let DecisionRecord {
         decision_id,
         at,
@@ -26,7 +53,8 @@ pub(super) fn record(record: &DecisionRecord, bytes: &mut Vec<u8>) {
         features,
         cohort,
         predictions,
-        policy,
+        follows,
+        policy: _,
         arms,
         chosen,
         served,
@@ -34,7 +62,6 @@ pub(super) fn record(record: &DecisionRecord, bytes: &mut Vec<u8>) {
         degraded,
         degraded_by,
     } = record;
-    let json = &mut Json(bytes);
     json.raw(r#"{"v":"#);
     json.value(&VERSION);
     json.raw(r#","decision_id":"#);
@@ -56,27 +83,32 @@ pub(super) fn record(record: &DecisionRecord, bytes: &mut Vec<u8>) {
         json.value(cohort);
     }
     json.raw(r#","predictions":"#);
-    write_predictions(json, predictions);
+    write_predictions(json, predictions, *follows);
     json.raw(r#","policy":"#);
-    write_policy(json, policy);
+    json.raw(policy);
     json.raw(r#","arms":"#);
     let told = arms
         .iter()
         .filter(|report| **report != ArmReport::never(report.arm));
     json.list(told, write_arm);
-    json.raw(r#","chosen":"#);
-    write_offer(json, chosen.as_ref());
+    json.field(r#","chosen":"#, chosen.as_ref(), |json, chosen| {
+        write_offer(json, Some(chosen));
+    });
     if served != chosen {
         json.raw(r#","served":"#);
         write_offer(json, served.as_ref());
     }
     json.raw(r#","reasons":"#);
-    json.list(reasons, write_reason);
-    json.raw(if *degraded {
-        r#","degraded":true"#
-    } else {
-        r#","degraded":false"#
+    json.list(reasons, |json, reason| {
+        if *follows && reason.code.is_of_the_policy() {
+            json.text(reason.code.as_str());
+        } else {
+            write_reason(json, reason);
+        }
     });
+    if *degraded {
+        json.raw(r#","degraded":true"#);
+    }
     if !degraded_by.is_empty() {
         json.raw(r#","degraded_by":"#);
         json.list(degraded_by, |json, code| json.text(code.as_str()));
@@ -87,6 +119,7 @@ pub(super) fn record(record: &DecisionRecord, bytes: &mut Vec<u8>) {
 fn write_cart(json: &mut Json<'_>, cart: &RecordedCart) {
     let RecordedCart {
         source,
+        filled,
         value,
         products,
     } = cart;
@@ -94,6 +127,13 @@ fn write_cart(json: &mut Json<'_>, cart: &RecordedCart) {
         CartSource::Request => r#"{"source":"request""#,
         CartSource::Profile => r#"{"source":"profile""#,
     });
+    if *filled != RecordedCart::seems_filled(*value, products) {
+        json.raw(if *filled {
+            r#","filled":true"#
+        } else {
+            r#","filled":false"#
+        });
+    }
     json.field(r#","value":"#, *value, write_money);
     if !products.is_empty() {
         json.raw(r#","products":"#);
@@ -113,6 +153,7 @@ fn write_money(json: &mut Json<'_>, money: Money) {
 fn write_features(json: &mut Json<'_>, features: &RecordedFeatures) {
     let RecordedFeatures {
         catalogue,
+        reference,
         fold_rules,
         age_ms,
         max_age_ms,
@@ -121,6 +162,7 @@ fn write_features(json: &mut Json<'_>, features: &RecordedFeatures) {
     } = features;
     json.raw(r#"{"catalogue":"#);
     json.text(catalogue);
+    json.field(r#","reference":"#, reference.as_deref(), Json::text);
     json.raw(r#","fold_rules":"#);
     json.value(fold_rules);
     json.field(r#","age_ms":"#, age_ms.as_ref(), Json::value);
@@ -132,27 +174,40 @@ fn write_features(json: &mut Json<'_>, features: &RecordedFeatures) {
             Some(value) => json.single(*value),
             None => json.raw("null"),
         }),
-        RecordedValues::ByName(values) => json.value(values),
+        RecordedValues::ByName(values) => {
+            let mut separator = "{";
+            for (name, value) in values {
+                json.raw(separator);
+                json.text(name);
+                json.raw(":");
+                json.number(*value);
+                separator = ",";
+            }
+            json.raw(if values.is_empty() { "{}" } else { "}" });
+        }
     }
     json.raw("}");
 }
 
-fn write_predictions(json: &mut Json<'_>, predictions: &Predictions) {
+fn write_predictions(json: &mut Json<'_>, predictions: &Predictions, follow: bool) {
     let Predictions {
         drift,
         abandonment,
         source,
     } = predictions;
     json.raw(r#"{"drift":"#);
-    write_prediction(json, drift);
+    write_prediction(json, drift, follow);
     json.raw(r#","abandonment":"#);
-    write_prediction(json, abandonment);
+    write_prediction(json, abandonment, follow);
     json.raw(r#","source":"#);
     json.text(source);
     json.raw("}");
 }
 
-fn write_prediction(json: &mut Json<'_>, prediction: &Prediction) {
+fn write_prediction(json: &mut Json<'_>, prediction: &Prediction, follows: bool) {
+    if follows {
+        return json.number(prediction.probability.get());
+    }
     json.raw(r#"{"probability":"#);
     json.number(prediction.probability.get());
     json.raw(r#","contributions":"#);

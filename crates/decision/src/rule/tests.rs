@@ -196,6 +196,11 @@ fn an_offer_names_its_version_and_recommendations_their_number() {
 
 proptest! {
     #[test]
+    fn thousandths_are_as_ever(p in prop_oneof![0.0..=1.0, (0..=2000_u32).prop_map(|n| f64::from(n) / 2000.0)]) {
+        prop_assert_eq!(thousandths(Probability::new(p).unwrap()), format!("{p:.3}"));
+    }
+
+    #[test]
     fn the_propensities_add_up_to_one_and_the_chosen_arm_has_it_all(
         abandonment in 0.0..=1.0, drift in 0.0..=1.0, cart in prop::option::of(any::<i64>()),
     ) {

@@ -120,8 +120,15 @@ async fn a_partition_is_due_when_more_came_than_was_kept() {
         let standing = log.0.shared.topic(TABLE.name).unwrap().standing(0).unwrap();
         compaction::is_due(&standing, least)
     };
+    // What is alike would be packed to nearly nothing.
+    let unlike = |n: u32| -> String {
+        let part =
+            |part: u32| xxhash_rust::xxh3::xxh3_64(&[n, part].map(u32::to_le_bytes).concat());
+        let parts: Vec<String> = (0..6).map(|of| format!("{:016x}", part(of))).collect();
+        parts.concat()
+    };
     let fill = |n: u32| {
-        let records = (0..n).map(|n| new(TABLE, 0, &n.to_string(), &"x".repeat(100)));
+        let records = (0..n).map(|n| new(TABLE, 0, &n.to_string(), &unlike(n)));
         log.append(records.collect())
     };
     fill(100).await.unwrap();

@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 pub use self::{
     nature::{Combine, Nature, Order, TimeToLive, Unit},
     page::catalogue_page,
+    reading::Reading,
     table::{CATALOGUE, Feature},
 };
 

@@ -1,13 +1,15 @@
 //! A state, read at an instant.
 
+use std::cell::OnceCell;
+
 use foretide_events::EpochMs;
 use jiff::civil::DateTime;
 
 use super::table::compute;
 use crate::{
-    FeatureVector, FoldRules, HalfLife, Reference, Session, State, Zone,
+    CATALOGUE, Feature, FeatureVector, FoldRules, HalfLife, Reference, Session, State, Zone,
     baseline::{Baseline, bounded},
-    half_life::{halved, read},
+    half_life::{halved, halved_small, read},
     prices::{HARDLY_ANY, PriceLevels},
     purchases::major_units,
     recency::Latest,
@@ -16,20 +18,33 @@ use crate::{
     visits,
 };
 
-/// A state, read at an instant.
-pub(super) struct Reading<'a> {
+/// A state, read at an instant: its features, each worked out when it is asked for.
+///
+/// Most features are a product, and cost no more than the cache lines they are in. What several share, and what takes longer, is
+/// worked out with the first that needs it.
+#[derive(Debug)]
+pub struct Reading<'a> {
     pub(super) state: &'a State,
     pub(super) now: EpochMs,
     pub(super) reference: &'a Reference,
     pub(super) session: Option<&'a Session>,
+    /// When the state is read: now, or as of when it is if that is later.
+    reached: EpochMs,
     /// What 1 in the sums of each half-life is worth now.
-    worths: [f64; 4],
-    /// How often sums are halved until now, and what 1 is worth in the period that is reached then.
-    halvings: [i64; 4],
-    in_period: [f64; 4],
-    pub(super) prices: PriceLevels,
-    pub(super) deviations: Deviations,
-    pub(super) local: Option<DateTime>,
+    worths: [OnceCell<f64>; HalfLife::ALL.len()],
+    decays: [OnceCell<Decay>; HalfLife::ALL.len()],
+    prices: OnceCell<PriceLevels>,
+    deviations: OnceCell<Deviations>,
+    local: OnceCell<Option<DateTime>>,
+}
+
+/// What becomes of the sums of one half-life until now.
+#[derive(Clone, Copy, Debug)]
+struct Decay {
+    /// How often they are halved.
+    halvings: i64,
+    /// What 1 is worth in the period that is reached then.
+    in_period: f64,
 }
 
 /// How far what the shopper does now is from what they usually do, in standard deviations.
@@ -83,23 +98,77 @@ impl Deviations {
 }
 
 impl Reading<'_> {
+    /// The value of `feature`, relative to what the reference says is usual; `None` if it is missing.
+    pub fn get(&self, feature: Feature) -> Option<f64> {
+        compute(self, feature).filter(|value| value.is_finite())
+    }
+
+    /// The values of all features.
+    pub fn features(&self) -> FeatureVector {
+        let mut vector = FeatureVector::default();
+        for spec in &CATALOGUE {
+            vector.set(spec.feature, self.get(spec.feature));
+        }
+        vector
+    }
+
     pub(super) fn tally(&self, tally: Tally) -> f64 {
         self.sum(self.state.tallies.get(tally), tally.half_life())
     }
 
     /// What a sum is worth now: the same as if the shopper had been there, and it had been moved on.
     pub(super) fn sum(&self, sum: f64, half_life: HalfLife) -> f64 {
-        let place = half_life as usize;
-        read(halved(sum, self.halvings[place]), self.in_period[place])
+        let decay = self.decay(half_life);
+        read(halved(sum, decay.halvings), decay.in_period)
+    }
+
+    fn decay(&self, half_life: HalfLife) -> &Decay {
+        self.decays[half_life as usize].get_or_init(|| Decay {
+            halvings: half_life.halvings(self.state.as_of, self.reached),
+            in_period: half_life.worth(self.reached, self.reached),
+        })
     }
 
     pub(super) fn worth(&self, half_life: HalfLife) -> f64 {
-        self.worths[half_life as usize]
+        let worth = || half_life.worth(self.state.as_of, self.now);
+        *self.worths[half_life as usize].get_or_init(worth)
+    }
+
+    pub(super) fn prices(&self) -> &PriceLevels {
+        self.prices.get_or_init(|| {
+            let levels = |currency| {
+                let (variance, worth) = (self.state.price_variance(), self.worth(HalfLife::Month));
+                PriceLevels::of(
+                    &self.state.affinity,
+                    currency,
+                    self.reference,
+                    variance,
+                    worth,
+                )
+            };
+            self.state.currency().map(levels).unwrap_or_default()
+        })
+    }
+
+    pub(super) fn deviations(&self) -> &Deviations {
+        self.deviations.get_or_init(|| Deviations::of(self))
+    }
+
+    /// The date and time where the shopper is.
+    pub(super) fn local(&self) -> Option<DateTime> {
+        let local = || {
+            self.state
+                .zone()
+                .and_then(|zone: &Zone| zone.local(self.now))
+        };
+        *self.local.get_or_init(local)
     }
 
     /// A sum of responses to prices, now.
     pub(super) fn responses(&self, part: Part) -> f64 {
-        self.sum(self.state.responses.get(part), crate::responses::HALF_LIFE)
+        let decay = self.decay(crate::responses::HALF_LIFE);
+        let left = halved_small(self.state.responses.get(part), decay.halvings);
+        read(left, decay.in_period)
     }
 
     /// Seconds from `then` to now, zero if that lies ahead.
@@ -181,33 +250,35 @@ impl Reading<'_> {
 }
 
 impl State {
-    /// Every feature at `now`, relative to what `reference` says is usual. Events after `now` are not left out: for a time in the
-    /// past ask [`Profile::state_at`](crate::Profile::state_at) first.
+    /// The state at `now`, read relative to what `reference` says is usual: for who needs a few features. Events after `now` are not
+    /// left out: for a time in the past ask [`Profile::state_at`](crate::Profile::state_at) first.
+    pub fn reading<'a>(
+        &'a self,
+        now: EpochMs,
+        rules: &FoldRules,
+        reference: &'a Reference,
+    ) -> Reading<'a> {
+        Reading {
+            state: self,
+            now,
+            reference,
+            session: self.session(now, rules),
+            reached: now.max(self.as_of),
+            worths: Default::default(),
+            decays: Default::default(),
+            prices: OnceCell::new(),
+            deviations: OnceCell::new(),
+            local: OnceCell::new(),
+        }
+    }
+
+    /// Every feature at `now`, as [`reading`](Self::reading) has it.
     pub fn features(
         &self,
         now: EpochMs,
         rules: &FoldRules,
         reference: &Reference,
     ) -> FeatureVector {
-        let worths = HalfLife::ALL.map(|half_life| half_life.worth(self.as_of, now));
-        let prices = |currency| {
-            let worth = worths[HalfLife::Month as usize];
-            PriceLevels::of(&self.affinity, currency, reference, worth)
-        };
-        let reached = now.max(self.as_of);
-        let mut reading = Reading {
-            state: self,
-            now,
-            reference,
-            session: self.session(now, rules),
-            worths,
-            halvings: HalfLife::ALL.map(|half_life| half_life.halvings(self.as_of, reached)),
-            in_period: HalfLife::ALL.map(|half_life| half_life.worth(reached, reached)),
-            prices: self.currency().map(prices).unwrap_or_default(),
-            deviations: Deviations::default(),
-            local: self.zone().and_then(|zone: &Zone| zone.local(now)),
-        };
-        reading.deviations = Deviations::of(&reading);
-        compute(&reading)
+        self.reading(now, rules, reference).features()
     }
 }

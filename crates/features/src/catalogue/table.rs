@@ -6,8 +6,8 @@ use super::{
     reading::Reading,
 };
 use crate::{
-    FeatureVector, HalfLife, Session, purchases::major_units, ranking, recency::Latest,
-    responses::Part, tally::Tally,
+    HalfLife, Session, purchases::major_units, ranking, recency::Latest, responses::Part,
+    tally::Tally,
 };
 
 /// Declares [`Feature`] and [`CATALOGUE`] from one table: variant, name, unit, smallest and largest value, nature and formula,
@@ -45,14 +45,14 @@ macro_rules! catalogue {
             },)+
         ];
 
-        /// Every feature of `reading`. One after the other and not by a table of functions: most are a product.
-        pub(super) fn compute(reading: &Reading<'_>) -> FeatureVector {
-            let mut vector = FeatureVector::default();
-            $({
-                let compute: fn(&Reading<'_>) -> Option<f64> = $compute;
-                vector.set(Feature::$feature, compute(reading));
-            })+
-            vector
+        /// One feature of `reading`.
+        pub(super) fn compute(reading: &Reading<'_>, feature: Feature) -> Option<f64> {
+            match feature {
+                $(Feature::$feature => {
+                    let compute: fn(&Reading<'_>) -> Option<f64> = $compute;
+                    compute(reading)
+                })+
+            }
         }
     };
 }
@@ -476,12 +476,12 @@ catalogue! {
         |r| r.state.affinity().0.error_share();
     /// Attention that categories got, half-life 7 days: a view counts 10 seconds beside its dwell.
     AttentionSeconds7d "attention_seconds_7d" Seconds [0.0, ANY] ATTENTION
-        "sum(page_view, product_list_view, product_view with a category: attention)",
+        "Σ attention, over categories kept",
         |r| {
                 Some(r.sum(r.state.affinity().0.total(), ranking::HALF_LIFE))
         };
-    /// Brands that attention goes to, of the 8 kept.
-    Brands "brands" Count [0.0, 8.0] ATTENTION
+    /// Brands that attention goes to, of the 4 kept.
+    Brands "brands" Count [0.0, 4.0] ATTENTION
         "number of brands kept",
         |r| Some(r.state.brands.entries().len() as f64);
     /// Share of attention to brands that the favourite one has. Missing if none had any.
@@ -489,7 +489,7 @@ catalogue! {
         "max over brands kept of share",
         |r| r.state.brands.largest_share();
     /// Entropy of attention to brands. Missing if none had any.
-    BrandEntropy "brand_entropy" Bits [0.0, 3.0] ATTENTION
+    BrandEntropy "brand_entropy" Bits [0.0, 2.0] ATTENTION
         "−Σ share · log2(share), over brands kept",
         |r| r.state.brands.entropy();
 
@@ -498,17 +498,18 @@ catalogue! {
     ViewedPriceLevel "viewed_price_level" LogPrice [-LN_PRICE, LN_PRICE] LEVELS
         "Σ n·(m − level) / Σ n, over categories kept with a level, n = sum(product_view with a price: 1) and m = \
          sum(product_view with a price: ln price) / n of the category; missing unless Σ n ≥ 1e-6",
-        |r| r.prices.viewed;
+        |r| r.prices().viewed;
     /// How much those distances from the usual prices differ. Missing if no level is known for any.
     ViewedPriceSpread "viewed_price_spread" LogPrice [0.0, LN_PRICE] LEVELS
-        "√(sum(product_view with a price, of a category kept with a level: (ln price − level − \
-         viewed_price_level)²) / Σ n)",
-        |r| r.prices.spread;
+        "√(w + Σ n·(m − level − viewed_price_level)² / Σ n), with n, m and Σ as in viewed_price_level and w = \
+         sum(product_view with a price and a category: (ln price − m₋)² · n₋ / (n₋ + 1)) / sum(product_view with a \
+         price: 1), where n₋ and m₋ are n and m of the category before the view, 0 where it was not kept",
+        |r| r.prices().spread;
     /// How far above the usual prices of their categories the products are that are bought. Missing if no level is
     /// known for any.
     BoughtPriceLevel "bought_price_level" LogPrice [-LN_PRICE, LN_PRICE] LEVELS
         "as viewed_price_level, over the products of new orders",
-        |r| r.prices.bought;
+        |r| r.prices().bought;
     /// Worth of the products looked at, in the currency of the latest price.
     ViewedValue30d "viewed_value_30d" Money [0.0, ANY] PRICED_30D
         "sum(product_view: price)",
@@ -591,41 +592,41 @@ catalogue! {
     /// Hour of the day where the shopper is. Missing if the time zone is not known.
     LocalHour "local_hour" Hour [0.0, 23.0] ZONE
         "hour of now in time_zone of the latest identify that names a zone of the IANA database",
-        |r| Some(f64::from(r.local?.hour()));
+        |r| Some(f64::from(r.local()?.hour()));
     /// Day of the week where the shopper is. Missing if the time zone is not known.
     LocalWeekday "local_weekday" Weekday [1.0, 7.0] ZONE
         "weekday of now there, Monday is 1",
         |r| {
-                Some(f64::from(r.local?.weekday().to_monday_one_offset()))
+                Some(f64::from(r.local()?.weekday().to_monday_one_offset()))
         };
 
     /// How far the engagement of the last day is from that of the shopper's usual days. Missing if never there.
     EngagementDeviation "engagement_deviation" Deviation [-10.0, 10.0] HABIT
         "deviation of ln(1 + engagement_1d · ln 2) from the baseline of ln(1 + Σ engagement of a UTC day), over \
          days with presence before the latest; s0 = 0.7, reference ln_daily_engagement",
-        |r| r.deviations.engagement;
+        |r| r.deviations().engagement;
     /// How far the length of the open session is from the usual one. Missing if none is open.
     SessionLengthDeviation "session_length_deviation" Deviation [-10.0, 10.0] HABIT_OF_SESSION
         "deviation of ln(1 + session_seconds) from the baseline of ln(1 + seconds from first to last presence), \
          over sessions before the latest; s0 = 1, reference ln_session_seconds",
-        |r| r.deviations.session;
+        |r| r.deviations().session;
     /// How far the worth of the cart is from that of the usual order. Missing if the cart has no worth, or one in
     /// another currency than orders had.
     BasketDeviation "basket_deviation" Deviation [-10.0, 10.0] HABIT
         "deviation of ln(1 + cart_value) from the baseline of ln(1 + value), over new orders with a value above 0 \
          since the currency of orders last changed; s0 = 0.6, reference ln_basket",
-        |r| r.deviations.basket;
+        |r| r.deviations().basket;
     /// How far the categories looked at lately are from the usual ones. Missing with less than a second of attention
     /// lately.
     CategoryMixDeviation "category_mix_deviation" Deviation [-10.0, 10.0] MIX
         "(d − μ0) / σ0, from −10 to 10; d = ½Σ p·log2(p/m) + ½Σ q·log2(q/m), over categories kept; p = share of \
          the same attention with half-life 1 day, q = share, m = (p + q)/2; μ0, σ0 = category_mix_divergence of \
          the reference; missing unless Σ of the attention with half-life 1 day ≥ 1 s",
-        |r| r.deviations.mix;
+        |r| r.deviations().mix;
     /// How far from usual it all is: far below zero if the shopper does much less than usual, far above if much more.
     /// Missing if none of the four is known.
     Deviation "deviation" Deviation [-10.0, 10.0] OVERALL
         "√(mean of the squares) with the sign of the mean (that of zero is +), of those of the four that are not \
          missing",
-        |r| r.deviations.overall();
+        |r| r.deviations().overall();
 }

@@ -1,18 +1,19 @@
 //! The stored form of a profile, version 4.
 //!
 //! ```text
-//! profile        version (1 byte) · rules version (4) · shopper (16) · next offset · settled? · recents · link? · contributions?
-//! settled        1 · time of the last settled observation · state        or 2 · time · its id hash (6) · state        or 0
-//! recents        count · for each: time since the one before · id hash (6) · deed · topic · what the deed carries
-//! link           known shopper (16) · time · id hash (6)
+//! profile        version (1 byte) · rules version (4) · check (2) · next offset · settled? · recents · link? · contributions?
+//! settled        1 · time of the last settled observation · state        or 2 · time · its id hash (5) · state        or 0
+//! recents        count · for each: time since the one before · id hash (5) · deed · topic · what the deed carries
+//! link           known shopper (16) · time · id hash (5)
 //! contributions  count · for each: source (16) · position · settled? · recents
 //! ```
 //!
 //! The first byte of what is settled says in its upper bits whether link and contributions follow, and of a contribution
 //! whether there is one or it was withdrawn.
 //!
-//! Whole numbers are little-endian base-128 varints (signed ones zigzag). Decayed sums take 40 bits, those that are zero
-//! one ([`sums`]). A category, brand, product id or currency is spelt out where it first occurs in a profile, letters in five or
+//! Whose it is says the key that it is stored under; the check is the last two bytes of that id, so that one under another's
+//! key is noticed. Whole numbers are little-endian base-128 varints (signed ones zigzag). Decayed sums take 39 bits, those that are zero
+//! one ([`sums`]); 65 in a state that ends in the middle of a session. A category, product id or currency is spelt out where it first occurs in a profile, letters in five or
 //! six bits ([`text`]), and referred to by number from then on. A deed shares its byte with the number of its topic. Times
 //! of the settled state count back from its last observation. What a newcomer can no longer be confused with has no id:
 //! that of the last settled observation is there only while something as old may still come. The current state is not
@@ -28,7 +29,7 @@ use foretide_events::ShopperId;
 use crate::FoldRules;
 
 pub(crate) use reader::Reader;
-pub(crate) use sums::{SumReader, SumWriter};
+pub(crate) use sums::{Precision, SumReader, SumWriter};
 pub(crate) use writer::Writer;
 
 /// The version this code writes, and the only one it reads. Earlier profiles kept other sums and longer hashes, so they
@@ -57,6 +58,9 @@ pub enum DecodeError {
     /// They end too early.
     #[error("the profile ends too early")]
     Truncated,
+    /// They are another shopper's than was asked for.
+    #[error("the profile belongs to another shopper than its key says")]
+    OtherShopper,
     /// They hold what no profile can hold.
     #[error("the profile is corrupt: {0}")]
     Corrupt(&'static str),
@@ -77,35 +81,39 @@ impl Header {
     pub(crate) fn write(&self, writer: &mut Writer<'_>) {
         writer.bytes(&[VERSION]);
         writer.bytes(&self.rules.to_le_bytes());
-        writer.bytes(self.shopper.as_bytes());
+        writer.bytes(&check(&self.shopper));
         writer.varint(self.next_offset);
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    /// Reads that of `shopper`, which must have been folded under `rules`.
+    pub(crate) fn read(
+        reader: &mut Reader<'_>,
+        shopper: ShopperId,
+        rules: &FoldRules,
+    ) -> Result<Self, DecodeError> {
         let [version] = reader.array()?;
         if version != VERSION {
             return Err(DecodeError::UnknownVersion(version));
         }
+        let (found, expected) = (u32::from_le_bytes(reader.array()?), rules.version());
+        if found != expected {
+            return Err(DecodeError::OtherRules { found, expected });
+        }
+        if reader.array()? != check(&shopper) {
+            return Err(DecodeError::OtherShopper);
+        }
         Ok(Self {
-            rules: u32::from_le_bytes(reader.array()?),
-            shopper: ShopperId(reader.array()?),
+            rules: found,
+            shopper,
             next_offset: reader.varint()?,
         })
     }
+}
 
-    /// Reads it, and checks that it was folded under `rules`.
-    pub(crate) fn read_under(
-        reader: &mut Reader<'_>,
-        rules: &FoldRules,
-    ) -> Result<Self, DecodeError> {
-        let header = Self::read(reader)?;
-        let (found, expected) = (header.rules, rules.version());
-        if found == expected {
-            Ok(header)
-        } else {
-            Err(DecodeError::OtherRules { found, expected })
-        }
-    }
+/// What is stored of the id of `shopper`.
+fn check(shopper: &ShopperId) -> [u8; 2] {
+    let [.., a, b] = shopper.0;
+    [a, b]
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use foretide_events::{Category, Currency, EpochMs, Money};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    CURRENCY_LIMIT, DecodeError,
+    CURRENCY_LIMIT, DecodeError, Precision,
     sums::SumReader,
     text::{PACKED_LIMIT, Spelling},
     writer::{
@@ -130,8 +130,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A run of sums. Nothing else is read until it ends.
-    pub(crate) fn sums(&mut self) -> SumReader<'_, 'a> {
-        SumReader::new(self)
+    pub(crate) fn sums(&mut self, precision: Precision) -> SumReader<'_, 'a> {
+        SumReader::new(self, precision)
     }
 
     pub(crate) fn time(&mut self, base: EpochMs) -> Result<EpochMs, DecodeError> {
@@ -144,7 +144,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn id(&mut self) -> Result<IdHash, DecodeError> {
-        self.hash().map(IdHash)
+        let mut bytes = [0; 8];
+        bytes[..5].copy_from_slice(&self.array::<5>()?);
+        Ok(IdHash(u64::from_le_bytes(bytes)))
     }
 
     pub(crate) fn currency(&mut self) -> Result<Option<Currency>, DecodeError> {
@@ -217,16 +219,16 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn brand(&mut self) -> Result<Brand, DecodeError> {
-        let head: usize = self.number()?;
-        match head {
-            0 => Err(DecodeError::Corrupt("no brand")),
-            _ if head.is_multiple_of(4) => known(head / 4, &self.brands),
-            _ => {
-                let brand = Brand::new(self.text(head, &mut [0; PACKED_LIMIT])?);
-                self.brands.push(brand.clone());
-                Ok(brand)
-            }
+        match self.number()? {
+            0 => self.new_brand(),
+            place => known(place, &self.brands),
         }
+    }
+
+    pub(crate) fn new_brand(&mut self) -> Result<Brand, DecodeError> {
+        let brand = Brand(u32::from_le_bytes(self.array()?));
+        self.brands.push(brand);
+        Ok(brand)
     }
 
     /// What `read` makes of a text that is not referred to again.

@@ -1,12 +1,14 @@
-//! Sums in bits: 40 each, and one more where a sum may be zero.
+//! Sums in bits: 38 each where they are rounded, and one more where a sum may be zero or below.
 //!
 //! ```text
-//! sum           step (4 bits) · fraction (36)         or 0 · exponent (8) · fraction (36)
+//! sum           step (4 bits) · fraction (34)         or 0 · exponent (8) · fraction (34)
 //! sum or zero   1 · sum                               or 0
-//! mean          1 · length (6) · price                or 0 · mean in units of 2^-40 (46)
+//! signed        1 · sum · whether it is below zero    or 0
+//! mean          1 · length (6) · price                or 0 · mean in units of 2^-35 (41)
 //! ```
 //!
-//! Many a mean is the logarithm of one price, which takes less than it.
+//! Many a mean is the logarithm of one price, which takes less than it. Where sums are not rounded, as in the middle of a session,
+//! sums and means that are no logarithms take 64 bits.
 //!
 //! The step is the exponent less that of the sum before, from −7 to 7, plus 8. The lowest bit comes first. A run of sums
 //! ends at a whole byte.
@@ -25,8 +27,28 @@ const FIRST_EXPONENT: u64 = 131;
 /// Bits of the longest number whose logarithm is told by it: a longer one takes no less than its logarithm.
 const LONGEST_NUMBER: u64 = 36;
 
-/// The whole number above zero that `mean` is the logarithm of, as it is kept.
-fn whole(mean: f64) -> Option<u64> {
+/// How the sums of a run are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Precision {
+    /// As they are.
+    Exact,
+    /// Rounded.
+    Rounded,
+}
+
+impl Precision {
+    /// The mean that is the logarithm of `number`.
+    fn logarithm(self, number: u64) -> f64 {
+        let logarithm = libm::log(number as f64);
+        match self {
+            Self::Exact => logarithm,
+            Self::Rounded => kept_mean(logarithm),
+        }
+    }
+}
+
+/// The whole number above zero that `mean` is the logarithm of.
+fn whole(mean: f64, precision: Precision) -> Option<u64> {
     let number = libm::round(libm::exp(mean));
     #[expect(
         clippy::cast_possible_truncation,
@@ -36,7 +58,7 @@ fn whole(mean: f64) -> Option<u64> {
     let number = (1.0..(1_u64 << LONGEST_NUMBER) as f64)
         .contains(&number)
         .then_some(number as u64)?;
-    (kept_mean(libm::log(number as f64)).to_bits() == mean.to_bits()).then_some(number)
+    (precision.logarithm(number).to_bits() == mean.to_bits()).then_some(number)
 }
 
 /// A mean in units of what is kept of it.
@@ -53,6 +75,7 @@ fn to_units(mean: f64) -> u64 {
 /// Writes a run of sums.
 pub(crate) struct SumWriter<'w, 'a> {
     writer: &'w mut Writer<'a>,
+    precision: Precision,
     /// Up to seven bits that are no whole byte yet.
     bits: u64,
     used: u32,
@@ -60,9 +83,10 @@ pub(crate) struct SumWriter<'w, 'a> {
 }
 
 impl<'w, 'a> SumWriter<'w, 'a> {
-    pub(super) fn new(writer: &'w mut Writer<'a>) -> Self {
+    pub(super) fn new(writer: &'w mut Writer<'a>, precision: Precision) -> Self {
         Self {
             writer,
+            precision,
             bits: 0,
             used: 0,
             exponent: FIRST_EXPONENT,
@@ -71,16 +95,28 @@ impl<'w, 'a> SumWriter<'w, 'a> {
 
     /// A sum above zero.
     pub(crate) fn sum(&mut self, sum: f64) {
-        let (bits, count) = self.code(sum);
-        self.put(bits, count);
+        match self.precision {
+            Precision::Exact => self.exact(sum),
+            Precision::Rounded => {
+                let (bits, count) = self.code(sum);
+                self.put(bits, count);
+            }
+        }
     }
 
     pub(crate) fn sum_or_zero(&mut self, sum: f64) {
-        if sum > 0.0 {
-            let (bits, count) = self.code(sum);
-            self.put(bits << 1 | 1, count + 1);
-        } else {
-            self.put(0, 1);
+        let above_zero = sum > 0.0;
+        self.put(u64::from(above_zero), 1);
+        if above_zero {
+            self.sum(sum);
+        }
+    }
+
+    /// A sum that may be below zero.
+    pub(crate) fn signed(&mut self, sum: f64) {
+        self.sum_or_zero(sum.abs());
+        if sum != 0.0 {
+            self.put(u64::from(sum < 0.0), 1);
         }
     }
 
@@ -93,16 +129,18 @@ impl<'w, 'a> SumWriter<'w, 'a> {
         }
     }
 
-    /// A mean, as it is kept, which may be the logarithm of a whole number above zero.
+    /// A mean, which may be the logarithm of a whole number above zero.
     pub(crate) fn mean(&mut self, mean: f64) {
-        let units = to_units(mean);
-        match whole(mean) {
-            Some(number) => {
+        let number = whole(mean, self.precision);
+        self.put(u64::from(number.is_some()), 1);
+        match (number, self.precision) {
+            (Some(number), _) => {
                 let length = u64::BITS - number.leading_zeros();
-                self.put(u64::from(length) << 1 | 1, 7);
+                self.put(u64::from(length), 6);
                 self.put(number, length);
             }
-            None => self.put(units << 1, MEAN_BITS + 1),
+            (None, Precision::Exact) => self.exact(mean),
+            (None, Precision::Rounded) => self.put(to_units(mean), MEAN_BITS),
         }
     }
 
@@ -113,7 +151,13 @@ impl<'w, 'a> SumWriter<'w, 'a> {
         }
     }
 
-    /// The bits of a sum and their number.
+    fn exact(&mut self, number: f64) {
+        let bits = number.to_bits();
+        self.put(bits & u64::from(u32::MAX), u32::BITS);
+        self.put(bits >> u32::BITS, u32::BITS);
+    }
+
+    /// The bits of a rounded sum and their number.
     fn code(&mut self, sum: f64) -> (u64, u32) {
         let stored = to_stored(sum).unwrap_or(0);
         let (exponent, fraction) = (stored >> KEPT_BITS, stored & FRACTION);
@@ -141,6 +185,7 @@ impl<'w, 'a> SumWriter<'w, 'a> {
 /// Reads a run of sums.
 pub(crate) struct SumReader<'r, 'a> {
     reader: &'r mut Reader<'a>,
+    precision: Precision,
     bytes: &'a [u8],
     /// Bits of `bytes` that were taken.
     taken: usize,
@@ -148,10 +193,11 @@ pub(crate) struct SumReader<'r, 'a> {
 }
 
 impl<'r, 'a> SumReader<'r, 'a> {
-    pub(super) fn new(reader: &'r mut Reader<'a>) -> Self {
+    pub(super) fn new(reader: &'r mut Reader<'a>, precision: Precision) -> Self {
         Self {
             bytes: reader.rest(),
             reader,
+            precision,
             taken: 0,
             exponent: FIRST_EXPONENT,
         }
@@ -159,6 +205,12 @@ impl<'r, 'a> SumReader<'r, 'a> {
 
     /// A sum above zero.
     pub(crate) fn sum(&mut self) -> Result<f64, DecodeError> {
+        if self.precision == Precision::Exact {
+            return match self.exact()? {
+                sum if sum > 0.0 => Ok(sum),
+                _ => Err(DecodeError::Corrupt("a sum of nothing")),
+            };
+        }
         let (first, fraction) = self.peek(STEP_BITS);
         let (exponent, fraction) = if first == 0 {
             self.taken += STEP_BITS as usize;
@@ -181,15 +233,17 @@ impl<'r, 'a> SumReader<'r, 'a> {
     }
 
     pub(crate) fn sum_or_zero(&mut self) -> Result<f64, DecodeError> {
-        let (above_zero, _) = self.peek(1);
-        self.taken += 1;
-        if above_zero == 1 { self.sum() } else { Ok(0.0) }
+        if self.bit() { self.sum() } else { Ok(0.0) }
+    }
+
+    pub(crate) fn signed(&mut self) -> Result<f64, DecodeError> {
+        let sum = self.sum_or_zero()?;
+        let below_zero = sum > 0.0 && self.bit();
+        Ok(if below_zero { -sum } else { sum })
     }
 
     pub(crate) fn sum_like(&mut self, other: f64) -> Result<f64, DecodeError> {
-        let (same, _) = self.peek(1);
-        self.taken += 1;
-        if same == 1 {
+        if self.bit() {
             Ok(other)
         } else {
             self.sum_or_zero()
@@ -197,9 +251,10 @@ impl<'r, 'a> SumReader<'r, 'a> {
     }
 
     pub(crate) fn mean(&mut self) -> Result<f64, DecodeError> {
-        let (is_logarithm, _) = self.peek(1);
-        self.taken += 1;
-        if is_logarithm == 0 {
+        if !self.bit() {
+            if self.precision == Precision::Exact {
+                return self.exact();
+            }
             let (units, _) = self.peek(MEAN_BITS);
             self.taken += MEAN_BITS as usize;
             return Ok(units as f64 / (1_u64 << MEAN_FRACTION) as f64);
@@ -213,7 +268,7 @@ impl<'r, 'a> SumReader<'r, 'a> {
         if number == 0 {
             return Err(DecodeError::Corrupt("the logarithm of nothing"));
         }
-        Ok(kept_mean(libm::log(number as f64)))
+        Ok(self.precision.logarithm(number))
     }
 
     /// Checks that the rest of the last byte is empty, and leaves what follows it to the reader.
@@ -228,6 +283,29 @@ impl<'r, 'a> SumReader<'r, 'a> {
                 Err(DecodeError::Corrupt("bits after the last sum"))
             }
             _ => Ok(()),
+        }
+    }
+
+    fn bit(&mut self) -> bool {
+        let (bit, _) = self.peek(1);
+        self.taken += 1;
+        bit == 1
+    }
+
+    /// A number as it is, which is finite and not below zero.
+    fn exact(&mut self) -> Result<f64, DecodeError> {
+        let (low, _) = self.peek(u32::BITS);
+        self.taken += u32::BITS as usize;
+        let (high, _) = self.peek(u32::BITS);
+        self.taken += u32::BITS as usize;
+        if self.taken > self.bytes.len() * 8 {
+            return Err(DecodeError::Truncated);
+        }
+        let number = f64::from_bits(high << u32::BITS | low);
+        if number.is_finite() && number.is_sign_positive() {
+            Ok(number)
+        } else {
+            Err(DecodeError::Corrupt("no number"))
         }
     }
 
@@ -253,6 +331,8 @@ mod tests {
     use super::*;
     use crate::half_life::kept;
 
+    const PRECISIONS: [Precision; 2] = [Precision::Rounded, Precision::Exact];
+
     fn any_sum() -> impl Strategy<Value = f64> {
         prop_oneof![
             Just(0.0),
@@ -264,7 +344,7 @@ mod tests {
         .prop_map(kept)
     }
 
-    /// A mean, the logarithm of a price where the sum is a large one.
+    /// A mean that is kept, the logarithm of a price where the sum is a large one.
     fn mean_of(sum: f64) -> f64 {
         kept_mean(if sum > 100.0 {
             libm::log(libm::round(sum.min(1e14)))
@@ -275,13 +355,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sums_survive_to_the_bit(sums in prop::collection::vec(any_sum(), 0..50)) {
+        fn sums_survive_to_the_bit(sums in prop::collection::vec(any_sum(), 0..50), precision in prop::sample::select(&PRECISIONS)) {
             let mut bytes = Vec::new();
             let mut writer = Writer::new(&mut bytes);
-            let mut run = writer.sums();
+            let mut run = writer.sums(precision);
             for sum in &sums {
                 run.sum_or_zero(*sum);
                 run.mean(mean_of(*sum));
+                run.signed(-*sum);
                 if *sum > 0.0 {
                     run.sum(*sum);
                 }
@@ -290,10 +371,11 @@ mod tests {
             writer.varint(7);
 
             let mut reader = Reader::new(&bytes);
-            let mut run = reader.sums();
+            let mut run = reader.sums(precision);
             for sum in &sums {
                 prop_assert_eq!(run.sum_or_zero().map(f64::to_bits), Ok(sum.to_bits()));
                 prop_assert_eq!(run.mean().map(f64::to_bits), Ok(mean_of(*sum).to_bits()));
+                prop_assert_eq!(run.signed(), Ok(-*sum));
                 if *sum > 0.0 {
                     prop_assert_eq!(run.sum().map(f64::to_bits), Ok(sum.to_bits()));
                 }
@@ -306,10 +388,10 @@ mod tests {
         #[test]
         fn bits_that_are_no_sums_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..40), count in 0..20_usize) {
             let mut reader = Reader::new(&bytes);
-            let mut run = reader.sums();
+            let mut run = reader.sums(Precision::Rounded);
             let read: Result<Vec<f64>, _> = (0..count).map(|_| run.sum()).collect();
             if let Ok(sums) = read {
-                prop_assert!(bytes.len() * 8 >= count * 40);
+                prop_assert!(bytes.len() * 8 >= count * 38);
                 prop_assert!(sums.iter().all(|sum| *sum > 0.0 && sum.is_finite()));
             }
             prop_assert_ne!(run.end(), Err(DecodeError::UnknownVersion(0)));
@@ -317,14 +399,14 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_like_the_one_before_takes_five_bytes() {
+    fn a_sum_like_the_one_before_takes_less_than_five_bytes() {
         let mut bytes = Vec::new();
         let mut writer = Writer::new(&mut bytes);
-        let mut run = writer.sums();
+        let mut run = writer.sums(Precision::Rounded);
         for sum in [8.0, 1000.0, 30.0, 9.0] {
             run.sum(sum);
         }
         run.end();
-        assert_eq!(bytes.len(), 20);
+        assert_eq!(bytes.len(), 19);
     }
 }

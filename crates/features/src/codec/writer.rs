@@ -2,7 +2,7 @@
 
 use foretide_events::{Currency, EpochMs, Money};
 
-use super::{CURRENCY_LIMIT, sums::SumWriter, text::Spelling};
+use super::{CURRENCY_LIMIT, Precision, sums::SumWriter, text::Spelling};
 use crate::{
     Brand, Deed, IdHash, Line, Topic, Zone,
     observation::{Bought, Scroll, View},
@@ -66,8 +66,8 @@ impl<'a> Writer<'a> {
     }
 
     /// A run of sums. Nothing else is written until it ends.
-    pub(crate) fn sums(&mut self) -> SumWriter<'_, 'a> {
-        SumWriter::new(self)
+    pub(crate) fn sums(&mut self, precision: Precision) -> SumWriter<'_, 'a> {
+        SumWriter::new(self, precision)
     }
 
     /// A time, as what lies between it and `base`.
@@ -81,7 +81,7 @@ impl<'a> Writer<'a> {
     }
 
     pub(crate) fn id(&mut self, id: IdHash) {
-        self.hash(id.0);
+        self.bytes(&id.0.to_le_bytes()[..5]);
     }
 
     /// Three letters, the number of a currency spelt out before, from 1, or 0.
@@ -120,9 +120,19 @@ impl<'a> Writer<'a> {
         self.text(place, product_id);
     }
 
-    pub(crate) fn brand(&mut self, brand: &Brand) {
-        let place = place(&mut self.brands, brand.hash);
-        self.text(place, &brand.text);
+    /// The number of a brand written before, from 1, or 0 and its hash.
+    pub(crate) fn brand(&mut self, brand: Brand) {
+        let place = place(&mut self.brands, u64::from(brand.0));
+        self.length(place.map_or(0, |place| place + 1));
+        if place.is_none() {
+            self.bytes(&brand.0.to_le_bytes());
+        }
+    }
+
+    /// One that was not written before.
+    pub(crate) fn new_brand(&mut self, brand: Brand) {
+        self.brands.push(u64::from(brand.0));
+        self.bytes(&brand.0.to_le_bytes());
     }
 
     /// A text that is not referred to again.
@@ -254,7 +264,7 @@ impl<'a> Writer<'a> {
         if let Some(product) = view.product {
             self.saw(product, price);
         }
-        if let Some(brand) = &view.brand {
+        if let Some(brand) = view.brand {
             self.brand(brand);
         }
         if let Some(units) = view.scroll.units() {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use foretide_events::{Category, Filter, Fraction, Money, Order, Product, ProductView};
+use foretide_events::{Category, Fraction, LeanProduct, Money, Product};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::hash_48;
+use super::{hash_48, texts::Source};
 use crate::{
     Brand,
     seen::{ProductHash, product_hash},
@@ -48,28 +48,33 @@ pub struct Line {
 }
 
 /// What the shop tells a product by: its id, else its stock keeping unit.
-fn id_of(product: &Product) -> Option<&str> {
-    product.product_id.as_deref().or(product.sku.as_deref())
+fn id_of<'a>(product: &LeanProduct<'a>) -> Option<&'a str> {
+    product.product_id.or(product.sku)
 }
 
 /// The hash that products seen are told apart by.
-fn hash_of(product: &Product) -> Option<ProductHash> {
+fn hash_of(product: &LeanProduct<'_>) -> Option<ProductHash> {
     id_of(product).map(|id| product_hash(xxh3_64(id.as_bytes())))
 }
 
 impl Line {
     /// The line of `product`; `None` if the shop names neither its id nor its stock keeping unit.
     pub fn of(product: &Product) -> Option<Self> {
+        Self::of_named(&LeanProduct::of(product))
+    }
+
+    /// The same of what is folded of a product.
+    pub(super) fn of_named(product: &LeanProduct<'_>) -> Option<Self> {
         id_of(product).map(|id| Self::named(id, product))
     }
 
     /// The line of `product`, under no name where it has none; `None` if there is nothing to say of it.
-    pub(super) fn of_any(product: &Product) -> Option<Self> {
+    pub(super) fn of_any(product: &LeanProduct<'_>) -> Option<Self> {
         let unnamed = || product.price.map(|_| Self::named("", product));
-        Self::of(product).or_else(unnamed)
+        Self::of_named(product).or_else(unnamed)
     }
 
-    fn named(id: &str, product: &Product) -> Self {
+    fn named(id: &str, product: &LeanProduct<'_>) -> Self {
         Self {
             product: xxh3_64(id.as_bytes()),
             product_id: id.into(),
@@ -160,49 +165,55 @@ pub struct View {
 }
 
 impl View {
-    pub(super) fn of(view: &ProductView) -> Self {
-        let product = &view.product;
+    pub(super) fn of(product: &LeanProduct<'_>, dwell_ms: u32, depth: Option<Fraction>) -> Self {
         let costs_less = |before: Money| {
             product.price.is_some_and(|price| {
                 price.currency == before.currency && price.minor_units < before.minor_units
             })
         };
         Self {
-            dwell_ms: view.dwell_ms.unwrap_or(0),
-            scroll: Scroll::of(view.scroll_depth),
+            dwell_ms,
+            scroll: Scroll::of(depth),
             product: hash_of(product),
             price: product.price,
             discounted: product.list_price.is_some_and(costs_less),
-            brand: product.brand.as_deref().map(Brand::new),
+            brand: product.brand.map(Brand::new),
         }
     }
 }
 
 impl Bought {
-    pub(super) fn of(order: &Order) -> Self {
+    pub(super) fn of(
+        order_id: Option<&str>,
+        value: Option<Money>,
+        products: &[LeanProduct<'_>],
+        texts: &mut impl Source,
+    ) -> Self {
         let hash = |id: &str| hash_48(id).max(1);
+        let line = |product| BoughtLine::of(product, texts);
         Self {
-            order: order.order_id.as_deref().map_or(0, hash),
-            value: order.value,
-            lines: order.products.iter().filter_map(BoughtLine::of).collect(),
+            order: order_id.map_or(0, hash),
+            value,
+            lines: products.iter().filter_map(line).collect(),
         }
     }
 }
 
 impl BoughtLine {
-    fn of(product: &Product) -> Option<Self> {
+    fn of(product: &LeanProduct<'_>, texts: &mut impl Source) -> Option<Self> {
+        let topic = product.category.and_then(|category| texts.topic(category));
         let line = Self {
             product: hash_of(product),
-            priced: product.category.as_ref().map(Topic::new).zip(product.price),
+            priced: topic.zip(product.price),
         };
         (line.product.is_some() || line.priced.is_some()).then_some(line)
     }
 }
 
-/// Whether any of `filters` is about the price.
-pub(super) fn by_price(filters: &[Filter]) -> bool {
+/// Whether any of `filters`, of which these are the kinds, is about the price.
+pub(super) fn by_price(filters: &[&str]) -> bool {
     const PRICE: &[u8] = b"price";
     let is_price = |part: &[u8]| part.eq_ignore_ascii_case(PRICE);
-    let about_price = |filter: &Filter| filter.kind.as_bytes().windows(PRICE.len()).any(is_price);
+    let about_price = |kind: &&str| kind.as_bytes().windows(PRICE.len()).any(is_price);
     filters.iter().any(about_price)
 }

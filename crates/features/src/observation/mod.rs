@@ -1,16 +1,23 @@
 //! What the fold needs of an event, and no more.
 
 mod goods;
+mod texts;
 
-use foretide_events::{Action, CouponOutcome, EpochMs, Event, Interaction, Money, Product};
+use foretide_events::{
+    CouponOutcome, EpochMs, Event, Interaction, Lean, LeanAction, LeanProduct, Money,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
-use self::goods::by_price;
 pub use self::goods::{Bought, BoughtLine, Line, Lines, Scroll, Topic, View};
+pub use self::texts::Texts;
+use self::{
+    goods::by_price,
+    texts::{Kept, Source},
+};
 use crate::{State, Zone, codec::Writer};
 
-/// 48 bits of an event's id: what makes two events copies of one. It is looked for among the observations of one shopper in
-/// a day, at most 256: with ten of them one event in 28 million million would be taken for a copy of another.
+/// 40 bits of an event's id: what makes two events copies of one. It is looked for among the observations of one shopper in
+/// a day, at most 256: with ten of them one event in 110 thousand million would be taken for a copy of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdHash(pub(crate) u64);
 
@@ -18,9 +25,9 @@ impl IdHash {
     /// In the place of an id that is no longer kept: after every id, so that nothing of its instant comes after it.
     pub(crate) const NONE: Self = Self(u64::MAX);
 
-    /// The hash of an event id: the upper 48 bits of its XXH3-64.
+    /// The hash of an event id: the upper 40 bits of its XXH3-64.
     pub fn of(id: &str) -> Self {
-        Self(hash_48(id))
+        Self(xxh3_64(id.as_bytes()) >> 24)
     }
 }
 
@@ -98,64 +105,76 @@ pub enum Deed {
 
 impl Deed {
     /// What `action` is to the fold.
-    pub fn of(action: &Action) -> Self {
-        let dwell = |dwell_ms: Option<u32>| dwell_ms.unwrap_or(0);
-        let step = |step: Option<u32>| u8::try_from(step.unwrap_or(0)).unwrap_or(u8::MAX);
-        let line = |product: &Product, quantity: Option<u32>| {
+    fn of(action: &LeanAction<'_>, texts: &mut impl Source) -> Self {
+        let dwell = |dwell_ms: &Option<u32>| dwell_ms.unwrap_or(0);
+        let step = |step: &Option<u32>| u8::try_from(step.unwrap_or(0)).unwrap_or(u8::MAX);
+        let line = |product: &LeanProduct<'_>, quantity: &Option<u32>| {
             let line = Line::of_any(product)?;
             let quantity = quantity.or(line.quantity);
             Some(Box::new(Line { quantity, ..line }))
         };
         match action {
-            Action::PageView(page) => Self::PageView {
-                dwell_ms: dwell(page.dwell_ms),
-                scroll: Scroll::of(page.scroll_depth),
+            LeanAction::PageView {
+                dwell_ms,
+                scroll_depth,
+                ..
+            } => Self::PageView {
+                dwell_ms: dwell(dwell_ms),
+                scroll: Scroll::of(*scroll_depth),
             },
-            Action::Search(search) => Self::Search {
-                dwell_ms: dwell(search.dwell_ms),
-                by_price: by_price(&search.filters),
+            LeanAction::Search { filters, dwell_ms } => Self::Search {
+                dwell_ms: dwell(dwell_ms),
+                by_price: by_price(filters),
             },
-            Action::ProductListView(list) => Self::ProductListView {
-                dwell_ms: dwell(list.dwell_ms),
+            LeanAction::ProductListView { dwell_ms, .. } => Self::ProductListView {
+                dwell_ms: dwell(dwell_ms),
             },
-            Action::ProductListFilter(list) => Self::ProductListFilter {
-                by_price: by_price(&list.filters) || by_price(&list.sorts),
+            LeanAction::ProductListFilter { filters } => Self::ProductListFilter {
+                by_price: by_price(filters),
             },
-            Action::ProductClick(_) => Self::ProductClick,
-            Action::ProductView(view) => Self::ProductView(Box::new(View::of(view))),
-            Action::CartAdd(add) => Self::CartAdd(line(&add.product, add.quantity)),
-            Action::CartRemove(remove) => Self::CartRemove(line(&remove.product, remove.quantity)),
-            Action::CartView(view) => Self::CartView(lines(&view.products)),
-            Action::WishlistAdd(add) => Self::WishlistAdd(add.product.price.map(Box::new)),
-            Action::WishlistRemove(_) => Self::WishlistRemove,
-            Action::CouponAttempt(attempt) => match attempt.outcome {
+            LeanAction::ProductClick => Self::ProductClick,
+            LeanAction::ProductView {
+                product,
+                dwell_ms,
+                scroll_depth,
+            } => {
+                let view = View::of(product, dwell(dwell_ms), *scroll_depth);
+                Self::ProductView(Box::new(view))
+            }
+            LeanAction::CartAdd { product, quantity } => Self::CartAdd(line(product, quantity)),
+            LeanAction::CartRemove { product, quantity } => {
+                Self::CartRemove(line(product, quantity))
+            }
+            LeanAction::CartView { products } => Self::CartView(lines(products)),
+            LeanAction::WishlistAdd { price } => Self::WishlistAdd(price.map(Box::new)),
+            LeanAction::WishlistRemove => Self::WishlistRemove,
+            LeanAction::CouponAttempt(outcome) => match outcome {
                 CouponOutcome::Applied => Self::CouponApplied,
                 CouponOutcome::Denied => Self::CouponDenied,
                 CouponOutcome::Entered | CouponOutcome::Removed => Self::CouponHandled,
             },
-            Action::ContentInteraction(content) => match content.interaction {
+            LeanAction::ContentInteraction(interaction) => match interaction {
                 Interaction::Impression => Self::ContentImpression,
                 Interaction::Click => Self::ContentClick,
                 Interaction::Dismiss => Self::ContentDismissal,
             },
-            Action::CheckoutStart(_) => Self::CheckoutStart,
-            Action::CheckoutStep(checkout) => Self::CheckoutStep {
-                step: step(checkout.step),
-            },
-            Action::PaymentInfo(checkout) => Self::PaymentInfo {
-                step: step(checkout.step),
-            },
-            Action::Purchase(order) => Self::Purchase(Box::new(Bought::of(order))),
-            Action::Refund(_) | Action::Cancel(_) => Self::Refund,
-            Action::Share(_) => Self::Share,
-            Action::Review(_) => Self::Review,
-            Action::Identify(identify) => {
-                let zone = identify.time_zone.as_deref().and_then(Zone::named);
-                zone.map_or(Self::Account, Self::Zone)
-            }
-            Action::Group(_) | Action::Alias(_) => Self::Account,
-            Action::Custom(_) => Self::Custom,
-            Action::OrderUpdate(_) | Action::Conversion(_) | Action::Enrichment(_) => {
+            LeanAction::CheckoutStart => Self::CheckoutStart,
+            LeanAction::CheckoutStep { step: number } => Self::CheckoutStep { step: step(number) },
+            LeanAction::PaymentInfo { step: number } => Self::PaymentInfo { step: step(number) },
+            LeanAction::Purchase {
+                order_id,
+                value,
+                products,
+            } => Self::Purchase(Box::new(Bought::of(*order_id, *value, products, texts))),
+            LeanAction::Refund | LeanAction::Cancel => Self::Refund,
+            LeanAction::Share => Self::Share,
+            LeanAction::Review => Self::Review,
+            LeanAction::Identify { time_zone } => time_zone
+                .and_then(Zone::named)
+                .map_or(Self::Account, Self::Zone),
+            LeanAction::Group | LeanAction::Alias { .. } => Self::Account,
+            LeanAction::Custom => Self::Custom,
+            LeanAction::OrderUpdate | LeanAction::Conversion | LeanAction::Enrichment => {
                 Self::Elsewhere
             }
         }
@@ -175,8 +194,8 @@ impl Deed {
     }
 }
 
-fn lines(products: &[Product]) -> Option<Box<Lines>> {
-    let lines: Vec<_> = products.iter().filter_map(Line::of).collect();
+fn lines(products: &[LeanProduct<'_>]) -> Option<Box<Lines>> {
+    let lines: Vec<_> = products.iter().filter_map(Line::of_named).collect();
     (!lines.is_empty()).then(|| Box::new(Lines(lines)))
 }
 
@@ -193,52 +212,39 @@ pub struct Observation {
 impl Observation {
     /// What the fold needs of `event`.
     pub fn of(event: &Event) -> Self {
-        let category = match &event.action {
-            Action::PageView(page) => page.category.as_ref(),
-            Action::ProductListView(list) => list.category.as_ref(),
-            Action::ProductView(view) => view.product.category.as_ref(),
+        Self::of_next(&Lean::of(event), &State::default())
+    }
+
+    /// The same of what was read of an event for it, with the texts from `texts`.
+    pub fn of_lean(lean: &Lean<'_>, texts: &mut Texts) -> Self {
+        Self::read(lean, texts)
+    }
+
+    /// The same, with the texts that `state` keeps already.
+    pub(crate) fn of_next(lean: &Lean<'_>, state: &State) -> Self {
+        Self::read(lean, &mut Kept(state))
+    }
+
+    fn read(lean: &Lean<'_>, texts: &mut impl Source) -> Self {
+        let category = match &lean.action {
+            LeanAction::PageView { category, .. }
+            | LeanAction::ProductListView { category, .. } => *category,
+            LeanAction::ProductView { product, .. } => product.category,
             _ => None,
         };
         Self {
             key: Key {
-                at: event.at,
-                id: IdHash::of(event.id.as_str()),
+                at: lean.at,
+                id: IdHash::of(lean.id),
             },
-            topic: category.map(Topic::new),
-            deed: Deed::of(&event.action),
+            topic: category.and_then(|category| texts.topic(category)),
+            deed: Deed::of(&lean.action, texts),
         }
     }
 
     /// Its place in the canonical order.
     pub fn key(&self) -> Key {
         self.key
-    }
-
-    /// Takes the texts that `state` keeps already in the place of its own copies.
-    pub(crate) fn share_texts(&mut self, state: &State) {
-        let share = |topic: &mut Topic| {
-            if let Some(kept) = state.kept_topic(topic) {
-                *topic = kept.clone();
-            }
-        };
-        self.topic.iter_mut().for_each(share);
-        match &mut self.deed {
-            Deed::ProductView(view) => {
-                if let Some(brand) = &mut view.brand
-                    && let Some(kept) = state.kept_brand(brand)
-                {
-                    *brand = kept.clone();
-                }
-            }
-            Deed::Purchase(bought) => {
-                let priced = bought
-                    .lines
-                    .iter_mut()
-                    .filter_map(|line| line.priced.as_mut());
-                priced.for_each(|(topic, _)| share(topic));
-            }
-            _ => {}
-        }
     }
 
     /// A hash of all that is folded of it besides its time and id.
@@ -282,6 +288,6 @@ mod tests {
     #[test]
     fn the_id_hash_is_that_of_the_reference_implementation() {
         // XXH3-64 of no bytes, from the xxHash test vectors.
-        assert_eq!(IdHash::of(""), IdHash(0x2d06_8005_38d3));
+        assert_eq!(IdHash::of(""), IdHash(0x2d_0680_0538));
     }
 }

@@ -6,11 +6,12 @@ mod stored;
 use foretide_events::{Currency, EpochMs, Money};
 
 use crate::{
-    Affinity, Brand, Cart, CategoryShare, Deed, FoldRules, HalfLife, Observation, Purchases,
-    Session, Topic, Zone, affinity,
+    Affinity, Cart, CategoryShare, Deed, FoldRules, HalfLife, Observation, Purchases, Session,
+    Topic, Zone, affinity,
     baseline::Habits,
     brands::Brands,
     day::Day,
+    half_life::{kept, left},
     moments::Moments,
     observation::{Bought, View},
     prices::{above_zero, ln_price},
@@ -41,6 +42,8 @@ pub struct State {
     pub(crate) brands: Brands,
     /// What prices are in: the currency of the latest action with a price.
     pub(crate) currency: Option<Currency>,
+    /// Squared distances of prices looked at from the mean of their category (natural logarithms, half-life 30 days).
+    pub(crate) price_deviations: f64,
     pub(crate) seen: Seen,
     pub(crate) responses: Responses,
     pub(crate) gaps: Moments,
@@ -48,6 +51,8 @@ pub struct State {
     pub(crate) day: Day,
     pub(crate) recency: Recency,
     pub(crate) zone: Option<Zone>,
+    /// Whether its sums were rounded since the last observation.
+    pub(crate) rounded: bool,
 }
 
 /// The sums that hold money of the shopper's currency or count prices in it.
@@ -134,6 +139,10 @@ impl State {
 
     /// Takes in one observation as if it had been made at `at`.
     pub(crate) fn fold_at(&mut self, at: EpochMs, observation: &Observation, rules: &FoldRules) {
+        if self.is_pausing(at, rules) {
+            self.round();
+        }
+        self.rounded = false;
         self.move_to(at);
         let weights = Weights::at(at);
         let deed = &observation.deed;
@@ -172,6 +181,35 @@ impl State {
         self.cart.fold(at, deed);
     }
 
+    /// Whether the shopper is away at `at`.
+    pub(crate) fn is_pausing(&self, at: EpochMs, rules: &FoldRules) -> bool {
+        !self.latest_session.is_open(at, rules)
+    }
+
+    /// Rounds all sums to what is kept of them. It is done when a session is over: then the same observations give the same state,
+    /// stored in between or not, and a profile is stored in little.
+    pub(crate) fn round(&mut self) {
+        if self.rounded {
+            return;
+        }
+        self.tallies.round();
+        self.affinity.0.round();
+        self.brands.round();
+        self.responses.round();
+        self.gaps.round();
+        self.habits.round();
+        self.day.round();
+        self.price_deviations = kept(self.price_deviations);
+        self.rounded = true;
+    }
+
+    /// Forgets what would be nothing at `at` for sure, where nothing happened until then.
+    pub(crate) fn forget_visit(&mut self, at: EpochMs) {
+        if self.tallies.visit_is_forgotten(self.as_of, at) {
+            self.tallies.forget_visit();
+        }
+    }
+
     /// Decays everything to `at`.
     pub(crate) fn move_to(&mut self, at: EpochMs) {
         self.tallies.move_to(self.as_of, at);
@@ -181,6 +219,11 @@ impl State {
         let halvings = visits::HALF_LIFE.halvings(self.as_of, at);
         if halvings > 0 {
             self.gaps.halve(halvings);
+            self.price_deviations = if self.tallies.get(Tally::PricedViews30d) > 0.0 {
+                left(self.price_deviations, halvings)
+            } else {
+                0.0
+            };
         }
         self.as_of = at;
     }
@@ -226,6 +269,7 @@ impl State {
             self.tallies.clear(tally);
         }
         self.affinity.clear_prices();
+        self.price_deviations = 0.0;
         self.responses = Responses::default();
         self.seen.clear_prices();
     }
@@ -357,7 +401,7 @@ impl State {
                 interest.see(attention * weights.of(affinity::RECENT));
                 if let Some(price) = price {
                     let weight = weights.of(HalfLife::Month);
-                    interest.prices.view(ln_price(price), weight);
+                    self.price_deviations += interest.prices.view(ln_price(price), weight);
                 }
             }
         }
@@ -391,10 +435,20 @@ impl State {
         }
         for (topic, price) in bought.lines.iter().filter_map(|line| line.priced.as_ref()) {
             let price = self.minor_units(Some(*price));
-            if let Some((interest, price)) = self.affinity.0.beside_mut(topic.hash).zip(price) {
+            if let Some((interest, price)) = self.affinity.0.beside_mut(topic).zip(price) {
                 let weight = weights.of(HalfLife::Month);
                 interest.prices.buy(ln_price(price), weight);
             }
+        }
+    }
+
+    /// The mean squared distance of prices looked at from the mean of their category, in natural logarithms.
+    pub(crate) fn price_variance(&self) -> f64 {
+        let views = self.tallies.get(Tally::PricedViews30d);
+        if views > 0.0 {
+            self.price_deviations / views
+        } else {
+            0.0
         }
     }
 
@@ -419,13 +473,8 @@ impl State {
         )
     }
 
-    /// The brand that is kept already, whose text need not be kept twice.
-    pub(crate) fn kept_brand(&self, brand: &Brand) -> Option<&Brand> {
-        self.brands.kept(brand.hash)
-    }
-
-    /// The text of `topic` that is kept already.
-    pub(crate) fn kept_topic(&self, topic: &Topic) -> Option<&Topic> {
-        self.affinity.0.kept(topic.hash)
+    /// The topic of that hash, if it is kept already: its text need not be kept twice.
+    pub(crate) fn kept_topic(&self, hash: u64) -> Option<&Topic> {
+        self.affinity.0.names().find(|kept| kept.hash == hash)
     }
 }

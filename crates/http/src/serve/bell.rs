@@ -142,6 +142,14 @@ impl Timer for Ticks {
     fn now(&self) -> Instant {
         self.0.now()
     }
+
+    /// Each request of a connection moves its timer on.
+    fn reset(&self, sleep: &mut Pin<Box<dyn Sleep>>, new_deadline: Instant) {
+        match sleep.as_mut().downcast_mut_pin::<Until>() {
+            Some(until) => until.get_mut().deadline = new_deadline + TICK,
+            None => *sleep = self.sleep_until(new_deadline),
+        }
+    }
 }
 
 struct Until {

@@ -3,12 +3,14 @@
 //! The thread ([`polling`]) hands over a closed set of [`Told`] messages, in order, and takes [`Order`]s. After it told of
 //! a revocation it polls no more until the partitions are released: so the group waits.
 
+mod outputs;
 mod polling;
 mod rebalance;
 mod transaction;
 
 use std::{
     collections::BTreeMap,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -18,18 +20,17 @@ use std::{
 };
 
 use async_trait::async_trait;
-use foretide_ports::{Chunk, GroupEvent, GroupMember, LogError, NewRecord, TopicName};
+use foretide_ports::{Chunk, GroupEvent, GroupMember, LogError, NewRecord, Records, TopicName};
 use rdkafka::consumer::ConsumerGroupMetadata;
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout_at,
 };
 
+use self::{outputs::Producer, transaction::Refused};
 use crate::{
-    append::{self, Producer},
     blocking::{DroppedOutside, outside},
     config::KafkaOptions,
-    refusals::Refusals,
 };
 
 /// How long a member waits to learn that another process has taken its name, after its transactions were locked out.
@@ -66,6 +67,8 @@ type Generation = Arc<ConsumerGroupMetadata>;
 pub(crate) struct KafkaMember {
     topic: TopicName,
     told: mpsc::Receiver<Told>,
+    /// What came during a commit and has to wait.
+    put_off: Option<Told>,
     orders: orders::Sender<Order>,
     producer: Arc<DroppedOutside<Producer>>,
     /// The partitions that the owner was told are its own and has not released, with the generation they came in.
@@ -100,7 +103,7 @@ impl KafkaMember {
         let (tell, told) = mpsc::channel(polling::TOLD_AHEAD);
         let (orders, ordered) = orders::channel();
         let producer = outside("join", move || {
-            let producer = DroppedOutside::new(append::producer(&producing, Refusals::default())?);
+            let producer = DroppedOutside::new(outputs::producer(&producing)?);
             transaction::initialise(&producer, &stopped)?;
             if !stopped.load(Ordering::Relaxed) {
                 polling::start(&consuming, topic, tell, ordered)?;
@@ -112,6 +115,7 @@ impl KafkaMember {
         Ok(Self {
             topic,
             told,
+            put_off: None,
             orders,
             producer,
             owned,
@@ -162,6 +166,55 @@ impl KafkaMember {
         Ok(self.owned.values().next().cloned())
     }
 
+    /// Begins a commit, if there is anything to commit. Until [`Self::committed`] hears how it went the member is done for: also if
+    /// it is abandoned.
+    fn committing(
+        &mut self,
+        outputs: Vec<NewRecord>,
+        offsets: &[(u32, u64)],
+    ) -> Result<Option<impl Future<Output = Result<(), Refused>> + Send + use<>>, LogError> {
+        self.check()?;
+        let generation = self.generation(offsets)?;
+        if outputs.is_empty() && offsets.is_empty() {
+            return Ok(None);
+        }
+        outputs.iter().try_for_each(NewRecord::check_size)?;
+        let Some(generation) = generation else {
+            return Err(LogError::Fenced("the member owns nothing".into()));
+        };
+        if self.locked_out.is_some() {
+            return Err(LogError::Fenced(
+                "another process has the member's name".into(),
+            ));
+        }
+        let producer = Arc::clone(&self.producer);
+        let (topic, offsets) = (self.topic, offsets.to_vec());
+        self.ended = Some(LogError::Away("a commit was abandoned: join again".into()));
+        Ok(Some(outside("commit", move || {
+            transaction::commit(&producer, outputs, topic, &offsets, &generation)
+        })))
+    }
+
+    /// Takes note of how a commit went.
+    fn committed(&mut self, committed: Result<(), Refused>) -> Result<(), LogError> {
+        self.ended = None;
+        match committed {
+            Ok(()) => Ok(()),
+            Err(Refused::Fenced { error, for_good }) => {
+                if for_good {
+                    self.locked_out = Some(Instant::now());
+                }
+                // A revocation that waits for an answer waits in vain: the group has gone on without it.
+                self.order(Order::Release(self.owned.keys().copied().collect()))?;
+                Err(error)
+            }
+            Err(Refused::Failed(error)) => {
+                self.ended = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
     fn order(&self, order: Order) -> Result<(), LogError> {
         self.orders.send(order).map_err(|_| gone())
     }
@@ -176,7 +229,11 @@ impl GroupMember for KafkaMember {
     async fn next(&mut self, max_wait: Duration) -> Result<GroupEvent, LogError> {
         self.check()?;
         let until = tokio::time::Instant::now() + max_wait;
-        match timeout_at(until, self.told.recv()).await {
+        let told = match self.put_off.take() {
+            Some(told) => Ok(Some(told)),
+            None => timeout_at(until, self.told.recv()).await,
+        };
+        match told {
             Ok(Some(told)) => self.event(told),
             Ok(None) => Err(gone()),
             // Locked out by a process of the same name, the group says so soon. If it does not, it was the broker: the
@@ -214,44 +271,35 @@ impl GroupMember for KafkaMember {
         outputs: Vec<NewRecord>,
         offsets: &[(u32, u64)],
     ) -> Result<(), LogError> {
-        self.check()?;
-        let generation = self.generation(offsets)?;
-        if outputs.is_empty() && offsets.is_empty() {
+        let Some(committing) = self.committing(outputs, offsets)? else {
             return Ok(());
-        }
-        outputs.iter().try_for_each(NewRecord::check_size)?;
-        let Some(generation) = generation else {
-            return Err(LogError::Fenced("the member owns nothing".into()));
         };
-        if self.locked_out.is_some() {
-            return Err(LogError::Fenced(
-                "another process has the member's name".into(),
-            ));
-        }
-        let producer = Arc::clone(&self.producer);
-        let (topic, offsets) = (self.topic, offsets.to_vec());
-        // Until it is known how the transaction went the member is done for: also if this call is abandoned.
-        self.ended = Some(LogError::Away("a commit was abandoned: join again".into()));
-        let committed = outside("commit", move || {
-            transaction::commit(&producer, outputs, topic, &offsets, &generation)
-        })
-        .await;
-        self.ended = None;
-        match committed {
-            Ok(()) => Ok(()),
-            Err(transaction::Refused::Fenced { error, for_good }) => {
-                if for_good {
-                    self.locked_out = Some(Instant::now());
-                }
-                // A revocation that waits for an answer waits in vain: the group has gone on without it.
-                self.order(Order::Release(self.owned.keys().copied().collect()))?;
-                Err(error)
+        let committed = committing.await;
+        self.committed(committed)
+    }
+
+    async fn commit_beside(
+        &mut self,
+        outputs: Vec<NewRecord>,
+        offsets: &[(u32, u64)],
+        records: &mut dyn Records,
+    ) -> Result<(), LogError> {
+        let Some(committing) = self.committing(outputs, offsets)? else {
+            return Ok(());
+        };
+        let mut committing = pin!(committing);
+        let committed = loop {
+            tokio::select! {
+                biased;
+                committed = &mut committing => break committed,
+                told = self.told.recv(), if self.put_off.is_none() => match told {
+                    Some(Told::Records(chunk)) => records.take(chunk).await,
+                    Some(other) => self.put_off = Some(other),
+                    None => self.put_off = Some(Told::Ended(gone())),
+                },
             }
-            Err(transaction::Refused::Failed(error)) => {
-                self.ended = Some(error.clone());
-                Err(error)
-            }
-        }
+        };
+        self.committed(committed)
     }
 
     async fn leave(mut self: Box<Self>) -> Result<(), LogError> {

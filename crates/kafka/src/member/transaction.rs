@@ -14,10 +14,8 @@ use rdkafka::{
 };
 use tracing::warn;
 
-use crate::{
-    append::{self, Producer},
-    errors, queries,
-};
+use super::outputs::{self, Producer};
+use crate::{errors, queries};
 
 /// How long joining tries to reach the brokers.
 const JOIN_PATIENCE: Duration = Duration::from_secs(10);
@@ -75,28 +73,31 @@ pub(super) fn commit(
     generation: &ConsumerGroupMetadata,
 ) -> Result<(), Refused> {
     let list = positions(topic, offsets).map_err(Refused::Failed)?;
+    outputs::begin(producer);
     producer
         .begin_transaction()
         .map_err(|error| lost(producer, "beginning", &error))?;
-    if !outputs.is_empty()
-        && let Err(error) = append::append_blocking(producer, outputs)
-    {
+    if let Err(error) = outputs::hand_over(producer, &outputs) {
         return Err(abort(producer, error));
     }
+    drop(outputs);
+    #[cfg(feature = "fault-points")]
+    foretide_faults::reach("in-transaction-before-offsets");
     if list.count() > 0
         && let Err(error) =
             retried(|| producer.send_offsets_to_transaction(&list, generation, STEP_PATIENCE))
     {
-        return Err(abort(
-            producer,
-            errors::log_error("committing offsets", &error),
-        ));
+        let error = errors::log_error("committing offsets", &error);
+        return Err(abort(producer, outputs::failure(producer).unwrap_or(error)));
     }
+    outputs::settle(producer);
+    #[cfg(feature = "fault-points")]
+    foretide_faults::reach("in-transaction-before-end");
     match retried(|| producer.commit_transaction(STEP_PATIENCE)) {
         Ok(()) => Ok(()),
         Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => {
-            let error = KafkaError::Transaction(error);
-            Err(abort(producer, errors::log_error("committing", &error)))
+            let error = errors::log_error("committing", &KafkaError::Transaction(error));
+            Err(abort(producer, outputs::failure(producer).unwrap_or(error)))
         }
         Err(error) => Err(lost(producer, "committing", &error)),
     }

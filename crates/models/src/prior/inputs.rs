@@ -1,6 +1,6 @@
 //! What the prior looks at.
 
-use foretide_features::{Feature, FeatureVector};
+use foretide_features::Feature;
 
 const DAY_S: f64 = 86_400.0;
 
@@ -32,19 +32,45 @@ pub struct Inputs {
 const MOST: f64 = 1e9;
 
 impl Inputs {
-    /// Takes them from `features`.
-    pub fn of(features: &FeatureVector) -> Self {
-        let or_zero = |feature| features.get(feature).unwrap_or(0.0);
+    /// The features they are made of. A decision records these, so that it can be predicted again; a change of them is one of
+    /// [`NAME`](super::NAME).
+    pub const FEATURES: [Feature; 10] = [
+        Feature::CartItems,
+        Feature::SecondsSinceSeen,
+        Feature::SessionCheckoutStep,
+        Feature::SessionPaymentEntered,
+        Feature::CouponsDenied7d,
+        Feature::CartAgeSeconds,
+        Feature::PurchasesTotal,
+        Feature::EngagementTrend7d,
+        Feature::SessionsTotal,
+        Feature::DaysSinceFirstSeen,
+    ];
+
+    /// Makes them of the features that `get` gives, asked for those of [`FEATURES`](Self::FEATURES), each once and in their order.
+    pub fn of(get: impl FnMut(Feature) -> Option<f64>) -> Self {
+        let [
+            cart_items,
+            seconds_since_seen,
+            checkout_step,
+            payment_entered,
+            coupons_denied,
+            cart_age_seconds,
+            purchases,
+            engagement_trend,
+            sessions,
+            days_since_first_seen,
+        ] = Self::FEATURES.map(get);
         Self {
-            has_cart: or_zero(Feature::CartItems) > 0.0,
-            seconds_since_seen: features.get(Feature::SecondsSinceSeen),
-            checkout_step: or_zero(Feature::SessionCheckoutStep),
-            payment_entered: or_zero(Feature::SessionPaymentEntered) > 0.0,
-            coupons_denied: or_zero(Feature::CouponsDenied7d),
-            cart_age_seconds: features.get(Feature::CartAgeSeconds),
-            purchases: or_zero(Feature::PurchasesTotal),
-            engagement_trend: features.get(Feature::EngagementTrend7d),
-            usual_gap_days: usual_gap_days(features),
+            has_cart: cart_items.unwrap_or(0.0) > 0.0,
+            seconds_since_seen,
+            checkout_step: checkout_step.unwrap_or(0.0),
+            payment_entered: payment_entered.unwrap_or(0.0) > 0.0,
+            coupons_denied: coupons_denied.unwrap_or(0.0),
+            cart_age_seconds,
+            purchases: purchases.unwrap_or(0.0),
+            engagement_trend,
+            usual_gap_days: usual_gap_days(sessions, days_since_first_seen, seconds_since_seen),
         }
     }
 
@@ -72,9 +98,12 @@ impl Inputs {
 }
 
 /// The time between the first action and the last, shared by the gaps between sessions.
-fn usual_gap_days(features: &FeatureVector) -> Option<f64> {
-    let gaps = features.get(Feature::SessionsTotal)? - 1.0;
-    let first = features.get(Feature::DaysSinceFirstSeen)?;
-    let last = features.get(Feature::SecondsSinceSeen)? / DAY_S;
+fn usual_gap_days(
+    sessions: Option<f64>,
+    days_since_first_seen: Option<f64>,
+    seconds_since_seen: Option<f64>,
+) -> Option<f64> {
+    let gaps = sessions? - 1.0;
+    let (first, last) = (days_since_first_seen?, seconds_since_seen? / DAY_S);
     (gaps >= 1.0).then(|| (first - last).max(0.0) / gaps)
 }

@@ -154,11 +154,11 @@ fn the_inputs_come_from_the_features_of_the_catalogue() {
         let _ = profile.apply(&event, offset as u64, &rules).unwrap();
     }
     let ten_minutes_later = EpochMs(4 * 86_400_000 + 600_000);
-    let inputs = Inputs::of(&profile.state().features(
-        ten_minutes_later,
-        &rules,
-        &Reference::prior(),
-    ));
+    let reference = Reference::prior();
+    let reading = profile
+        .state()
+        .reading(ten_minutes_later, &rules, &reference);
+    let inputs = Inputs::of(|feature| reading.get(feature));
     assert_eq!(
         inputs,
         Inputs {

@@ -6,8 +6,13 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
+
 use super::support::{in_time, text};
-use crate::{GroupEvent, GroupMember, Log, LogError, NewRecord, Record, TopicName, TopicPartition};
+use crate::{
+    Chunk, GroupEvent, GroupMember, Log, LogError, NewRecord, Record, Records, TopicName,
+    TopicPartition,
+};
 
 /// How long a member that has nothing to do may hold up the others of a check.
 const TURN: Duration = Duration::from_millis(20);
@@ -163,9 +168,33 @@ impl Consumer {
             .await
     }
 
+    /// The same while it listens; then folds what came meanwhile.
+    pub(super) async fn commit_beside(&mut self) -> Result<(), LogError> {
+        let positions: Vec<(u32, u64)> = self.positions.iter().map(|(p, o)| (*p, *o)).collect();
+        let mut inbox = Inbox::default();
+        self.member
+            .commit_beside(std::mem::take(&mut self.pending), &positions, &mut inbox)
+            .await?;
+        for chunk in inbox.0 {
+            self.take(GroupEvent::Records(chunk)).await?;
+        }
+        Ok(())
+    }
+
     /// Drives this member alone until `done`.
     pub(super) async fn drive(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         drive(what, &mut [self], |consumers| done(&*consumers[0])).await;
+    }
+}
+
+/// What came during a commit.
+#[derive(Default)]
+struct Inbox(Vec<Chunk>);
+
+#[async_trait]
+impl Records for Inbox {
+    async fn take(&mut self, chunk: Chunk) {
+        self.0.push(chunk);
     }
 }
 

@@ -3,7 +3,9 @@
 use super::{
     Harness, Outcome,
     consumer::Consumer,
-    support::{counting, instance, log_with_topic, read_all, read_first, record, spec, texts},
+    support::{
+        counting, in_time, instance, log_with_topic, read_all, read_first, record, spec, texts,
+    },
 };
 
 /// `None` for every partition.
@@ -41,6 +43,38 @@ pub async fn a_member_gets_every_record_of_its_partitions(harness: &dyn Harness)
     let expected: Vec<String> = (0..25).map(|n| n.to_string()).collect();
     for partition in 0..3 {
         assert_eq!(consumer.texts(partition), expected);
+    }
+    Outcome::Passed
+}
+
+/// In order, each record once, while others are appended all the time; and each output is there once.
+pub async fn what_comes_during_a_commit_is_handed_on_or_comes_next(
+    harness: &dyn Harness,
+) -> Outcome {
+    let (log, input) = log_with_topic(harness, 2).await;
+    let output = spec(harness, 2);
+    log.declare(&[output]).await.unwrap();
+    let consumer = Consumer::join(log.clone(), &harness.unique(), input.name, "a").await;
+    let mut consumer = consumer.with_outputs(output.name);
+    let appending = async {
+        for portion in 0..30 {
+            for partition in 0..2 {
+                let records = counting(input.name, partition, portion * 5, 5);
+                log.append(records).await.unwrap();
+            }
+        }
+    };
+    let committing = in_time("all is committed", async {
+        while consumer.folded_count() < 300 || !consumer.pending.is_empty() {
+            consumer.step().await.unwrap();
+            consumer.commit_beside().await.unwrap();
+        }
+    });
+    tokio::join!(appending, committing);
+    let expected: Vec<String> = (0..150).map(|n| n.to_string()).collect();
+    for (partition, copies) in (0..).zip(read_all(&*log, output.name, 2).await) {
+        assert_eq!(consumer.texts(partition), expected);
+        assert_eq!(texts(&copies), expected);
     }
     Outcome::Passed
 }

@@ -145,6 +145,7 @@ macro_rules! conformance_checks {
             a_group_that_never_committed_has_no_offsets,
             a_member_gets_every_record_of_its_partitions,
             a_member_resumes_at_the_committed_offsets,
+            what_comes_during_a_commit_is_handed_on_or_comes_next,
             committed_offsets_survive_a_crash,
             groups_do_not_see_each_other,
             outputs_and_offsets_become_visible_together,

@@ -1,10 +1,13 @@
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use foretide_events::EpochMs;
 
 use super::*;
-use crate::conformance::Harness;
+use crate::{Chunk, Cleanup, GroupEvent, Records, TopicPartition, conformance::Harness};
 
 /// Two days, longer than any retention of the suite.
 const LONG_MS: i64 = 2 * 24 * 60 * 60 * 1000;
@@ -133,4 +136,61 @@ mod faults {
         assert!(held(log).await.is_empty());
         assert_eq!(log.end_offsets("t").await.unwrap(), [2]);
     }
+}
+
+/// Remembers what the group had committed when records came.
+struct Looking {
+    log: MemoryLog,
+    seen: Vec<(usize, Vec<Option<u64>>)>,
+}
+
+#[async_trait]
+impl Records for Looking {
+    async fn take(&mut self, chunk: Chunk) {
+        let committed = self.log.committed("g", "t").await.unwrap();
+        self.seen.push((chunk.records.len(), committed));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_come_while_a_commit_is_under_way() {
+    let log = MemoryHarness::new().log;
+    let cleanup = Cleanup::Delete { retention_ms: 1 };
+    let topic = TopicSpec {
+        name: "t",
+        partitions: 1,
+        cleanup,
+    };
+    log.declare(&[topic]).await.unwrap();
+    let append = async |key: &'static str| {
+        let at = TopicPartition {
+            topic: "t",
+            partition: 0,
+        };
+        let (key, value) = (key.into(), None);
+        log.append(vec![NewRecord { at, key, value }])
+            .await
+            .unwrap();
+    };
+    append("one").await;
+    let mut member = log.join("g", "t", "a").await.unwrap();
+    let wait = Duration::from_secs(1);
+    let assigned = member.next(wait).await.unwrap();
+    assert!(matches!(assigned, GroupEvent::Assigned(_)));
+    member.start(&[(0, 0)]).await.unwrap();
+    let first = member.next(wait).await.unwrap();
+    assert!(matches!(first, GroupEvent::Records(chunk) if chunk.next_offset == 1));
+    append("two").await;
+    log.faults().delay_commits(Duration::from_mins(1));
+    let mut looking = Looking {
+        log: log.clone(),
+        seen: Vec::new(),
+    };
+    member
+        .commit_beside(Vec::new(), &[(0, 1)], &mut looking)
+        .await
+        .unwrap();
+    assert_eq!(looking.seen.first(), Some(&(1, vec![None])));
+    assert_eq!(log.committed("g", "t").await.unwrap(), [Some(1)]);
+    assert!(matches!(member.next(wait).await, Ok(GroupEvent::Idle)));
 }

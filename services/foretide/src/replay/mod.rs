@@ -1,19 +1,22 @@
 //! `foretide replay`: folds a range of the log again, silently.
 
+mod into;
 mod profiles;
 mod summary;
 
 use std::{path::PathBuf, time::Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, builder::FalseyValueParser};
 use foretide_events::EpochMs;
-use foretide_features::FoldRules;
-use foretide_host::{config::Checked, key_file};
-use foretide_ports::{ACTIONS, ReadOnlyLog};
+use foretide_host::{FoldRulesArgs, config::Checked, key_file};
+use foretide_ports::{ACTIONS, ReadOnlyLog, References};
 use foretide_processor::{
-    FoldedLog, fold_all,
-    replay::{GroupName, Progress, Replay, Replayed, compare},
+    FoldedLog,
+    replay::{
+        AloneReplay, GroupName, Progress, RanAlone, Replay, Replayed, Speed, compare,
+        shadow::{ShadowName, Shadows},
+    },
 };
 use foretide_runtime::{CancellationToken, Clock as _, SystemClock};
 use uuid::Uuid;
@@ -27,12 +30,19 @@ use crate::{
     look::{Patience, WhichLog},
     output::{Output, note},
     progress::Meter,
+    shadows::{
+        against,
+        place::{NOWHERE, ShadowDir},
+        what_if::WhatIf,
+    },
     stop,
     topics::place::Place,
 };
 
 /// How many shoppers that differ are named.
 const NAMED: usize = 10;
+/// How it is shown how far a replay is.
+const METER: &str = "{bar:30} {percent}%  {msg}  {per_sec}  {eta} to go";
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -47,10 +57,27 @@ Examples:
   foretide replay --to 100000 --group foretide.replay.check \\
     --log kafka:127.0.0.1:9092
 
+  # The last day once more at 60 times its pace, with how far it is
+  foretide replay --from 2026-11-21T12:00:00Z --speed 60 --log kafka:127.0.0.1:9092
+
+  # What if a session ended after ten minutes? Profiles of their own beside the live ones, and how they differ
+  foretide replay --into gap10 --what-if session-gap-s=600 --data-dir /var/lib/foretide
+
+  # The same command later goes on where that stopped; `foretide shadows` shows, compares and drops what there is
+  foretide replay --into gap10 --data-dir /var/lib/foretide
+
+  # What if nothing had come late? Late events are folded at their place, in a shadow alone
+  foretide replay --into in-time --with-late --data-dir /var/lib/foretide
+
 A replay folds by the same code as the processor, so the whole log gives the digest of `foretide digest`, as long as \
 retention has taken nothing from foretide.actions. It publishes nothing and sends nothing: it is given a log that can only \
 be read. Over Kafka it is a member of a consumer group of its own, whose offsets show how far it is; several with \
-the same --group share the partitions, and each tells of its own.
+the same --group share the partitions, and each tells of its own; links between shoppers are applied where one \
+replayer has the partitions of both. With --speed or --into it is in no group.
+
+A shadow (--into) is kept on this machine, up to the last action that was folded: a replay of the same name goes on there. \
+It is compared with the live profiles when it is done. Nothing of it ever reaches the log, the live profiles or a shopper. \
+The flags of section Profile are the settings of the services.
 
 Profiles are kept in memory while it runs. An embedded log that a server has open cannot be read beside it.";
 
@@ -90,12 +117,50 @@ pub(crate) struct ReplayArgs {
     #[arg(long, env = "FORETIDE_REPLAY_PROFILES", value_name = "FILE")]
     profiles: Option<PathBuf>,
 
-    /// The instant of the features in that file, RFC 3339; now by default
-    #[arg(long, env = "FORETIDE_REPLAY_AT", value_name = "TIME", requires = "profiles", value_parser = instant)]
+    /// The instant of the features in that file, and of those that are compared with --into, RFC 3339; now by default
+    #[arg(long, env = "FORETIDE_REPLAY_AT", value_name = "TIME", value_parser = instant)]
     at: Option<EpochMs>,
+
+    /// How many times as fast as it was appended the log is folded, such as 1 or 60; as fast as it goes by default
+    #[arg(
+        long,
+        env = "FORETIDE_REPLAY_SPEED",
+        value_name = "X",
+        conflicts_with = "group"
+    )]
+    speed: Option<Speed>,
+
+    /// Keep the profiles as a shadow of this name, on this machine; go on with it where it stopped, if there is one
+    #[arg(
+        long,
+        env = "FORETIDE_REPLAY_INTO",
+        value_name = "NAME",
+        conflicts_with_all = ["group", "check"]
+    )]
+    into: Option<ShadowName>,
+
+    /// Fold late events at their place, in the shadow; they are no part of the live profiles
+    #[arg(long, env = "FORETIDE_REPLAY_WITH_LATE", requires = "into", value_parser = FalseyValueParser::new())]
+    with_late: bool,
+
+    /// Fold the shadow with another number for this setting of section Profile; may be given several times
+    #[arg(
+        long,
+        env = "FORETIDE_REPLAY_WHAT_IF",
+        value_name = "SETTING=NUMBER",
+        value_delimiter = ',',
+        requires = "into"
+    )]
+    what_if: Vec<WhatIf>,
+
+    #[command(flatten)]
+    shadow_dir: ShadowDir,
 
     #[command(flatten)]
     log: WhichLog,
+
+    #[command(flatten)]
+    rules: FoldRulesArgs,
 
     #[command(flatten)]
     patience: Patience,
@@ -105,7 +170,22 @@ impl Checked for ReplayArgs {
     fn faults(&self) -> Vec<String> {
         let mut faults = self.log.faults();
         faults.extend(self.from.is_behind(&self.to));
+        if self.at.is_some() && self.profiles.is_none() && self.into.is_none() {
+            faults.push(
+                "--at is the instant of features, and none are shown: give --profiles or --into"
+                    .to_owned(),
+            );
+        }
+        if self.into.is_some() && self.shadows().is_none() {
+            faults.push(NOWHERE.to_owned());
+        }
         faults
+    }
+}
+
+impl ReplayArgs {
+    fn shadows(&self) -> Option<Shadows> {
+        self.shadow_dir.shadows(self.log.data_dir())
     }
 }
 
@@ -126,13 +206,30 @@ pub(crate) async fn run(args: ReplayArgs, output: Output) -> anyhow::Result<()> 
         () = stop.cancelled() => bail!("asked to end before the log was open"),
     };
     key_file::check_if_given(&args.log, &*log).await?;
+    let log_id = key_file::log_id(&*log).await?;
     // From here on nothing can be written to the log.
     let log = ReadOnlyLog::new(log);
 
-    let published = published(&args, &log, &stop).await?;
+    if let Some(name) = &args.into {
+        return into::run(&args, name, log, log_id, file, output, &stop).await;
+    }
+    let published = if args.check {
+        let (partitions, rules) = (args.log.partitions, args.rules.rules());
+        Some(against::live(&log, partitions, rules, args.patience, &stop).await?)
+    } else {
+        None
+    };
     let replay = range(&args, log, member, published.as_ref()).await?;
     let began = Instant::now();
-    let replayed = fold(&replay, args.patience, &stop).await?;
+    let replayed = if args.speed.is_some() {
+        let alone = alone(&args, &replay);
+        let onto = FoldedLog::empty(args.log.partitions);
+        fold_alone(&alone, onto, args.patience, &stop)
+            .await?
+            .replayed
+    } else {
+        fold(&replay, args.patience, &stop).await?
+    };
     let partitions: Vec<u32> = replayed.stretches.keys().copied().collect();
     let check = published.filter(|_| replayed.is_complete).map(|published| {
         let own = partitions.iter().copied();
@@ -147,36 +244,13 @@ pub(crate) async fn run(args: ReplayArgs, output: Output) -> anyhow::Result<()> 
     output.answer(&summary, || summary.to_string())?;
     if let Some(file) = file {
         let at = args.at.unwrap_or(EpochMs(SystemClock.now_ms()));
-        file.write(&replayed.folded.table, &partitions, at, &replay.rules)?;
+        let reference = References::load(&replay.log, args.patience.time())
+            .await?
+            .at(at);
+        let table = &replayed.folded.table;
+        file.write(table, &partitions, at, &replay.rules, &reference)?;
     }
     Ok(summary.verdict()?)
-}
-
-/// The profiles that are published, with what follows them on the log folded as well, if they are to be compared with.
-async fn published(
-    args: &ReplayArgs,
-    log: &ReadOnlyLog,
-    stop: &CancellationToken,
-) -> anyhow::Result<Option<FoldedLog>> {
-    if !args.check {
-        return Ok(None);
-    }
-    let meter = Meter::new("{msg}  {elapsed_precise}");
-    let partitions = args.log.partitions;
-    let folding = args.patience.with(|pulse| {
-        let meter = &meter;
-        fold_all(log, partitions, FoldRules::default(), move |n| {
-            pulse.beat();
-            meter.show(n, None, || {
-                format!("reading what is published: {n} records")
-            });
-        })
-    });
-    let folded = tokio::select! {
-        folded = folding => folded?.context("reading what is published")?,
-        () = stop.cancelled() => bail!("asked to end while reading what is published"),
-    };
-    Ok(Some(folded))
 }
 
 /// What is to be replayed: what was asked for, or all that `published` rests on.
@@ -209,7 +283,7 @@ async fn range(
         log,
         begins,
         ends,
-        rules: FoldRules::default(),
+        rules: args.rules.rules(),
         group: match &args.group {
             Some(group) => group.clone(),
             None => random().map_err(anyhow::Error::msg)?,
@@ -219,13 +293,45 @@ async fn range(
     })
 }
 
+/// The same range, by this process alone.
+fn alone(args: &ReplayArgs, replay: &Replay) -> AloneReplay {
+    AloneReplay {
+        log: replay.log.clone(),
+        begins: replay.begins.clone(),
+        ends: replay.ends.clone(),
+        rules: replay.rules,
+        speed: args.speed,
+        lateness: None,
+    }
+}
+
+/// Folds alone, and shows how far it is.
+async fn fold_alone(
+    replay: &AloneReplay,
+    onto: FoldedLog,
+    patience: Patience,
+    stop: &CancellationToken,
+) -> anyhow::Result<RanAlone> {
+    let meter = Meter::new(METER);
+    let folding = patience.with(|pulse| {
+        let meter = &meter;
+        replay.run(onto, stop, move |Progress { done, total }| {
+            pulse.beat();
+            meter.show(done, Some(total), || {
+                format!("{done} of {total} actions folded")
+            });
+        })
+    });
+    Ok(folding.await??)
+}
+
 /// Folds, and shows how far it is.
 async fn fold(
     replay: &Replay,
     patience: Patience,
     stop: &CancellationToken,
 ) -> anyhow::Result<Replayed> {
-    let meter = Meter::new("{bar:30} {percent}%  {msg}  {per_sec}  {eta} to go");
+    let meter = Meter::new(METER);
     let folding = patience.with(|pulse| {
         let meter = &meter;
         replay.run(stop, move |Progress { done, total }| {

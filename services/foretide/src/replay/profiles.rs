@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use foretide_events::EpochMs;
-use foretide_features::FoldRules;
+use foretide_features::{FoldRules, Reference};
 use foretide_ports::ProfileTable;
 
 use crate::profile_view::ProfileView;
@@ -34,19 +34,20 @@ impl ProfilesFile {
         })
     }
 
-    /// Writes the profiles of `partitions`, as they are at `at`, and gives the file its name.
+    /// Writes the profiles of `partitions`, as they are at `at` and told against `reference`, and gives the file its name.
     pub(super) fn write(
         mut self,
         table: &ProfileTable,
         partitions: &[u32],
         at: EpochMs,
         rules: &FoldRules,
+        reference: &Reference,
     ) -> anyhow::Result<()> {
         for partition in partitions {
             let mut written = Ok(());
             table.for_each(*partition, |profile| {
                 if written.is_ok() {
-                    let view = ProfileView::of(profile, at, rules);
+                    let view = ProfileView::of(profile, at, rules, reference);
                     written = serde_json::to_writer(&mut self.out, &view)
                         .map_err(std::io::Error::from)
                         .and_then(|()| self.out.write_all(b"\n"));
@@ -85,8 +86,9 @@ mod tests {
         (0..5).for_each(|n| table.insert(Profile::new(ShopperId([n; 16]))));
         let file = ProfilesFile::create(path.clone()).unwrap();
         assert!(!path.exists());
-        let rules = FoldRules::default();
-        file.write(&table, &[0, 1], EpochMs(0), &rules).unwrap();
+        let (rules, reference) = (FoldRules::default(), Reference::prior());
+        file.write(&table, &[0, 1], EpochMs(0), &rules, &reference)
+            .unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 5);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);

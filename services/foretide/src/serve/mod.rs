@@ -1,4 +1,4 @@
-//! `foretide serve`: ingest, processor and scoring in one process, over one log.
+//! `foretide serve`: ingest, processor, scoring and trainer in one process, over one log.
 
 mod wiring;
 
@@ -6,13 +6,14 @@ use std::{net::SocketAddr, sync::Arc};
 
 use clap::Args;
 use foretide_host::{
-    EdgeArgs, HostArgs, Ports, ProcessArgs,
+    EdgeArgs, FoldRulesArgs, HostArgs, Ports, ProcessArgs,
     config::{Checked, Settings},
 };
 use foretide_ingest::IngestConfig;
 use foretide_processor::ProcessorConfig;
 use foretide_runtime::{SystemClock, telemetry};
 use foretide_scoring::ScoringConfig;
+use foretide_trainer::TrainerConfig;
 use serde::Serialize;
 
 pub(crate) use self::wiring::{Running, start};
@@ -37,9 +38,9 @@ Examples:
 The admin port answers /livez, /readyz and /metrics without a key: keep it away from the public. SIGTERM \
 finishes what is held; a second one stops at once. Keys are best given in the environment, where other \
 users do not see them: `foretide config sample` prints a file with every variable. foretide-ingest, \
-foretide-processor and foretide-scoring are the parts of this, each as a process of its own.";
+foretide-processor, foretide-scoring and foretide-trainer are the parts of this, each as a process of its own.";
 
-/// Runs the server: takes actions in, folds profiles, decides on offers
+/// Runs the server: takes actions in, folds profiles, learns, decides on offers
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
@@ -49,9 +50,13 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) ingest: IngestConfig,
     #[command(flatten)]
+    pub(crate) fold: FoldRulesArgs,
+    #[command(flatten)]
     pub(crate) processor: ProcessorConfig,
     #[command(flatten)]
     pub(crate) scoring: ScoringConfig,
+    #[command(flatten)]
+    pub(crate) trainer: TrainerConfig,
     #[command(flatten)]
     pub(crate) process: ProcessArgs,
 }

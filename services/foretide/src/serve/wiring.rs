@@ -1,16 +1,18 @@
 //! Puts the services together. Nothing here decides anything: it opens, connects and starts.
 //!
 //! ```text
-//!                    ┌─ ingest ──▶ log ──▶ processor ──▶ profiles ──┐
-//!   public port ─────┤                                              │ embedded: the same table
-//!                    └─ scoring ◀───────────────────────────────────┘ Kafka: a follower of the compacted topic
+//!                    ┌─ ingest ──▶ log ──▶ processor ──▶ profiles ──┬─▶ trainer ──▶ log ──▶ references ─┐
+//!   public port ─────┤                                              │                                   │
+//!                    └─ scoring ◀───────────────────────────────────┴───────────────────────────────────┘
+//!                        profiles: embedded, the processor's table; Kafka, a follower of the compacted topic
 //! ```
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use foretide_events::{RejectionReason, SourceId};
-use foretide_host::{Frame, Host, Ports};
+use foretide_features::FoldRules;
+use foretide_host::{Frame, Host, Ports, follow_references};
 use foretide_ingest::RejectedCounts;
 use foretide_ports::{
     ProfileTable,
@@ -49,7 +51,7 @@ pub(crate) async fn start(
 ) -> anyhow::Result<Option<Running>> {
     let address = ports.public.local_addr()?;
     let frame = Frame::start(ports.admin, lifecycle, clock.clone())?;
-    for component in ["log", "database", "processor", "scoring"] {
+    for component in ["log", "database", "references", "processor", "scoring"] {
         frame.readiness.component(component);
     }
     frame.open_public(ports.public);
@@ -58,13 +60,23 @@ pub(crate) async fn start(
     };
 
     let ingest = foretide_ingest::start(&host, &edge, &args.ingest)?;
-    let owned = foretide_processor::start(&host, args.processor)?;
-    let profiles = known_to_scoring(&host, owned);
+    let rules = args.fold.rules();
+    let owned = foretide_processor::start(&host, args.processor, rules)?;
+    let profiles = known_to_scoring(&host, owned, rules);
+    let references = follow_references(&host)?;
+    foretide_trainer::start(&host, args.trainer, &profiles, Arc::clone(&references))?;
     let rejections = Arc::new(OwnFirst {
         own: ingest.rejected,
         store: Arc::clone(edge.store.store()),
     });
-    let scoring = foretide_scoring::start(&host, &edge, args.scoring, &profiles, rejections)?;
+    let scoring = foretide_scoring::start(
+        &host,
+        &edge,
+        args.scoring,
+        &profiles,
+        references,
+        rejections,
+    )?;
     frame.wire(vec![ingest.routes, scoring])?;
 
     Ok(Some(Running {
@@ -80,11 +92,12 @@ pub(crate) async fn start(
 
 /// With an embedded log the processor owns every partition, so scoring reads its table. With Kafka other instances own some,
 /// so scoring reads a table of its own that follows what all of them publish.
-fn known_to_scoring(host: &Host, owned: Folded) -> Folded {
+fn known_to_scoring(host: &Host, owned: Folded, rules: FoldRules) -> Folded {
+    let readiness = host.readiness.component("scoring");
     if host.is_shared {
-        return foretide_processor::follow(host);
+        return foretide_processor::follow(host, rules, readiness);
     }
-    host.readiness.component("scoring").ready();
+    readiness.ready();
     owned
 }
 

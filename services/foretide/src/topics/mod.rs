@@ -1,6 +1,7 @@
 //! `foretide topics`: what the log holds.
 
 mod create;
+mod fates;
 pub(crate) mod place;
 mod readable;
 mod stats;

@@ -1,17 +1,27 @@
 //! Records of the log as lines of JSON that a person can read.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use foretide_events::{EpochMs, ShopperId, wire};
+use foretide_events::{EpochMs, LinkRecord, ShopperId, wire};
 use foretide_features::FoldRules;
-use foretide_ports::{ACTIONS, PROFILES, Record, TopicPartition};
+use foretide_ports::{
+    ACTIONS, ARTEFACTS, LINKS, PROFILES, Record, ReferenceRecord, References, TopicPartition,
+};
 use foretide_processor::{
-    PartitionCounts, SourceSummary,
+    PartitionCounts, SourceSummary, links,
     published::{self, Key},
 };
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::value::RawValue;
 
 use crate::profile_view::ProfileView;
+
+/// What profiles are read by.
+pub(crate) struct Terms {
+    /// By what they were folded.
+    pub(crate) rules: FoldRules,
+    /// What was usual when.
+    pub(crate) references: References,
+}
 
 /// A record in a line.
 #[derive(Serialize)]
@@ -48,6 +58,7 @@ enum Value<'a> {
     Rewritten(serde_json::Value),
     Profile(Box<ProfileView>),
     Counts(CountsView),
+    Contribution(ContributionView),
 }
 
 /// The counts of a partition.
@@ -59,7 +70,20 @@ struct CountsView {
     /// When the newest of them was appended.
     as_of: EpochMs,
     dead_letters: u64,
+    /// The offset up to which the partition of `foretide.links` is part of its profiles.
+    next_link: u64,
     sources: Sources,
+}
+
+/// What an anonymous shopper contributes to the profile of a known one.
+#[derive(Serialize)]
+struct ContributionView {
+    known: ShopperId,
+    source: ShopperId,
+    /// How far the source had applied its partition of the actions.
+    position: u64,
+    /// Whether it contributes nothing any more.
+    withdrawn: bool,
 }
 
 /// The fates of the events of each source, by name.
@@ -76,7 +100,7 @@ impl Serialize for Sources {
 }
 
 /// `record` of `from`, with what of it can be read.
-pub(crate) fn line<'a>(from: TopicPartition, record: &'a Record, rules: &FoldRules) -> Line<'a> {
+pub(crate) fn line<'a>(from: TopicPartition, record: &'a Record, terms: &Terms) -> Line<'a> {
     let key = std::str::from_utf8(&record.key).ok();
     let mut line = Line {
         topic: from.topic,
@@ -94,7 +118,8 @@ pub(crate) fn line<'a>(from: TopicPartition, record: &'a Record, rules: &FoldRul
         return line;
     };
     let read = match from.topic {
-        PROFILES => published(record, stored, rules),
+        PROFILES => published(record, stored, terms),
+        LINKS => contribution(record, stored, &terms.rules),
         _ => json(stored),
     };
     match read {
@@ -107,15 +132,21 @@ pub(crate) fn line<'a>(from: TopicPartition, record: &'a Record, rules: &FoldRul
     if from.topic == ACTIONS && line.problem.is_none() {
         line.problem = wire::decode(stored)
             .err()
+            .filter(|_| LinkRecord::decode(stored).is_err())
             .map(|problem| problem.to_string());
+    }
+    if from.topic == ARTEFACTS
+        && let Some(ReferenceRecord::Refused(_, cause)) = ReferenceRecord::of(record)
+    {
+        line.problem = Some(cause.to_string());
     }
     line
 }
 
 /// What `foretide.profiles` holds under a key. Profiles are shown as of when they were stored.
-fn published(record: &Record, stored: &[u8], rules: &FoldRules) -> Result<Value<'static>, String> {
+fn published(record: &Record, stored: &[u8], terms: &Terms) -> Result<Value<'static>, String> {
     match published::parse_key(&record.key) {
-        Some(Key::Profile(shopper)) => profile(&shopper, record, stored, rules),
+        Some(Key::Profile(shopper)) => profile(&shopper, record, stored, terms),
         Some(Key::Counts(partition)) => {
             let counts = published::decode_counts(stored).map_err(|error| error.to_string())?;
             Ok(Value::Counts(CountsView {
@@ -123,6 +154,7 @@ fn published(record: &Record, stored: &[u8], rules: &FoldRules) -> Result<Value<
                 next_offset: counts.next_offset,
                 as_of: counts.as_of,
                 dead_letters: counts.dead_letters,
+                next_link: counts.next_link,
                 sources: Sources(counts),
             }))
         }
@@ -134,13 +166,33 @@ fn profile(
     shopper: &ShopperId,
     record: &Record,
     stored: &[u8],
-    rules: &FoldRules,
+    terms: &Terms,
 ) -> Result<Value<'static>, String> {
-    let profile = published::decode_profile(shopper, stored, rules)
+    let profile = published::decode_profile(shopper, stored, &terms.rules)
         .map_err(|error| format!("the profile cannot be read: {error}"))?;
     let at = profile.newest_at().max(Some(record.appended_at));
-    let view = ProfileView::of(&profile, at.unwrap_or(record.appended_at), rules);
+    let at = at.unwrap_or(record.appended_at);
+    let reference = terms.references.at(at);
+    let view = ProfileView::of(&profile, at, &terms.rules, &reference);
     Ok(Value::Profile(Box::new(view)))
+}
+
+/// What `foretide.links` holds under a key.
+fn contribution(
+    record: &Record,
+    stored: &[u8],
+    rules: &FoldRules,
+) -> Result<Value<'static>, String> {
+    let (known, source) =
+        links::parse_key(&record.key).ok_or("the key does not name two shoppers")?;
+    let contribution = links::decode(&source, stored, rules)
+        .map_err(|error| format!("the contribution cannot be read: {error}"))?;
+    Ok(Value::Contribution(ContributionView {
+        known,
+        source,
+        position: contribution.position(),
+        withdrawn: contribution.is_empty(),
+    }))
 }
 
 /// Content that is JSON, on one line.
@@ -161,13 +213,20 @@ mod tests {
     use std::collections::BTreeMap;
 
     use bytes::Bytes;
-    use foretide_events::SourceId;
-    use foretide_features::Profile;
-    use foretide_ports::{ARTEFACTS, DEAD_LETTERS, shopper_key};
+    use foretide_events::{SourceId, Text};
+    use foretide_features::{Contribution, Profile, Reference};
+    use foretide_ports::{DEAD_LETTERS, ReferenceVersion, shopper_key};
     use foretide_processor::Fates;
     use serde_json::json;
 
     use super::*;
+
+    fn terms() -> Terms {
+        Terms {
+            rules: FoldRules::default(),
+            references: References::default(),
+        }
+    }
 
     fn shown(topic: &'static str, key: &[u8], value: Option<Vec<u8>>) -> serde_json::Value {
         let from = TopicPartition {
@@ -180,7 +239,7 @@ mod tests {
             key: Bytes::copy_from_slice(key),
             value: value.map(Bytes::from),
         };
-        let text = serde_json::to_string(&line(from, &record, &FoldRules::default())).unwrap();
+        let text = serde_json::to_string(&line(from, &record, &terms())).unwrap();
         assert!(!text.contains('\n'), "{text}");
         serde_json::from_str(&text).unwrap()
     }
@@ -230,10 +289,56 @@ mod tests {
     }
 
     #[test]
+    fn a_reference_is_shown_as_it_is_stored_and_one_that_cannot_be_used_with_the_cause() {
+        let version = Text::new("reference-1").unwrap();
+        let reference = Reference::prior().named(version.clone());
+        let version = ReferenceVersion {
+            reference: reference.into(),
+            version,
+            since: EpochMs(0),
+            shoppers: 100,
+        };
+        let record = version.record().unwrap();
+        let stored: Vec<u8> = record.value.unwrap().into();
+        let line = shown(ARTEFACTS, &record.key, Some(stored.clone()));
+        assert_eq!(line["key"], "reference/reference-1");
+        assert_eq!(line["value"]["since"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(line["value"]["reference"]["review_cart_share"], 0.1);
+        assert_eq!(line.get("problem"), None);
+        let foreign = shown(ARTEFACTS, b"reference/another", Some(stored));
+        assert!(
+            foreign["problem"].as_str().unwrap().contains("name"),
+            "{foreign}"
+        );
+    }
+
+    #[test]
     fn an_action_that_is_json_but_no_event_is_shown_with_what_is_wrong() {
         let line = shown(ACTIONS, b"k", Some(br#"{"v":1}"#.to_vec()));
         assert_eq!(line["value"], json!({ "v": 1 }));
         assert!(line["problem"].is_string(), "{line}");
+    }
+
+    #[test]
+    fn links_are_shown_as_what_they_are() {
+        let (known, source) = (ShopperId([1; 16]), ShopperId([2; 16]));
+        let record = LinkRecord {
+            id: foretide_events::EventId::new("e-1").unwrap(),
+            at: EpochMs(0),
+            anonymous: source,
+            known,
+        };
+        let line = shown(ACTIONS, &shopper_key(&source), Some(record.encode()));
+        assert_eq!(line["value"]["type"], "link");
+        assert_eq!(line["problem"], json!(null));
+
+        let mut stored = Vec::new();
+        Contribution::withdrawn(source, 7).encode(&FoldRules::default(), &mut stored);
+        let line = shown(LINKS, format!("{known}/{source}").as_bytes(), Some(stored));
+        let expected = json!({
+            "known": known, "source": source, "position": 7, "withdrawn": true,
+        });
+        assert_eq!(line["value"], expected, "{line}");
     }
 
     #[test]

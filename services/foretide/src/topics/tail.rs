@@ -7,16 +7,19 @@ use clap::{
     Args,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
-use foretide_events::ShopperId;
-use foretide_features::FoldRules;
-use foretide_host::config::Checked;
+use foretide_events::{Fate, ShopperId};
+use foretide_host::{FoldRulesArgs, config::Checked};
 use foretide_ports::{
-    ACTIONS, Chunk, DECISIONS, PROFILES, ReadOnlyLog, TopicName, foretide_topics, partition_for,
-    shopper_key,
+    ACTIONS, ARTEFACTS, Chunk, DECISIONS, LINKS, PROFILES, ReadOnlyLog, Reader, References,
+    TopicName, foretide_topics, partition_for, shopper_key,
 };
 use foretide_runtime::CancellationToken;
 
-use super::{place::Place, readable};
+use super::{
+    fates::{Judge, fate},
+    place::Place,
+    readable::{self, Terms},
+};
 use crate::{
     look::{Patience, WhichLog},
     output::{Lines, Listener},
@@ -39,12 +42,15 @@ Examples:
   # What could not be processed since this morning, and why
   foretide topics tail dead-letters --from 2026-11-22T06:00:00Z --data-dir ./data
 
+  # Events that came too late to be part of a profile; `foretide replay --into NAME --with-late` shows what they would change
+  foretide topics tail actions --fate late --data-dir ./data
+
   # The last ten decisions of one partition
   foretide topics tail decisions --partition 0 --from -10 --data-dir ./data
 
 Each line holds topic, partition, offset, appended_at, key and value. Actions, decisions, artefacts and \
-dead letters are shown as stored; profiles and the counts beside them are put into words. A record that \
-cannot be read is shown in base64 (value_base64) with the problem, and the rest goes on. Lines of one \
+dead letters are shown as stored; profiles, the counts beside them and links are put into words, features \
+as of when a profile was stored and against the reference of then. A record that cannot be read is shown in base64 (value_base64) with the problem, and the rest goes on. Lines of one \
 partition keep their order.
 
 An embedded log that a server has open cannot be read beside it: stop the server first, or use Kafka.";
@@ -88,12 +94,19 @@ pub(crate) struct TailArgs {
     #[arg(long, env = "FORETIDE_TAIL_SHOPPER", value_name = "ID")]
     shopper: Option<ShopperId>,
 
+    /// Only actions with this fate; to tell it, the log is folded from its beginning, in memory
+    #[arg(long, env = "FORETIDE_TAIL_FATE", value_name = "FATE", value_parser = fate())]
+    fate: Option<Fate>,
+
     /// Stop after this many lines
     #[arg(long, env = "FORETIDE_TAIL_LIMIT", value_name = "N")]
     limit: Option<u64>,
 
     #[command(flatten)]
     log: WhichLog,
+
+    #[command(flatten)]
+    rules: FoldRulesArgs,
 
     #[command(flatten)]
     patience: Patience,
@@ -103,6 +116,10 @@ impl Checked for TailArgs {
     fn faults(&self) -> Vec<String> {
         let mut faults = self.log.faults();
         faults.extend(self.to.and_then(|to| self.from.is_behind(&to)));
+        if self.fate.is_some() && self.topic != ACTIONS {
+            let topic = self.topic;
+            faults.push(format!("--fate is of actions: {topic} has no fates"));
+        }
         faults
     }
 }
@@ -166,7 +183,9 @@ impl Stretch {
                 open.insert(partition, stop);
             }
             stretch.begins.insert(partition, *begin);
-            stretch.positions.push((partition, (*begin).min(*end)));
+            // A fate is what came before it, too.
+            let from = if args.fate.is_some() { 0 } else { *begin };
+            stretch.positions.push((partition, from.min(*end)));
         }
         Ok(stretch)
     }
@@ -204,7 +223,7 @@ fn chosen(args: &TailArgs, count: usize) -> anyhow::Result<Option<u32>> {
     let Some(shopper) = &args.shopper else {
         return Ok(args.partition);
     };
-    if ![ACTIONS, PROFILES, DECISIONS].contains(&topic) {
+    if ![ACTIONS, PROFILES, LINKS, DECISIONS].contains(&topic) {
         bail!("{topic} is not kept by shopper: leave --shopper away and search its lines");
     }
     let partition = partition_for(&shopper_key(shopper), count);
@@ -228,6 +247,9 @@ async fn show<W: Write>(
     if stretch.is_done() || left == 0 {
         return Ok(());
     }
+    let mut usual = Usual::of(args, log).await?;
+    let judge = |fate| Judge::new(fate, args.rules.rules(), args.log.partitions);
+    let mut judge = args.fate.map(judge);
     let mut reader = log.reader(args.topic, &stretch.positions).await?;
     let mut silent_for = Duration::ZERO;
     while !stretch.is_done() && left > 0 {
@@ -244,7 +266,16 @@ async fn show<W: Write>(
             continue;
         };
         silent_for = Duration::ZERO;
-        let shown = show_chunk(args, &stretch, &chunk, left, lines);
+        usual.catch_up().await?;
+        let shown = show_chunk(
+            args,
+            &stretch,
+            &chunk,
+            left,
+            &usual.terms,
+            &mut judge,
+            lines,
+        );
         let (shown, listener) = shown.context("writing to standard output")?;
         if listener == Listener::Gone {
             break;
@@ -255,26 +286,75 @@ async fn show<W: Write>(
     Ok(())
 }
 
+/// What profiles are read by, where profiles are shown.
+struct Usual {
+    terms: Terms,
+    /// What is published on the way.
+    news: Option<Box<dyn Reader>>,
+}
+
+impl Usual {
+    async fn of(args: &TailArgs, log: &ReadOnlyLog) -> anyhow::Result<Self> {
+        let mut usual = Self {
+            terms: Terms {
+                rules: args.rules.rules(),
+                references: References::default(),
+            },
+            news: None,
+        };
+        if args.topic == PROFILES {
+            let end = log.end_offsets(ARTEFACTS).await?;
+            usual.terms.references = References::load(log, args.patience.time()).await?;
+            let positions: Vec<_> = (0..).zip(end).collect();
+            usual.news = Some(log.reader(ARTEFACTS, &positions).await?);
+        }
+        Ok(usual)
+    }
+
+    /// Takes note of what was published meanwhile: without waiting, for it is there before it serves.
+    async fn catch_up(&mut self) -> anyhow::Result<()> {
+        let Some(news) = &mut self.news else {
+            return Ok(());
+        };
+        while let Some(chunk) = news.next(Duration::ZERO).await? {
+            for record in &chunk.records {
+                let _ = self.terms.references.take(record);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Shows what of `chunk` is asked for, at most `at_most` records. Returns how many it showed.
 fn show_chunk<W: Write>(
     args: &TailArgs,
     stretch: &Stretch,
     chunk: &Chunk,
     at_most: u64,
+    terms: &Terms,
+    judge: &mut Option<Judge>,
     lines: &mut Lines<W>,
 ) -> std::io::Result<(u64, Listener)> {
-    let rules = FoldRules::default();
     let key = args.shopper.as_ref().map(shopper_key);
     let mut shown = 0;
     for record in &chunk.records {
-        let is_asked = key.as_ref().is_none_or(|key| record.key[..] == key[..]);
-        if !is_asked || !stretch.holds(chunk.from.partition, record.offset) {
+        // What is contributed to a shopper's profile has the contributing one behind that key.
+        let is_of = |key: &[u8; 32]| record.key.starts_with(key);
+        let is_asked = key.as_ref().is_none_or(is_of);
+        if !is_asked {
+            continue;
+        }
+        // Asked of every one, for what comes later depends on it.
+        let is_wanted = judge
+            .as_mut()
+            .is_none_or(|judge| judge.wants(chunk.from.partition, record));
+        if !is_wanted || !stretch.holds(chunk.from.partition, record.offset) {
             continue;
         }
         if shown == at_most {
             break;
         }
-        if lines.put(&readable::line(chunk.from, record, &rules))? == Listener::Gone {
+        if lines.put(&readable::line(chunk.from, record, terms))? == Listener::Gone {
             return Ok((shown, Listener::Gone));
         }
         shown += 1;

@@ -7,8 +7,14 @@
 //! Replayers of one group share its partitions. State is in memory, so a partition that changes hands is folded again from the
 //! beginning of the range by its new owner, unless its former owner was done with it: then it stays that one's. (One that
 //! joins late cannot tell what the others have finished from what an earlier run committed, and folds it as well.)
+//!
+//! What goes at a pace, or on top of a [shadow], is folded by one process [alone](AloneReplay), in no group.
 
+mod alone;
 mod compare;
+mod late;
+mod pace;
+pub mod shadow;
 mod turn;
 
 use std::collections::BTreeMap;
@@ -18,7 +24,10 @@ use foretide_ports::ReadOnlyLog;
 use foretide_runtime::CancellationToken;
 use serde::Serialize;
 
-pub use compare::{Differences, compare};
+pub use alone::{AloneReplay, Lateness, RanAlone};
+pub use compare::{Differences, FeatureDifference, Sight, compare, feature_differences};
+pub use late::Placed;
+pub use pace::Speed;
 
 use crate::{FoldedLog, GROUP, ProcessorError};
 

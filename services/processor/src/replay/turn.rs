@@ -56,6 +56,10 @@ pub(super) async fn run(
         }
     };
     turn.pool.settled().await?;
+    // What is held here alone: others of the group have the others.
+    folded.hand_over(&replay.rules, |partition| {
+        turn.held.contains_key(&partition)
+    });
     let stretch = |(partition, reached): (u32, u64)| {
         let (from, to) = (turn.begin(partition), turn.end(partition));
         (partition, Stretch { from, to, reached })

@@ -16,7 +16,7 @@ use crate::members::WithMembers;
 use crate::support::{Dice, Rig, Running, events, until};
 
 #[derive(Debug)]
-struct Course {
+pub struct Course {
     /// Operations of members left before the end.
     left: AtomicI64,
     /// Whether the last operation still takes effect.
@@ -28,6 +28,11 @@ struct Course {
 }
 
 impl Course {
+    /// Whether nothing comes any more.
+    pub fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::SeqCst)
+    }
+
     /// Counts an operation. Says whether it is the last.
     fn is_last(&self) -> bool {
         self.left.fetch_sub(1, Ordering::SeqCst) <= 0
@@ -141,7 +146,7 @@ impl GroupMember for DyingMember {
 
 /// One life of a processor.
 #[derive(Clone, Debug)]
-struct Life {
+pub struct Life {
     operations: i64,
     takes_effect: bool,
     portion: u64,
@@ -152,7 +157,8 @@ struct Life {
     arriving: usize,
 }
 
-fn lives() -> impl Strategy<Value = Vec<Life>> {
+/// Up to six lives, each of which ends at some moment.
+pub fn lives() -> impl Strategy<Value = Vec<Life>> {
     let life = (
         1..60_i64,
         any::<bool>(),
@@ -175,7 +181,13 @@ fn lives() -> impl Strategy<Value = Vec<Life>> {
 }
 
 impl Life {
-    fn start(&self, rig: &Rig, folder: &std::path::Path) -> (Running, Arc<Course>) {
+    /// How many events arrive while it lives.
+    pub fn arriving(&self) -> usize {
+        self.arriving
+    }
+
+    /// Begins it.
+    pub fn start(&self, rig: &Rig, folder: &std::path::Path) -> (Running, Arc<Course>) {
         let course = Arc::new(Course {
             left: AtomicI64::new(self.operations),
             takes_effect: self.takes_effect,

@@ -12,6 +12,9 @@ use foretide_processor::{
 };
 use foretide_runtime::{CancellationToken, Readiness};
 
+/// How long others have to leave the group.
+const SOON: std::time::Duration = std::time::Duration::from_secs(1);
+
 use crate::support::{LONG, Rig, events, shopper};
 
 /// A log whose processor has ended, and whose profiles another version made.
@@ -50,7 +53,11 @@ async fn fold(rig: &Rig) -> Refold {
 }
 
 async fn refold(rig: &Rig) -> Result<Refolded, ProcessorError> {
-    fold(rig).await.publish(&rig.log, |_| ()).await
+    publish(fold(rig).await, rig).await
+}
+
+async fn publish(folded: Refold, rig: &Rig) -> Result<Refolded, ProcessorError> {
+    folded.publish(&rig.log, "refold", SOON, |_| ()).await
 }
 
 fn is_other_version(ended: &Result<(), ProcessorError>) -> bool {
@@ -119,7 +126,9 @@ async fn one_that_broke_off_is_noticed_and_can_be_done_again() {
     let refold_one = fold(&rig).await;
     let log = rig.log.clone();
     // The log goes away after the first records.
-    let broke_off = refold_one.publish(&rig.log, move |_| log.faults().set_away(true));
+    let broke_off = refold_one.publish(&rig.log, "refold", SOON, move |_| {
+        log.faults().set_away(true);
+    });
     assert!(matches!(broke_off.await, Err(ProcessorError::Log(_))));
     rig.log.faults().set_away(false);
     let ended = tokio::time::timeout(LONG, rig.instance().start().task);
@@ -139,7 +148,7 @@ async fn a_shopper_without_actions_on_the_log_is_counted_and_then_gone() {
     rig.append_profiles(vec![record]).await;
     let folded = fold(&rig).await;
     assert_eq!((folded.gone(), folded.missing()), (1, 0));
-    assert_eq!(folded.publish(&rig.log, |_| ()).await.unwrap().gone, 1);
+    assert_eq!(publish(folded, &rig).await.unwrap().gone, 1);
     assert_eq!(rig.digest().await, rig.expected().await.digest);
     assert_eq!(fold(&rig).await.gone(), 0);
 }
@@ -153,7 +162,64 @@ async fn a_processor_that_works_meanwhile_is_noticed_before_anything_is_written(
     rig.until_all_committed().await;
     running.stop().await;
     let before = rig.log.end_offsets(PROFILES).await.unwrap();
-    let refused = folded.publish(&rig.log, |_| ()).await;
+    let refused = publish(folded, &rig).await;
     assert_eq!(refused, Err(ProcessorError::AtWork));
     assert_eq!(rig.log.end_offsets(PROFILES).await.unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_processor_that_only_idles_is_noticed_as_well() {
+    let rig = Rig::new(2).await;
+    rig.append(&events(100, 0, 95)).await;
+    let running = rig.instance().start();
+    rig.until_all_committed().await;
+    // Nothing comes, and nothing is committed any more.
+    let before = rig.log.end_offsets(PROFILES).await.unwrap();
+    assert_eq!(refold(&rig).await, Err(ProcessorError::AtWork));
+    assert_eq!(rig.log.end_offsets(PROFILES).await.unwrap(), before);
+    rig.until_all_committed().await;
+    running.stop().await;
+    refold(&rig).await.unwrap();
+}
+
+/// A log whose refold broke off when every profile was written, and no counts.
+async fn without_counts() -> Rig {
+    let rig = outdated(1).await;
+    let refolding = fold(&rig).await;
+    let log = rig.log.clone();
+    // All profiles are in the first portion, but for the counts of 40 shoppers.
+    let before = rig.log.end_offsets(PROFILES).await.unwrap()[0];
+    publish(refolding, &rig).await.unwrap();
+    let held = rig.held(PROFILES, 0).await;
+    let written = held.into_iter().filter(|record| record.offset >= before);
+    let written: Vec<_> = written.collect();
+    assert!(written[0].value.is_none(), "the counts go first");
+    assert!(published::parse_key(&written.last().unwrap().key) == Some(Key::Counts(0)));
+    let counts = NewRecord {
+        at: TopicPartition {
+            topic: PROFILES,
+            partition: 0,
+        },
+        key: written.last().unwrap().key.clone(),
+        value: None,
+    };
+    log.append(vec![counts]).await.unwrap();
+    rig
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_broke_off_before_the_counts_is_noticed_by_all() {
+    let rig = without_counts().await;
+    let is_told = |error: &ProcessorError| {
+        *error == ProcessorError::NoCounts { partition: 0 }
+            && error.to_string().contains("foretide refold")
+    };
+    let ended = tokio::time::timeout(LONG, rig.instance().start().task);
+    let ended = ended.await.unwrap().unwrap();
+    assert!(is_told(&ended.unwrap_err()));
+    let log = ReadOnlyLog::new(Arc::new(rig.log.clone()));
+    let digested = fold_all(&log, 1, FoldRules::default(), |_| ()).await;
+    assert!(is_told(&digested.map(drop).unwrap_err()));
+    refold(&rig).await.unwrap();
+    assert_eq!(rig.digest().await, rig.expected().await.digest);
 }

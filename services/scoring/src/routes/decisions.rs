@@ -11,8 +11,8 @@ use axum::{
 use foretide_decision::{DecisionRecord, Reason, ReasonCode};
 use foretide_events::{EpochMs, SessionId, Text};
 use foretide_http::{
-    BodyReader, DirectRoute, Problem, ProblemCode, Protection, RequestBody, Role,
-    direct_json_answer, documented,
+    BodyReader, DirectRoute, Problem, ProblemCode, Protection, RequestBody, Role, direct_answer,
+    documented,
     openapi::{BODY, KEYED},
     parse_json, read_body,
 };
@@ -31,6 +31,9 @@ use crate::{
 };
 
 mod answer;
+
+/// An answer, as the description has it.
+type Answered = Answer<'static>;
 
 /// About how large an answer is.
 const ANSWER_BYTES: usize = 1536;
@@ -85,7 +88,7 @@ fn example() -> serde_json::Value {
 
 documented! {
     asked Asked;
-    answered Answer;
+    answered Answered;
     query Parameters;
     refused Refusals = KEYED, BODY, &[ProblemCode::NotRemembered];
 }
@@ -101,7 +104,7 @@ documented! {
 /// With `at` (RFC 3339) it is dry: answered as of then, not recorded, not counted.
 #[utoipa::path(post, path = "/v1/decisions", operation_id = "decide", tag = "decisions",
     params(Parameters), request_body = Asked,
-    responses((status = 200, description = "The decision", body = Answer), Refusals))]
+    responses((status = 200, description = "The decision", body = Answered), Refusals))]
 pub(crate) async fn decide(
     State(api): State<Arc<Api>>,
     request: Request,
@@ -119,7 +122,7 @@ pub(crate) fn direct(api: &Arc<Api>, protection: Protection) -> DirectRoute {
             match api.keys.require(request.headers(), Role::Admin) {
                 Ok(_) => answer(&api, request).await,
                 Err(problem) => {
-                    BodyReader::of(request).1.discard().await;
+                    Box::pin(BodyReader::of(request).1.discard()).await;
                     Err(problem)
                 }
             }
@@ -146,7 +149,8 @@ async fn answer(
         keep(api, &mut record);
         count(api, &record, began);
     }
-    direct_json_answer(parts.headers, &Answer::of(record, dry), ANSWER_BYTES)
+    let text = Answer::of(&record, dry).text(ANSWER_BYTES);
+    Ok(direct_answer(parts.headers, text))
 }
 
 impl Asked {
@@ -177,11 +181,8 @@ fn keep(api: &Api, record: &mut DecisionRecord) {
 }
 
 fn count(api: &Api, record: &DecisionRecord, began: Instant) {
-    let offer = record
-        .served
-        .as_ref()
-        .map_or("none", |offer| offer.content.kind().as_str());
-    api.metrics.decisions.with_label_values(&[offer]).inc();
+    let kind = record.served.as_ref().map(|offer| offer.content.kind());
+    api.recorder.decided(kind);
     for cause in &record.degraded_by {
         api.metrics
             .degraded

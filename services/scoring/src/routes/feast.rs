@@ -27,7 +27,7 @@ use tokio::task::spawn_blocking;
 
 use self::{answer::Answer, asked::Asked, question::Question};
 use super::{BODY_LIMITS, parameters};
-use crate::{api::Api, instant::parse_at};
+use crate::{api::Api, instant::parse_at, knowledge::not_ready};
 
 mod answer;
 mod asked;
@@ -38,9 +38,6 @@ const VALUE_BYTES: usize = 64;
 
 /// With more values than this, or of the past, an answer is worked out where nobody waits for the thread.
 const MANY_VALUES: usize = 8_192;
-
-/// After how many seconds profiles may have been restored.
-const RETRY_AFTER_S: u32 = 1;
 
 /// What the query may hold.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -121,10 +118,6 @@ pub(crate) async fn health(State(api): State<Arc<Api>>) -> Result<StatusCode, Pr
         return Ok(StatusCode::OK);
     }
     Err(not_ready("profiles are still being restored"))
-}
-
-fn not_ready(detail: &'static str) -> Problem {
-    Problem::new(ProblemCode::NotReady, detail).retry_after_s(RETRY_AFTER_S)
 }
 
 #[cfg(test)]

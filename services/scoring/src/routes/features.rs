@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
+use foretide_events::EpochMs;
 use foretide_features::{CATALOGUE, FeatureSpec, HalfLife};
 use foretide_http::{documented, openapi::KEYED};
 use schemars::JsonSchema;
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 use crate::{
     api::Api,
+    reference::ShownReference,
     served::{FEATURE_SERVICE, FEATURE_VIEW, max_age_ms},
 };
 
@@ -22,6 +24,8 @@ const ENTITIES: [&str; 3] = ["shopper_id", "user_id", "anonymous_id"];
 pub(crate) struct Answer {
     /// Names this catalogue: another one has another name.
     schema: String,
+    /// What is usual among shoppers now: features that use it are told against it.
+    reference: ShownReference,
     /// The feature view that they belong to in `/get-online-features`: there each is called `shopper:NAME`.
     feature_view: &'static str,
     /// The feature service that stands for all of them there.
@@ -92,9 +96,11 @@ pub(crate) async fn list(State(api): State<Arc<Api>>) -> Json<Answer> {
         combine: spec.nature.combine.as_str(),
         uses_reference: spec.nature.uses_reference,
     };
+    let serving = api.references.serving(EpochMs(api.clock.now_ms()));
     let features = CATALOGUE.iter().map(described).collect();
     Json(Answer {
         schema: api.catalogue.to_string(),
+        reference: ShownReference::of(&serving),
         feature_view: FEATURE_VIEW,
         feature_service: FEATURE_SERVICE,
         entities: ENTITIES,
@@ -112,6 +118,10 @@ mod tests {
         assert_eq!(
             (&answer["feature_view"], &answer["feature_service"]),
             (&"shopper".into(), &"foretide".into())
+        );
+        assert_eq!(
+            answer["reference"],
+            serde_json::json!({"version": "prior-1", "since": null})
         );
         let features = answer["features"].as_array().unwrap();
         assert_eq!(features.len(), foretide_features::Feature::COUNT);

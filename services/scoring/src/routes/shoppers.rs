@@ -8,19 +8,15 @@ use axum::{
     http::Uri,
 };
 use foretide_events::{EpochMs, InvalidId, ShopperId, Text, limits};
+use foretide_features::{Reference, State as Statistics};
 use foretide_http::{Problem, ProblemCode, documented, openapi::KEYED};
+use foretide_ports::Serving;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::answer::Answer;
 use super::{parameters, variable};
-use crate::{
-    api::Api,
-    freshness::Freshness,
-    instant::{no_longer_remembered, parse_at},
-    knowledge::{Found, look_up},
-    shopper::NamedShopper,
-};
+use crate::{api::Api, instant::parse_at, knowledge::known, shopper::NamedShopper};
 
 mod answer;
 pub(crate) mod features;
@@ -76,8 +72,8 @@ documented! {
 /// When first and last seen, sessions, cart, purchases, affinity, and every feature with its value (`null` where it is
 /// missing), unit and age.
 ///
-/// `at` (RFC 3339, now by default): what was known then. 404 if the shopper was unknown, 422 if `at` lies before what is
-/// still remembered. Ages are in milliseconds: how long before `at` everything on the log was folded.
+/// `at` (RFC 3339, now by default): what was known then, told against the `reference` of then. 404 if the shopper was unknown,
+/// 422 if `at` lies before what is still remembered, 503 while the profile may still have to be restored. Ages are in milliseconds: how long before `at` everything on the log was folded.
 #[utoipa::path(get, path = "/v1/shoppers/{id}", operation_id = "get_shopper", tag = "shoppers",
     params(ShopperPath, Instant),
     responses((status = 200, description = "The shopper", body = Answer), Refusals))]
@@ -135,31 +131,44 @@ fn text<const MAX: usize>(
     Ok(Some(text))
 }
 
-fn answer(api: &Api, shopper: ShopperId, at: Option<&str>) -> Result<Json<Answer>, Problem> {
-    let at = parse_at(at)?;
-    let now = EpochMs(api.clock.now_ms());
-    let instant = at.unwrap_or(now);
-    match look_up(&api.table, &shopper, at, &api.rules, |state, _| {
-        state.clone()
-    }) {
-        Found::NotRemembered => Err(no_longer_remembered()),
-        Found::Nobody => Err(nothing_known()),
-        Found::Known(state) => {
-            let freshness = Freshness::of(&api.table, &shopper, instant, now);
-            Ok(Json(Answer::of(
-                shopper,
-                instant,
-                &state,
-                freshness.age_ms(),
-                &api.rules,
-                &api.reference,
-            )))
-        }
+/// What is read of a shopper, with what an answer says beside it.
+struct Read<T> {
+    known: T,
+    /// The instant it is about.
+    at: EpochMs,
+    /// How long before that everything on the log was folded; `None` while that is not known.
+    age_ms: Option<i64>,
+    /// What is usual at that instant.
+    serving: Serving,
+}
+
+impl<T> Read<T> {
+    /// What `read` makes of `shopper` as of the instant `at`, now where none is given, and of what is usual then.
+    fn of(
+        api: &Api,
+        shopper: &ShopperId,
+        at: Option<&str>,
+        read: impl FnOnce(&Statistics, EpochMs, &Reference) -> T,
+    ) -> Result<Self, Problem> {
+        let (at, now) = (parse_at(at)?, EpochMs(api.clock.now_ms()));
+        let instant = at.unwrap_or(now);
+        let serving = api.references.serving(instant);
+        let (found, freshness) = known(api, shopper, at, now, |state| {
+            read(state, instant, &serving.reference)
+        })?;
+        let nothing = || Problem::new(ProblemCode::NotFound, "nothing is known of this shopper");
+        Ok(Self {
+            known: found.ok_or_else(nothing)?,
+            at: instant,
+            age_ms: freshness.age_ms(),
+            serving,
+        })
     }
 }
 
-fn nothing_known() -> Problem {
-    Problem::new(ProblemCode::NotFound, "nothing is known of this shopper")
+fn answer(api: &Api, shopper: ShopperId, at: Option<&str>) -> Result<Json<Answer>, Problem> {
+    let read = Read::of(api, &shopper, at, |state, _, _| state.clone())?;
+    Ok(Json(Answer::of(shopper, &read, &api.rules)))
 }
 
 #[cfg(test)]

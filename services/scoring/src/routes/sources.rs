@@ -63,8 +63,8 @@ documented! {
 /// `accepted` (events of it on the log), of which `folded`, `duplicate` and `late`; and `rejected`, an object by reason,
 /// summed over all instances of ingest (each adds its own within about a second). A source nobody sent for has zeros.
 ///
-/// `wait_ms` (0 by default, at most 20 000): waits that long until everything that is on the log now has been folded;
-/// `complete` says whether it has. 503 while the log cannot say how far it reaches, or the database how many were rejected.
+/// `wait_ms` (0 by default, at most 20 000): waits that long until everything that is on the log now has been folded and
+/// published, links of anonymous shoppers to known ones included; `complete` says whether it has. 503 while the log cannot say how far it reaches, or the database how many were rejected.
 #[utoipa::path(get, path = "/v1/sources/{source}", operation_id = "get_source", tag = "sources",
     params(SourcePath, Parameters),
     responses((status = 200, description = "The counts", body = Answer), Refusals))]

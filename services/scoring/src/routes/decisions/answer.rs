@@ -1,31 +1,32 @@
 //! What a decision looks like from outside.
 
 use foretide_decision::{
-    Cohort, DecisionRecord, Discount, Offer, OfferContent, OfferId, OfferKind, Reason, Recommended,
+    Cohort, DecisionRecord, Discount, OfferContent, OfferId, OfferKind, Reason, Recommended,
+    json::Json,
 };
 use foretide_events::{Currency, EpochMs, Label, ShopId, ShopperId, Text};
-use foretide_models::{Contribution, Predictions, Probability};
+use foretide_models::{Contribution, Prediction, Probability};
 use schemars::JsonSchema;
-use serde::Serialize;
 
-/// What is answered.
-#[derive(Serialize, JsonSchema)]
+/// What is answered. It is written by hand, because it is written for every page of a shop.
+#[derive(JsonSchema)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[schemars(rename = "Decision")]
-pub(crate) struct Answer {
+pub(crate) struct Answer<'a> {
     /// Names the decision.
-    decision_id: Text<64>,
+    decision_id: &'a Text<64>,
     /// The shopper's pseudonym.
     shopper_id: ShopperId,
     /// The instant it was decided for.
     at: EpochMs,
     /// The group of shoppers it was decided for.
-    cohort: Cohort,
+    cohort: &'a Cohort,
     /// What it rests on.
-    predictions: ShownPredictions,
+    predictions: ShownPredictions<'a>,
     /// What to show; `null` for no offer.
-    offer: Option<ShownOffer>,
+    offer: Option<ShownOffer<'a>>,
     /// Why, the first reason first.
-    reasons: Vec<Reason>,
+    reasons: &'a Vec<Reason>,
     /// How long before `at` everything on the log was folded; `null` while profiles are being restored.
     features_age_ms: Option<i64>,
     /// Whether something behind was down or late: the reasons say what.
@@ -35,41 +36,45 @@ pub(crate) struct Answer {
 }
 
 /// The probabilities if no offer is shown.
-#[derive(Serialize, JsonSchema)]
+#[derive(JsonSchema)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[schemars(rename = "Predictions")]
-struct ShownPredictions {
+struct ShownPredictions<'a> {
     /// That the shopper's engagement falls.
     drift: Probability,
     /// That the purchase is abandoned in this visit.
     abandonment: Probability,
     /// The model that says so.
-    source: String,
+    source: &'a str,
     /// What each is made of, in log-odds.
-    contributions: ShownContributions,
+    contributions: ShownContributions<'a>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(JsonSchema)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[schemars(rename = "Contributions")]
-struct ShownContributions {
-    drift: Vec<Contribution>,
-    abandonment: Vec<Contribution>,
+struct ShownContributions<'a> {
+    drift: &'a Vec<Contribution>,
+    abandonment: &'a Vec<Contribution>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(JsonSchema)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[schemars(rename = "MadeOffer")]
-struct ShownOffer {
+struct ShownOffer<'a> {
     /// Which offer of the catalogue.
-    id: OfferId,
+    id: &'a OfferId,
     /// What it offers.
     kind: OfferKind,
-    #[serde(flatten)]
-    content: ShownContent,
+    #[schemars(flatten)]
+    #[cfg_attr(test, serde(flatten))]
+    content: ShownContent<'a>,
 }
 
-#[derive(Serialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(rename = "MadeContent")]
-enum ShownContent {
+#[derive(JsonSchema)]
+#[cfg_attr(test, derive(serde::Serialize), serde(untagged))]
+#[schemars(untagged, rename = "MadeContent")]
+enum ShownContent<'a> {
     /// Decimal amounts of one currency.
     Discount {
         percent: u8,
@@ -78,76 +83,285 @@ enum ShownContent {
         cart_total: String,
     },
     Recommendations {
-        products: Vec<Recommended>,
+        products: &'a Vec<Recommended>,
     },
     Content {
-        content_id: ShopId,
+        content_id: &'a ShopId,
     },
     Assistance {
-        means: Label,
+        means: &'a Label,
     },
 }
 
-impl Answer {
+impl<'a> Answer<'a> {
     /// Shows `record`.
-    pub(super) fn of(record: DecisionRecord, dry: bool) -> Self {
+    pub(super) fn of(record: &'a DecisionRecord, dry: bool) -> Self {
         Self {
-            decision_id: record.decision_id,
+            decision_id: &record.decision_id,
             shopper_id: record.shopper,
             at: record.at,
-            cohort: record.cohort,
-            predictions: ShownPredictions::of(record.predictions),
-            offer: record.served.map(ShownOffer::of),
-            reasons: record.reasons,
+            cohort: &record.cohort,
+            predictions: ShownPredictions {
+                drift: record.predictions.drift.probability,
+                abandonment: record.predictions.abandonment.probability,
+                source: &record.predictions.source,
+                contributions: ShownContributions {
+                    drift: contributions(&record.predictions.drift),
+                    abandonment: contributions(&record.predictions.abandonment),
+                },
+            },
+            offer: record.served.as_ref().map(|offer| ShownOffer {
+                id: &offer.id,
+                kind: offer.content.kind(),
+                content: ShownContent::of(&offer.content),
+            }),
+            reasons: &record.reasons,
             features_age_ms: record.features.age_ms,
             degraded: record.degraded,
             dry,
         }
     }
-}
 
-impl ShownPredictions {
-    fn of(predictions: Predictions) -> Self {
-        Self {
-            drift: predictions.drift.probability,
-            abandonment: predictions.abandonment.probability,
-            source: predictions.source.into_owned(),
-            contributions: ShownContributions {
-                drift: predictions.drift.contributions,
-                abandonment: predictions.abandonment.contributions,
-            },
+    /// Its text, of which about `expected_bytes` are expected.
+    pub(super) fn text(&self, expected_bytes: usize) -> Vec<u8> {
+        let mut text = Vec::with_capacity(expected_bytes);
+        self.write(&mut Json(&mut text));
+        text
+    }
+
+    fn write(&self, json: &mut Json<'_>) {
+        let Self {
+            decision_id,
+            shopper_id,
+            at,
+            cohort,
+            predictions,
+            offer,
+            reasons,
+            features_age_ms,
+            degraded,
+            dry,
+        } = self;
+        json.raw(r#"{"decision_id":"#);
+        json.text(decision_id);
+        json.raw(r#","shopper_id":"#);
+        json.value(shopper_id);
+        json.raw(r#","at":"#);
+        json.value(at);
+        json.raw(r#","cohort":{"id":"#);
+        json.text(&cohort.id);
+        json.raw(r#","name":"#);
+        json.text(&cohort.name);
+        json.raw(r#"},"predictions":"#);
+        predictions.write(json);
+        json.raw(r#","offer":"#);
+        match offer {
+            Some(offer) => offer.write(json),
+            None => json.raw("null"),
         }
+        json.raw(r#","reasons":"#);
+        json.list(*reasons, |json, reason| {
+            json.raw(r#"{"code":"#);
+            json.text(reason.code.as_str());
+            json.raw(r#","text":"#);
+            json.text(&reason.text);
+            json.raw("}");
+        });
+        json.raw(r#","features_age_ms":"#);
+        json.value(features_age_ms);
+        json.raw(if *degraded {
+            r#","degraded":true"#
+        } else {
+            r#","degraded":false"#
+        });
+        json.raw(if *dry {
+            r#","dry":true}"#
+        } else {
+            r#","dry":false}"#
+        });
     }
 }
 
-impl ShownOffer {
-    fn of(offer: Offer) -> Self {
-        let kind = offer.content.kind();
-        let content = match offer.content {
+/// The terms of a prediction.
+fn contributions(prediction: &Prediction) -> &Vec<Contribution> {
+    &prediction.contributions
+}
+
+impl ShownPredictions<'_> {
+    fn write(&self, json: &mut Json<'_>) {
+        let Self {
+            drift,
+            abandonment,
+            source,
+            contributions,
+        } = self;
+        json.raw(r#"{"drift":"#);
+        json.number(drift.get());
+        json.raw(r#","abandonment":"#);
+        json.number(abandonment.get());
+        json.raw(r#","source":"#);
+        json.text(source);
+        json.raw(r#","contributions":{"drift":"#);
+        json.list(contributions.drift, write_contribution);
+        json.raw(r#","abandonment":"#);
+        json.list(contributions.abandonment, write_contribution);
+        json.raw("}}");
+    }
+}
+
+fn write_contribution(json: &mut Json<'_>, contribution: &Contribution) {
+    let Contribution {
+        feature,
+        value,
+        log_odds,
+    } = contribution;
+    json.raw(r#"{"feature":"#);
+    json.text(feature);
+    json.field(r#","value":"#, *value, Json::number);
+    json.raw(r#","log_odds":"#);
+    json.number(*log_odds);
+    json.raw("}");
+}
+
+impl ShownOffer<'_> {
+    fn write(&self, json: &mut Json<'_>) {
+        let Self { id, kind, content } = self;
+        json.raw(r#"{"id":"#);
+        json.text(id.as_str());
+        json.raw(r#","kind":"#);
+        json.text(kind.as_str());
+        match content {
+            ShownContent::Discount {
+                percent,
+                amount,
+                currency,
+                cart_total,
+            } => {
+                json.raw(r#","percent":"#);
+                json.value(percent);
+                json.raw(r#","amount":"#);
+                json.text(amount);
+                json.raw(r#","currency":"#);
+                json.text(currency.as_str());
+                json.raw(r#","cart_total":"#);
+                json.text(cart_total);
+            }
+            ShownContent::Recommendations { products } => {
+                json.raw(r#","products":"#);
+                json.value(products);
+            }
+            ShownContent::Content { content_id } => {
+                json.raw(r#","content_id":"#);
+                json.text(content_id);
+            }
+            ShownContent::Assistance { means } => {
+                json.raw(r#","means":"#);
+                json.value(means);
+            }
+        }
+        json.raw("}");
+    }
+}
+
+impl<'a> ShownContent<'a> {
+    fn of(content: &'a OfferContent) -> Self {
+        match content {
             OfferContent::Discount(Discount {
                 percent,
                 amount,
                 cart_value,
-            }) => ShownContent::Discount {
+            }) => Self::Discount {
                 percent: percent.get(),
                 amount: amount.to_string(),
                 currency: amount.currency,
                 cart_total: cart_value.to_string(),
             },
-            OfferContent::Recommendations(recommended) => ShownContent::Recommendations {
-                products: recommended.products,
+            OfferContent::Recommendations(recommended) => Self::Recommendations {
+                products: &recommended.products,
             },
-            OfferContent::Content(content) => ShownContent::Content {
-                content_id: content.content_id,
+            OfferContent::Content(content) => Self::Content {
+                content_id: &content.content_id,
             },
-            OfferContent::Assistance(assistance) => ShownContent::Assistance {
-                means: assistance.means,
+            OfferContent::Assistance(assistance) => Self::Assistance {
+                means: &assistance.means,
             },
-        };
-        Self {
-            id: offer.id,
-            kind,
-            content,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use foretide_decision::{Assistance, Content, Offer, Recommendations};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{MINUTE_MS, Shop, add};
+
+    /// What is written is what the description's type says.
+    #[track_caller]
+    fn assert_true(record: &DecisionRecord) {
+        for dry in [false, true] {
+            let answer = Answer::of(record, dry);
+            let written: Value = serde_json::from_slice(&answer.text(0)).unwrap();
+            let described = serde_json::to_string(&answer).unwrap();
+            let mut described: Value = serde_json::from_str(&described).unwrap();
+            make_whole(&mut described);
+            assert_eq!(written, described);
+        }
+    }
+
+    /// Numbers without a fraction are written without one.
+    #[expect(clippy::cast_possible_truncation, reason = "what is cut off is seen")]
+    fn make_whole(value: &mut Value) {
+        match value {
+            Value::Number(number) => {
+                let is_whole = |float: &f64| (*float as i64 as f64).to_bits() == float.to_bits();
+                let float = number.as_f64().filter(is_whole);
+                if let Some(float) = float {
+                    *value = json!(float as i64);
+                }
+            }
+            Value::Array(values) => values.iter_mut().for_each(make_whole),
+            Value::Object(values) => values.values_mut().for_each(make_whole),
+            _ => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_written_as_it_is_described() {
+        let shop = Shop::new().declared().await;
+        shop.fold("ann", 10 * MINUTE_MS, add("p1", 5_995));
+        shop.decide(&json!({"shopper": {"user_id": "ann"}}))
+            .await
+            .ok();
+        let mut record = shop.recorded().await.remove(0);
+        assert!(record.served.is_some());
+        assert_true(&record);
+        let id = ShopId::new("p\"1").unwrap();
+        let product = Recommended {
+            product_id: id.clone(),
+            category: None,
+        };
+        for content in [
+            OfferContent::Content(Content { content_id: id }),
+            OfferContent::Assistance(Assistance {
+                means: Label::new("chat").unwrap(),
+            }),
+            OfferContent::Recommendations(Recommendations {
+                products: vec![product],
+            }),
+        ] {
+            record.served = Some(Offer {
+                id: OfferId::new("o \\ ü").unwrap(),
+                version: None,
+                content,
+            });
+            assert_true(&record);
+        }
+        record.served = None;
+        record.reasons.clear();
+        record.degraded = true;
+        record.features.age_ms = None;
+        assert_true(&record);
     }
 }

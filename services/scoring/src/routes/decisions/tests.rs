@@ -1,6 +1,5 @@
 use axum::http::Request;
-use foretide_decision::{CartSource, ReasonCode, RecordedValues};
-use foretide_features::Feature;
+use foretide_decision::{CartSource, ReasonCode};
 use serde_json::{Value, json};
 
 use crate::testing::{DAY_MS, MINUTE_MS, NOW, Shop, add, config, page, shopper_of, view};
@@ -215,11 +214,18 @@ async fn a_decision_is_recorded_with_all_it_rested_on() {
     assert_eq!(record.request_id.as_deref(), Some("r1"));
     assert_eq!(record.cart.as_ref().unwrap().source, CartSource::Request);
     assert_eq!(record.features.next_offset, Some(1));
-    let RecordedValues::InOrder(values) = &record.features.values else {
-        panic!("{:?}", record.features.values);
-    };
-    assert_eq!(values.len(), Feature::COUNT);
-    assert_eq!(values[Feature::CartItems as usize], Some(1.0));
+    assert_eq!(record.features.reference.as_deref(), Some("prior-1"));
+    assert_eq!(record.features.values.get("cart_items"), Some(1.0));
+    assert_eq!(
+        record.features.values.get("seconds_since_seen"),
+        Some(600.0)
+    );
+    assert_eq!(record.predict_again().as_ref(), Some(&record.predictions));
+    let choice = record.recompute().unwrap();
+    assert_eq!(
+        (&choice.offer, &choice.reasons),
+        (&record.chosen, &record.reasons)
+    );
     let sure: Vec<bool> = record
         .arms
         .iter()

@@ -8,16 +8,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{
-    not_ready,
-    question::{Asking, Question},
-};
+use super::question::{Asking, Question};
 use crate::{
     api::Api,
     freshness::Freshness,
-    instant::no_longer_remembered,
-    knowledge::{Found, look_up},
+    knowledge::known,
     metrics::ScoringMetrics,
+    reference::ShownReference,
     served::{FEATURE_VIEW, Served, Status},
 };
 
@@ -43,6 +40,8 @@ struct Heading {
     feature_view_metadata: Option<[ShownView; 1]>,
     /// Names the catalogue.
     schema: Arc<str>,
+    /// What is usual among shoppers at the instant: features that use it are told against it.
+    reference: ShownReference,
     /// How long before the instant everything on the log was folded, of the shoppers where it is longest; `null` while
     /// profiles are being restored, and without shoppers.
     features_age_ms: Option<i64>,
@@ -96,11 +95,25 @@ impl Answer {
     /// remembered as of the instant.
     pub(super) fn to(question: &Question, api: &Api) -> Result<Self, Problem> {
         let now = EpochMs(api.clock.now_ms());
+        let serving = api.references.serving(question.at.unwrap_or(now));
+        let read = |shopper: &Option<ShopperId>| {
+            let Some(shopper) = shopper else {
+                return Ok(Row::NOBODY);
+            };
+            let (served, freshness) = known(api, shopper, question.at, now, |state| {
+                let at = question.at.unwrap_or(now);
+                Served::of(state, at, &api.rules, &serving.reference)
+            })?;
+            Ok(Row {
+                served,
+                freshness: Some(freshness),
+            })
+        };
         let rows: Vec<Row> = question
             .shoppers
             .iter()
-            .map(|shopper| Row::read(shopper.as_ref(), question.at, now, api))
-            .collect::<Result<_, _>>()?;
+            .map(read)
+            .collect::<Result<_, Problem>>()?;
         let ages = rows.iter().filter_map(|row| row.freshness);
         let features_age_ms = ages.map(Freshness::age_ms).try_fold(None, |oldest, age| {
             // One that is not known makes the whole unknown.
@@ -121,6 +134,7 @@ impl Answer {
                     version: 0,
                 }]),
                 schema: Arc::clone(&api.catalogue),
+                reference: ShownReference::of(&serving),
                 features_age_ms: features_age_ms.flatten(),
             },
             results,
@@ -154,38 +168,10 @@ struct Row {
 }
 
 impl Row {
-    fn read(
-        shopper: Option<&ShopperId>,
-        at: Option<EpochMs>,
-        now: EpochMs,
-        api: &Api,
-    ) -> Result<Self, Problem> {
-        let Some(shopper) = shopper else {
-            return Ok(Self {
-                served: None,
-                freshness: None,
-            });
-        };
-        let instant = at.unwrap_or(now);
-        // Asked first: what is folded between the two questions may only make an answer better than it says.
-        let freshness = Freshness::of(&api.table, shopper, instant, now);
-        let found = look_up(&api.table, shopper, at, &api.rules, |state, _| {
-            Served::of(state, instant, &api.rules, &api.reference)
-        });
-        let served = match found {
-            Found::NotRemembered => return Err(no_longer_remembered()),
-            Found::Nobody if freshness == Freshness::NotReady => {
-                let detail = "the profile of one of the shoppers may still have to be restored";
-                return Err(not_ready(detail));
-            }
-            Found::Nobody => None,
-            Found::Known(served) => Some(served),
-        };
-        Ok(Self {
-            served,
-            freshness: Some(freshness),
-        })
-    }
+    const NOBODY: Self = Self {
+        served: None,
+        freshness: None,
+    };
 }
 
 impl Column {

@@ -44,6 +44,7 @@ async fn results_are_by_feature_and_the_ids_come_first() {
             "metadata": {
                 "feature_names": ["user_id", "session_actions", "days_since_purchase", "nonsense", "actions_total"],
                 "schema": foretide_features::schema_id(),
+                "reference": {"version": "prior-1", "since": null},
                 "features_age_ms": 0,
             },
             "results": [
@@ -148,6 +149,7 @@ async fn names_can_be_full_and_the_view_shown_and_the_context_is_let_pass() {
             "feature_names": ["user_id", "shopper__actions_total"],
             "feature_view_metadata": [{"name": "shopper", "version": 0}],
             "schema": foretide_features::schema_id(),
+            "reference": {"version": "prior-1", "since": null},
             "features_age_ms": null,
         })
     );

@@ -1,9 +1,12 @@
 //! What a shopper's profile looks like from outside.
 
 use foretide_events::{Category, Currency, EpochMs, Money, ShopperId};
-use foretide_features::{Cart, FeatureVector, FoldRules, Purchases, Reference, Session, State};
+use foretide_features::{Cart, FeatureVector, FoldRules, Purchases, Session, State};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
+
+use super::Read;
+use crate::reference::ShownReference;
 
 /// How many categories are shown.
 const CATEGORIES: usize = 16;
@@ -31,6 +34,8 @@ pub(crate) struct Answer {
     purchases: ShownPurchases,
     /// Shares of attention by category, largest first.
     affinity: Vec<ShownShare>,
+    /// What is usual among shoppers at that instant: features that use it are told against it.
+    reference: ShownReference,
     /// Every feature of the catalogue, by name.
     features: Features,
     /// How long before `at` everything on the log was folded; `null` while profiles are being restored.
@@ -101,15 +106,9 @@ struct ShownFeature {
 }
 
 impl Answer {
-    /// Shows `state` as it is at `at`; `age_ms` is how old it may be.
-    pub(super) fn of(
-        shopper_id: ShopperId,
-        at: EpochMs,
-        state: &State,
-        age_ms: Option<i64>,
-        rules: &FoldRules,
-        reference: &Reference,
-    ) -> Self {
+    /// Shows what was read of a shopper.
+    pub(super) fn of(shopper_id: ShopperId, shown: &Read<State>, rules: &FoldRules) -> Self {
+        let (state, at, age_ms) = (&shown.known, shown.at, shown.age_ms);
         let shares = state.top_categories(CATEGORIES).into_iter();
         Self {
             shopper_id,
@@ -127,8 +126,9 @@ impl Answer {
                     share: taste.share,
                 })
                 .collect(),
+            reference: ShownReference::of(&shown.serving),
             features: Features {
-                values: state.features(at, rules, reference),
+                values: state.features(at, rules, &shown.serving.reference),
                 age_ms,
             },
             features_age_ms: age_ms,

@@ -13,14 +13,10 @@ use foretide_http::{Problem, documented};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use super::{
-    FindRefusals, Instant, Named, Refusals, ShopperPath, nothing_known, parameters, path_shopper,
-};
+use super::{FindRefusals, Instant, Named, Read, Refusals, ShopperPath, parameters, path_shopper};
 use crate::{
     api::Api,
-    freshness::Freshness,
-    instant::{no_longer_remembered, parse_at},
-    knowledge::{Found, look_up},
+    reference::ShownReference,
     served::{Served, Status, max_age_ms},
 };
 
@@ -36,6 +32,8 @@ pub(crate) struct Answer {
     as_of: EpochMs,
     /// Names the catalogue.
     schema: Arc<str>,
+    /// What is usual among shoppers at that instant: features that use it are told against it.
+    reference: ShownReference,
     /// How long before `at` everything on the log was folded; `null` while profiles are being restored.
     features_age_ms: Option<i64>,
     /// Every feature of the catalogue, by name.
@@ -71,8 +69,8 @@ documented! {
 /// Each with its value, unit, age and status, in the words of `/get-online-features`, which serves the same for many shoppers
 /// at once.
 ///
-/// `at` (RFC 3339, now by default): what was known then. 404 if the shopper was unknown, 422 if `at` lies before what is
-/// still remembered.
+/// `at` (RFC 3339, now by default): what was known then, told against the `reference` of then. 404 if the shopper was unknown,
+/// 422 if `at` lies before what is still remembered, 503 while the profile may still have to be restored.
 #[utoipa::path(get, path = "/v1/shoppers/{id}/features", operation_id = "get_shopper_features", tag = "shoppers",
     params(ShopperPath, Instant),
     responses((status = 200, description = "The features", body = Answer), Refusals))]
@@ -99,27 +97,22 @@ pub(crate) async fn find(State(api): State<Arc<Api>>, uri: Uri) -> Result<Json<A
 }
 
 fn answer(api: &Api, shopper_id: ShopperId, at: Option<&str>) -> Result<Json<Answer>, Problem> {
-    let at = parse_at(at)?;
-    let now = EpochMs(api.clock.now_ms());
-    let instant = at.unwrap_or(now);
-    let served = look_up(&api.table, &shopper_id, at, &api.rules, |state, _| {
-        Served::of(state, instant, &api.rules, &api.reference)
-    });
-    match served {
-        Found::NotRemembered => Err(no_longer_remembered()),
-        Found::Nobody => Err(nothing_known()),
-        Found::Known(served) => {
-            let age_ms = Freshness::of(&api.table, &shopper_id, instant, now).age_ms();
-            Ok(Json(Answer {
-                shopper_id,
-                at: instant,
-                as_of: served.as_of,
-                schema: Arc::clone(&api.catalogue),
-                features_age_ms: age_ms,
-                features: Features { served, age_ms },
-            }))
-        }
-    }
+    let shown = Read::of(api, &shopper_id, at, |state, at, reference| {
+        Served::of(state, at, &api.rules, reference)
+    })?;
+    let age_ms = shown.age_ms;
+    Ok(Json(Answer {
+        shopper_id,
+        at: shown.at,
+        as_of: shown.known.as_of,
+        schema: Arc::clone(&api.catalogue),
+        reference: ShownReference::of(&shown.serving),
+        features_age_ms: age_ms,
+        features: Features {
+            served: shown.known,
+            age_ms,
+        },
+    }))
 }
 
 impl JsonSchema for Features {

@@ -98,3 +98,19 @@ async fn what_cannot_be_shown_is_a_problem() {
         assert_eq!(reply.problem(), expected, "{path}");
     }
 }
+
+#[tokio::test]
+async fn while_profiles_are_restored_nobody_is_called_unknown() {
+    let shop = Shop::new();
+    let shopper = shop.fold("ann", MINUTE_MS, page());
+    let path = format!("/v1/shoppers/{shopper}/features");
+    (0..shop.table.partitions()).for_each(|partition| shop.table.clear_partition(partition));
+    let reply = shop.get(&path).await;
+    assert_eq!((reply.problem().0, reply.header("retry-after")), (503, "1"));
+    // Who is there already is shown.
+    shop.fold("ann", MINUTE_MS, page());
+    assert_eq!(shop.get(&path).await.ok()["features_age_ms"], Value::Null);
+    shop.refresh();
+    shop.table.remove(&shopper);
+    assert_eq!(shop.get(&path).await.status, 404);
+}

@@ -1,0 +1,281 @@
+//! Announcing sessions that are over, on `foretide.sessions`: in the same commit as the profiles, keyed by shopper.
+//!
+//! A session is over when half an hour passes without an action (`session_gap_ms` of the fold rules), and nothing happens then
+//! that a fold would see. So a timer looks: for each shopper whose session goes on it holds the moment at which that would be
+//! over. A timer changes no profile.
+//!
+//! * **Names.** A session's id says whose it is and when it began, so that announcing it again is harmless. Its revision is what
+//!   the profile had applied, events and contributions: an event out of order that changes a session that was announced raises
+//!   it, and the highest revision counts. Where such an event joins two sessions, or begins one earlier, the id that no session has any more
+//!   is withdrawn.
+//! * **History is not announced.** What is appended to the log more than [a day](HISTORY_AFTER_MS) after it happened, such as an
+//!   import, announces no session.
+//! * **Nothing is kept beside the profiles.** Every commit announces what is over by then, so all that may be missing after a
+//!   restart are sessions that went on when the newest record was folded: the profiles are looked through once, and what is
+//!   over since is announced, be it again.
+//! * **Linked shoppers.** The sessions of an anonymous shopper who turned out to be a known one are that one's.
+//!
+//! Replays, refolding, digests and followers announce nothing.
+
+mod back;
+mod record;
+mod waiting;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use foretide_events::{EpochMs, ShopperId};
+use foretide_features::{FoldRules, Profile};
+use foretide_ports::NewRecord;
+use parking_lot::Mutex;
+
+use self::{
+    back::{latest_start, next_start, sessions_from},
+    record::Writer,
+    waiting::Waiting,
+};
+use crate::fold::Folder;
+
+/// What is appended so long after it happened is history, in milliseconds.
+pub(crate) const HISTORY_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
+/// The most shoppers whose sessions one commit announces of a partition; the rest follow with the next.
+const AT_ONCE: usize = 5_000;
+/// There is nothing to do before something is said.
+const NEVER: i64 = i64::MAX;
+
+/// What is to be announced of each partition. The default announces nothing.
+#[derive(Clone, Default)]
+pub(crate) struct Sessions(Arc<[Partition]>);
+
+struct Partition {
+    waiting: Mutex<Waiting>,
+    /// When there may be something to announce, in epoch milliseconds.
+    due_at: AtomicI64,
+}
+
+/// What was known of a shopper's sessions before an event was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Before {
+    latest: Option<EpochMs>,
+    /// When the first session after the event began, where the event lies before the latest one.
+    next: Option<EpochMs>,
+}
+
+/// What an event did to the sessions of a shopper besides going on with the latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Touched {
+    /// Sessions that ended at this instant or later may have changed.
+    from: EpochMs,
+    /// When a session began that there is no more.
+    gone: Option<EpochMs>,
+}
+
+impl Sessions {
+    /// Announces those of `partitions` partitions.
+    pub(crate) fn announced(partitions: u32) -> Self {
+        let partition = |_| Partition {
+            waiting: Mutex::default(),
+            due_at: AtomicI64::new(NEVER),
+        };
+        Self((0..partitions).map(partition).collect())
+    }
+
+    /// To be asked before an event that happened at `at`, and was appended at `appended_at`, is applied to `profile`. `None`
+    /// where nothing is announced.
+    pub(crate) fn before(
+        &self,
+        profile: &Profile,
+        at: EpochMs,
+        appended_at: EpochMs,
+        rules: &FoldRules,
+    ) -> Option<Before> {
+        if self.0.is_empty() || appended_at.since(at) > HISTORY_AFTER_MS {
+            return None;
+        }
+        Some(Before {
+            latest: latest_start(profile),
+            next: next_start(profile, at, rules),
+        })
+    }
+
+    /// Takes note of what an event did to the sessions of `shopper`.
+    pub(crate) fn touch(&self, partition: u32, shopper: ShopperId, touched: Touched) {
+        if let Some(partition) = self.0.get(partition as usize) {
+            partition
+                .waiting
+                .lock()
+                .touch(shopper, touched.from, touched.gone);
+            partition.due_at.store(0, Ordering::Release);
+        }
+    }
+
+    /// Takes note of a profile of `partition` that changed since the last commit. `as_of` is when the newest record applied was
+    /// appended.
+    pub(crate) fn note(
+        &self,
+        partition: u32,
+        profile: &Profile,
+        as_of: EpochMs,
+        now: EpochMs,
+        rules: &FoldRules,
+    ) {
+        let (Some(partition), Some(session)) = (
+            self.0.get(partition as usize),
+            profile.state().latest_session(),
+        ) else {
+            return;
+        };
+        let over_at = session.last().plus(rules.session_gap_ms + 1);
+        if over_at > now {
+            if partition
+                .waiting
+                .lock()
+                .wait(profile.shopper(), session.start(), over_at)
+            {
+                partition.due_at.fetch_min(over_at.0, Ordering::AcqRel);
+            }
+        } else if as_of.since(session.last()) <= HISTORY_AFTER_MS {
+            partition
+                .waiting
+                .lock()
+                .touch(profile.shopper(), session.start(), None);
+            partition.due_at.store(0, Ordering::Release);
+        }
+    }
+
+    /// Says that `partition` was restored, and when the newest record it had applied was appended: sessions that went on then
+    /// may not have been announced.
+    pub(crate) fn restored(&self, partition: u32, as_of: Option<EpochMs>) {
+        if let (Some(partition), Some(as_of)) = (self.0.get(partition as usize), as_of) {
+            partition.waiting.lock().look_through(as_of);
+            partition.due_at.store(0, Ordering::Release);
+        }
+    }
+
+    /// Drops everything about `partition`.
+    pub(crate) fn forget(&self, partition: u32) {
+        if let Some(partition) = self.0.get(partition as usize) {
+            *partition.waiting.lock() = Waiting::default();
+            partition.due_at.store(NEVER, Ordering::Release);
+        }
+    }
+
+    /// The partitions that may have something to announce.
+    pub(crate) fn due(&self, now: EpochMs) -> impl Iterator<Item = u32> {
+        let due = move |partition: &Partition| partition.due_at.load(Ordering::Acquire) <= now.0;
+        (0..)
+            .zip(self.0.iter())
+            .filter(move |(_, partition)| due(partition))
+            .map(|(number, _)| number)
+    }
+
+    /// Takes what `partition` has to announce.
+    pub(crate) fn take(&self, partition: u32, folder: &Folder, now: EpochMs) -> Vec<NewRecord> {
+        let (number, rules) = (partition, &folder.rules);
+        let Some(partition) = self.0.get(partition as usize) else {
+            return Vec::new();
+        };
+        if partition.due_at.load(Ordering::Acquire) > now.0 {
+            return Vec::new();
+        }
+        let mut waiting = partition.waiting.lock();
+        if let Some(as_of) = waiting.take_look_through() {
+            // Once more as long as a session may last over its last action: clocks differ.
+            let since = as_of.plus(-2 * rules.session_gap_ms);
+            folder.table.for_each(number, |profile| {
+                look_at(profile, since, now, rules, &mut waiting);
+            });
+        }
+        waiting.ring(now);
+        let mut records = Vec::new();
+        let next_link = folder.counts.next_link(number);
+        for (shopper, from, gone) in waiting.take_touched(AT_ONCE) {
+            folder.table.read(&shopper, |profile| {
+                let writer = Writer {
+                    partition: number,
+                    profile,
+                    next_link,
+                };
+                announce(&writer, from, &gone, now, rules, &mut waiting, &mut records);
+            });
+        }
+        partition.due_at.store(waiting.due_at(), Ordering::Release);
+        records
+    }
+}
+
+impl Before {
+    /// What an event that happened at `at` did, now that it is applied to `profile`.
+    pub(crate) fn touched(
+        self,
+        profile: &Profile,
+        at: EpochMs,
+        rules: &FoldRules,
+    ) -> Option<Touched> {
+        let latest = latest_start(profile)?;
+        let former = self.latest?;
+        if latest == former && at >= latest {
+            return None;
+        }
+        let gone = if latest < former {
+            Some(former)
+        } else {
+            self.next
+                .filter(|next| next_start(profile, at, rules) != Some(*next))
+        };
+        Some(Touched {
+            from: at.min(former),
+            gone,
+        })
+    }
+}
+
+/// Takes note of a profile that was restored, if its latest session may not have been announced.
+fn look_at(
+    profile: &Profile,
+    since: EpochMs,
+    now: EpochMs,
+    rules: &FoldRules,
+    waiting: &mut Waiting,
+) {
+    let Some(session) = profile.state().latest_session() else {
+        return;
+    };
+    let over_at = session.last().plus(rules.session_gap_ms + 1);
+    if over_at > now {
+        waiting.wait(profile.shopper(), session.start(), over_at);
+    } else if session.last() >= since {
+        waiting.touch(profile.shopper(), session.start(), None);
+    }
+}
+
+/// Announces the sessions of a profile that ended at `from` or later and are over, and withdraws those that are gone. One that
+/// goes on is waited for.
+fn announce(
+    writer: &Writer<'_>,
+    from: EpochMs,
+    gone: &[EpochMs],
+    now: EpochMs,
+    rules: &FoldRules,
+    waiting: &mut Waiting,
+    records: &mut Vec<NewRecord>,
+) {
+    let profile = writer.profile;
+    if profile.link().is_some() {
+        return;
+    }
+    let withdrawn = gone
+        .iter()
+        .filter(|start| now.since(**start) > rules.session_gap_ms);
+    records.extend(withdrawn.map(|start| writer.withdrawal(*start)));
+    sessions_from(profile, from, rules, |state, session| {
+        if session.is_open(now, rules) {
+            let over_at = session.last().plus(rules.session_gap_ms + 1);
+            waiting.wait(profile.shopper(), session.start(), over_at);
+        } else {
+            records.push(writer.announcement(state, session));
+        }
+    });
+}

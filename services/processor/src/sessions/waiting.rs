@@ -1,0 +1,147 @@
+//! Whose session goes on until when, and whose is to be announced, in one partition.
+
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::FixedState;
+use foretide_events::{EpochMs, ShopperId};
+
+/// The calendar is exact to this many milliseconds.
+const SLOT_MS: i64 = 1_000;
+
+/// What waits. Bounded by the number of shoppers with a session that goes on: about 60 bytes each.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// Where all profiles are yet to be looked through: when the newest record applied was appended.
+    look_through: Option<EpochMs>,
+    /// Shoppers to be looked at, by slot. A session that went on meanwhile is put down again then.
+    calendar: BTreeMap<i64, Vec<ShopperId>>,
+    /// When the session began of each shopper in the calendar.
+    open: HashMap<ShopperId, EpochMs, FixedState>,
+    /// Whose sessions are to be announced: those that ended at this instant or later.
+    touched: HashMap<ShopperId, EpochMs, FixedState>,
+    /// When sessions began that there are no more.
+    gone: Vec<(ShopperId, EpochMs)>,
+}
+
+impl Waiting {
+    /// The session of `shopper` that began at `start` would be over at `over_at`. Says whether the calendar changed.
+    pub(super) fn wait(&mut self, shopper: ShopperId, start: EpochMs, over_at: EpochMs) -> bool {
+        let mut new = false;
+        self.open.entry(shopper).or_insert_with(|| {
+            new = true;
+            start
+        });
+        if new {
+            let slot = over_at.0.div_euclid(SLOT_MS) + 1;
+            self.calendar.entry(slot).or_default().push(shopper);
+        }
+        new
+    }
+
+    /// The sessions of `shopper` that ended at `from` or later are to be announced; one that began at `gone` is no more.
+    pub(super) fn touch(&mut self, shopper: ShopperId, from: EpochMs, gone: Option<EpochMs>) {
+        let earliest = self.touched.entry(shopper).or_insert(from);
+        *earliest = from.min(*earliest);
+        self.gone.extend(gone.map(|start| (shopper, start)));
+    }
+
+    pub(super) fn look_through(&mut self, as_of: EpochMs) {
+        self.look_through = Some(as_of);
+    }
+
+    pub(super) fn take_look_through(&mut self) -> Option<EpochMs> {
+        self.look_through.take()
+    }
+
+    /// Whose moment has come is to be looked at.
+    pub(super) fn ring(&mut self, now: EpochMs) {
+        let now_slot = now.0.div_euclid(SLOT_MS);
+        while let Some(slot) = self
+            .calendar
+            .first_entry()
+            .filter(|slot| *slot.key() <= now_slot)
+        {
+            for shopper in slot.remove() {
+                if let Some(start) = self.open.remove(&shopper) {
+                    self.touch(shopper, start, None);
+                }
+            }
+        }
+    }
+
+    /// Takes at most `most` of the shoppers with something to announce: from when on, and which sessions are gone.
+    pub(super) fn take_touched(&mut self, most: usize) -> Vec<(ShopperId, EpochMs, Vec<EpochMs>)> {
+        let shoppers: Vec<ShopperId> = self.touched.keys().take(most).copied().collect();
+        let take = |shopper: ShopperId| {
+            let from = self.touched.remove(&shopper)?;
+            let of_shopper = |(whose, _): &mut (ShopperId, EpochMs)| *whose == shopper;
+            let mut gone: Vec<_> = self
+                .gone
+                .extract_if(.., of_shopper)
+                .map(|(_, start)| start)
+                .collect();
+            gone.sort_unstable();
+            gone.dedup();
+            Some((shopper, from, gone))
+        };
+        shoppers.into_iter().filter_map(take).collect()
+    }
+
+    /// When there may be something to announce next, in epoch milliseconds.
+    pub(super) fn due_at(&self) -> i64 {
+        if self.look_through.is_some() || !self.touched.is_empty() {
+            return 0;
+        }
+        let first = self.calendar.first_key_value();
+        first.map_or(i64::MAX, |(slot, _)| slot.saturating_mul(SLOT_MS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shopper(n: u8) -> ShopperId {
+        ShopperId([n; 16])
+    }
+
+    #[test]
+    fn a_shopper_is_put_down_once_and_looked_at_when_the_moment_has_come() {
+        let mut waiting = Waiting::default();
+        assert!(waiting.wait(shopper(1), EpochMs(500), EpochMs(10_000)));
+        assert!(!waiting.wait(shopper(1), EpochMs(500), EpochMs(12_000)));
+        assert!(waiting.due_at() > 10_000 && waiting.due_at() <= 11_000);
+        waiting.ring(EpochMs(10_000));
+        assert!(waiting.take_touched(9).is_empty());
+        waiting.ring(EpochMs(11_000));
+        assert_eq!(
+            waiting.take_touched(9),
+            [(shopper(1), EpochMs(500), vec![])]
+        );
+        assert_eq!(waiting.due_at(), i64::MAX);
+        assert!(waiting.wait(shopper(1), EpochMs(500), EpochMs(12_000)));
+    }
+
+    #[test]
+    fn what_is_touched_more_than_once_is_taken_once_from_the_earliest_on_and_no_more_than_asked_for()
+     {
+        let mut waiting = Waiting::default();
+        for (n, from, gone) in [
+            (1, 70, None),
+            (1, 50, Some(90)),
+            (1, 60, Some(90)),
+            (2, 5, Some(1)),
+        ] {
+            waiting.touch(shopper(n), EpochMs(from), gone.map(EpochMs));
+        }
+        let mut all = waiting.take_touched(1);
+        assert_eq!((all.len(), waiting.due_at()), (1, 0));
+        all.extend(waiting.take_touched(9));
+        all.sort();
+        let expected = [
+            (shopper(1), EpochMs(50), vec![EpochMs(90)]),
+            (shopper(2), EpochMs(5), vec![EpochMs(1)]),
+        ];
+        assert_eq!((all, waiting.due_at()), (expected.to_vec(), i64::MAX));
+    }
+}
