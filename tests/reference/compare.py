@@ -1,11 +1,12 @@
-"""Compares the features that Foretide exports with those computed anew here, from the same events.
+"""Compares the features that Foretide computes with those computed anew here, from the same events.
 
     compare.py EVENTS COMMAND INSTANT... [--reference FILE]
 
 EVENTS are stored events, one JSON object a line in the order of the log. COMMAND prints, given an instant and the events on its
 standard input, one line {"shopper": …, "features": {…}} of each shopper (`cargo run --example features` of crates/features does).
 Whole numbers must be equal, others to 1e-9 of themselves; those that tell how far something is from the usual, which is a
-difference of two numbers that may be as good as equal, to 1e-9 of one (standard deviation, or unit of a logarithm). Ends with 1 if anything differs, and says of each feature what.
+difference of two numbers that may be as good as equal, to 1e-9 of one (standard deviation, or unit of a logarithm). Ends
+with 1 if anything differs, and says of each feature what.
 """
 
 import argparse

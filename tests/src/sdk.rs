@@ -149,16 +149,19 @@ pub fn sent(server: &Server) -> Sent {
     }
 }
 
-/// The ids of all events on the log, in any order, as often as they are there. The server must be stopped.
+/// The ids of all events on the log, in any order, as often as they are there; links between them are none. The server must be
+/// stopped.
 pub fn stored_ids(server: &Server) -> Vec<String> {
     let tail = server.offline(&["topics", "tail", "actions"]);
     let said = String::from_utf8(tail.stdout).unwrap();
     let id = |line: &str| {
         let record: Value = serde_json::from_str(line).unwrap();
-        let id = record["value"]["id"].as_str();
-        id.unwrap_or_else(|| panic!("no id in {line}")).to_owned()
+        let event = &record["value"];
+        let id = event["id"].as_str();
+        let id = id.unwrap_or_else(|| panic!("no id in {line}")).to_owned();
+        (event["type"] != "link").then_some(id)
     };
-    said.lines().map(id).collect()
+    said.lines().filter_map(id).collect()
 }
 
 /// The requests of the SDKs that were not answered with success, as lines of the metrics.

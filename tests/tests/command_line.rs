@@ -19,9 +19,11 @@ use foretide_tests::{
 use serde_json::Value;
 
 const KEY: &[u8] = b"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n";
-const TOPICS: [&str; 5] = [
+const TOPICS: [&str; 7] = [
     "actions",
     "profiles",
+    "links",
+    "sessions",
     "artefacts",
     "decisions",
     "dead-letters",

@@ -4,9 +4,9 @@
 //! part of what a decision costs. So a record says nothing that the rest of it implies:
 //!
 //! * `features.values` are the features that the predictions rest on, by name and to the last bit; what is missing is left out.
-//!   All others of that instant can be had exactly by a point-in-time export, which folds the shopper's actions on the log again,
-//!   those of linked devices included: `features` names the offset they were folded up to, the rules of the fold, the reference
-//!   and the catalogue, and `at` is the instant.
+//!   All others follow from the log: `features` names the offset up to which the shopper's actions were folded, the rules of the
+//!   fold, the reference and the catalogue, and `at` is the instant. A replay up to that offset has them as they were; a
+//!   point-in-time export of that instant also holds what had happened by then and arrived later.
 //! * A prediction is its probability. Its contributions are what the model that `predictions.source` names makes of the
 //!   features and the cart. Where they are not, it is an object that lists them, `[name, log-odds]` or `[name, value, log-odds]`.
 //! * A reason is its code where its text is what the policy says of these predictions, else an object with both.

@@ -11,8 +11,8 @@ use crate::{
 /// The brands that got the most attention on pages of products: at most 4.
 pub(crate) type Brands = Ranking<Brand, ()>;
 
-/// A brand, told apart by 32 bits of the hash of its name: among four, one in a thousand million is taken for another. The name itself is
-/// not kept, for nothing shows it.
+/// A brand, told apart by 32 bits of the hash of its name: among four, one in a thousand million is taken for another. The
+/// name itself is not kept, for nothing shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brand(pub(crate) u32);
 

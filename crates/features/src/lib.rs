@@ -23,10 +23,11 @@
 //!
 //! # What is kept
 //!
-//! Only the shopper's own statistics. What is usual among shoppers is a [`Reference`], applied when features are read. Sums decay by event time and are kept as of the beginning of a period of one
-//! half-life, so that time that passes halves them and rounds nothing: they are right to 1e-9 of themselves. Reading
-//! decays them to the instant asked for, and closes the session if it has been quiet for too long: no timer ever changes
-//! a profile.
+//! Only the shopper's own statistics. What is usual among shoppers is a [`Reference`], applied when features are read.
+//! Sums decay by event time and are kept as of the beginning of a period of one half-life, so that time that passes
+//! halves them and rounds nothing; only the end of a session rounds them, to 34 bits of their fraction. They are right
+//! to 1e-9 of themselves. Reading decays them to the instant asked for, and closes the session if it has been quiet for
+//! too long: no timer ever changes a profile.
 //!
 //! # One person, several pseudonyms
 //!

@@ -110,7 +110,9 @@ impl Profile {
     }
 
     /// The state as it was at `at`, events at that very millisecond included. `None`: `at` lies before the last settled
-    /// observation, or more than 25 hours before the newest where any is settled, and what was known then is no longer told.
+    /// observation, or more than 25 hours before the newest where any is settled, and what was known then is no longer told. Where
+    /// the shopper was away at `at` and nothing is left but what is settled, its sums are rounded already, which they were not
+    /// when it was the current state: features read then and now agree to 1e-9 of themselves.
     pub fn state_at(&self, at: EpochMs, rules: &FoldRules) -> Option<Cow<'_, State>> {
         let Some(newest) = self.newest_at().filter(|newest| at < *newest) else {
             return Some(Cow::Borrowed(&self.current));
@@ -169,10 +171,14 @@ impl Profile {
         self.link.as_ref()
     }
 
-    /// What this anonymous profile contributes to that of its known shopper; `None` if it is not linked.
+    /// What this anonymous profile contributes to that of its known shopper; `None` if it is not linked, or nothing was ever done
+    /// under its own name: a device that was used by a named shopper alone takes no [place](crate::SOURCE_LIMIT) of one with a
+    /// history.
     pub fn contribution(&self) -> Option<Contribution> {
-        self.link
-            .map(|_| Contribution::of(self.shopper, self.next_offset, self.own.clone()))
+        self.link?;
+        self.own.newest()?;
+        let history = self.own.clone();
+        Some(Contribution::of(self.shopper, self.next_offset, history))
     }
 
     /// Takes in what another pseudonym of the same person contributes. In whatever order and however often contributions come, the

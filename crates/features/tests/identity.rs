@@ -42,10 +42,10 @@ fn profile(shopper: ShopperId, events: &[Event]) -> Profile {
     profile
 }
 
-/// What each source contributes after half of its events and after all.
+/// What each source contributes after half of its events, at least one, and after all.
 fn contributions(sources: &[Vec<Event>]) -> Vec<Contribution> {
     let of = |(events, number): (&Vec<Event>, u8)| {
-        let half = &events[..events.len() / 2];
+        let half = &events[..events.len().div_ceil(2)];
         [half, events].map(|events| profile(source(number), events).contribution().unwrap())
     };
     sources.iter().zip(0..).flat_map(of).collect()
@@ -203,10 +203,17 @@ fn the_earliest_link_counts() {
     );
     assert_eq!(anonymous.apply_link(link(3), 12), Some(Linked::Later));
     assert_eq!(anonymous.link(), Some(&link(0)));
+    assert!(
+        anonymous.contribution().is_none(),
+        "nothing was done under its own name: it takes no place of a device with a history"
+    );
+    let view = event("view", START, product_view("mug", "kitchen", None));
+    let applied = anonymous.apply(&view, 13, &FoldRules::default());
+    assert!(applied.is_some());
     let contribution = anonymous.contribution().unwrap();
     assert_eq!(
         (contribution.source(), contribution.position()),
-        (source(0), 13)
+        (source(0), 14)
     );
 }
 

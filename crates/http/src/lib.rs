@@ -8,8 +8,9 @@
 //!     protect ( routes of one service ) )      panics → 500, time limit, bound on requests in flight
 //! ```
 //!
-//! The few routes that are asked most are answered in [`Front`] of the router, within the same bounds. Bodies are read by a [`BodyReader`] under [`BodyLimits`] and a process-wide [`MemoryBudget`], so that memory stays flat
-//! whatever is sent. It never logs an id, a key or a query string, and knows nothing of shoppers.
+//! The few routes that are asked most are answered in [`Front`] of the router, within the same bounds. Bodies are read by
+//! a [`BodyReader`] under [`BodyLimits`] and a process-wide [`MemoryBudget`], so that memory stays flat whatever is sent.
+//! It never logs an id, a key or a query string, and knows nothing of shoppers.
 
 mod admin;
 mod around;

@@ -1,6 +1,11 @@
 //! Calls that block, kept away from the threads of the async runtime.
 
-use std::{ops::Deref, sync::Arc, thread};
+use std::{
+    ops::Deref,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
 use foretide_ports::LogError;
 use tokio::sync::oneshot;
@@ -22,13 +27,42 @@ where
         // Nobody waits any more if the caller was dropped.
         let _ = answer.send(task());
     };
+    start(name, run)?;
+    result
+        .await
+        .unwrap_or_else(|_| Err(ended_early(name).into()))
+}
+
+/// Runs `task`, which blocks and may never end, on a thread of its own and waits for it, but no longer than `patience`: then
+/// `None`, and it is left to itself.
+pub(crate) fn within<T: Send + 'static>(
+    name: &str,
+    patience: Duration,
+    task: impl FnOnce() -> T + Send + 'static,
+) -> Result<Option<T>, LogError> {
+    let (answer, result) = mpsc::sync_channel(1);
+    let run = move || {
+        // Nobody waits any more if it took too long.
+        let _ = answer.send(task());
+    };
+    start(name, run)?;
+    match result.recv_timeout(patience) {
+        Ok(result) => Ok(Some(result)),
+        Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err(ended_early(name)),
+    }
+}
+
+fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), LogError> {
     thread::Builder::new()
         .name(format!("kafka-{name}"))
         .spawn(run)
-        .map_err(|error| LogError::Away(format!("cannot start a thread: {error}")))?;
-    result
-        .await
-        .unwrap_or_else(|_| Err(LogError::Away(format!("the {name} call ended early")).into()))
+        .map(drop)
+        .map_err(|error| LogError::Away(format!("cannot start a thread: {error}")))
+}
+
+fn ended_early(name: &str) -> LogError {
+    LogError::Away(format!("the {name} call ended early"))
 }
 
 /// A client whose destruction, which may take a second, happens on a thread of its own when the last owner lets go.

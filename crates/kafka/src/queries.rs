@@ -31,6 +31,8 @@ const TRANSACTION_PATIENCE: Duration = Duration::from_secs(30);
 const STAYS_OPEN: &str =
     "stays open; if it lasts, look at it with kafka-transactions.sh find-hanging";
 const RETRY: Duration = Duration::from_millis(20);
+/// How soon to ask again who leads a partition: electing a leader takes the brokers longer than a connection takes to answer.
+const RETRY_LEADER: Duration = Duration::from_millis(100);
 /// How long leaders may take to answer before it is asked whether they still are; twice as long each time.
 const FIRST_SLICE: Duration = Duration::from_secs(1);
 
@@ -292,18 +294,44 @@ fn find(
     }
     let mut slice = FIRST_SLICE;
     let answer = patiently(PATIENCE, |left| {
-        let answer = client.offsets_for_times(asked.clone(), slice.min(left));
-        if answer.as_ref().is_err_and(is_late) && slice < left {
-            // A client that only asks does not notice that a leader died and another took over.
-            client.fetch_metadata(Some(topic), left)?;
-            slice *= 2;
-            return Err(KafkaError::MetadataFetch(
-                RDKafkaErrorCode::LeaderNotAvailable,
-            ));
+        let answer = client
+            .offsets_for_times(asked.clone(), slice.min(left))
+            .and_then(|answer| offsets(&answer));
+        let Err(error) = &answer else { return answer };
+        let late = is_late(error) && slice < left;
+        if !late && !is_of_leaders(error) {
+            return answer;
         }
-        offsets(&answer?)
+        if late {
+            slice *= 2;
+        } else {
+            thread::sleep(RETRY_LEADER.min(left));
+        }
+        // librdkafka goes by the leaders it was told of last, be it that there was none or one that has left the cluster since,
+        // and a client that only asks is told anew once a minute.
+        client.fetch_metadata(Some(topic), left)?;
+        Err(KafkaError::MetadataFetch(
+            RDKafkaErrorCode::LeaderNotAvailable,
+        ))
     });
     answer.map_err(|error| errors::log_error("asking for offsets", &error))
+}
+
+/// Whether a partition is led by another broker than librdkafka thinks, by one that has just left, or by none. That it knows no
+/// leader of any partition asked about, it calls an unknown partition.
+fn is_of_leaders(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::LeaderNotAvailable
+                | Code::NotLeaderForPartition
+                | Code::FencedLeaderEpoch
+                | Code::UnknownLeaderEpoch
+                | Code::UnknownPartition
+                | Code::DestroyBroker
+        )
+    )
 }
 
 fn is_late(error: &KafkaError) -> bool {
@@ -362,5 +390,42 @@ pub(crate) fn position<C: rdkafka::consumer::ConsumerContext>(
     match positions.find_partition(topic, partition)?.offset() {
         Offset::Offset(offset) => u64::try_from(offset).ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+
+    /// Ends are asked for after the client was told that `leaderless` had no leader, and got one.
+    fn ends_after_an_election(leaderless: &[i32]) -> Result<Vec<u64>, LogError> {
+        let cluster = MockCluster::new(2).unwrap();
+        cluster.create_topic("t", 2, 1).unwrap();
+        let asker = Asker::new(&KafkaOptions {
+            brokers: cluster.bootstrap_servers(),
+            instance: "a".into(),
+            settings: Vec::new(),
+        })
+        .unwrap();
+        for partition in leaderless {
+            cluster.partition_leader("t", *partition, None).unwrap();
+        }
+        asker.committed.fetch_metadata(Some("t"), PATIENCE).unwrap();
+        for partition in leaderless {
+            cluster.partition_leader("t", *partition, Some(1)).unwrap();
+        }
+        asker.readable_ends("t", 0..2)
+    }
+
+    #[test]
+    fn a_leader_that_was_elected_since_is_asked_for_the_end_of_its_partition() {
+        assert_eq!(ends_after_an_election(&[1]), Ok(vec![0, 0]));
+    }
+
+    #[test]
+    fn so_it_is_where_no_partition_had_a_leader() {
+        assert_eq!(ends_after_an_election(&[0, 1]), Ok(vec![0, 0]));
     }
 }

@@ -284,6 +284,11 @@ pub enum GroupEvent {
 pub trait Records: Send {
     /// Takes a chunk, as [`GroupEvent::Records`] has it. May wait until there is room for it.
     async fn take(&mut self, chunk: Chunk);
+
+    /// Whether more is wanted before the commit beside which they come is over. If not, records wait where they are.
+    fn wants_more(&self) -> bool {
+        true
+    }
 }
 
 /// One member of a consumer group with exactly-once effect: what it commits, its outputs and the offsets it consumed,

@@ -141,6 +141,10 @@ impl<S: Commits> GroupMember for Member<S> {
         // Each chunk is waited for to its end, or it would be lost.
         let reading = async {
             while !settled.load(Ordering::Relaxed) {
+                if !records.wants_more() {
+                    told.notified().await;
+                    continue;
+                }
                 match self.tail.poll().await {
                     Ok(Some(chunk)) => records.take(chunk).await,
                     Ok(None) => tokio::select! {

@@ -9,7 +9,7 @@ pub const PROFILES: TopicName = "foretide.profiles";
 /// What each linked anonymous shopper contributes to the profile of the known one, keyed by both, in the partition of the
 /// known one.
 pub const LINKS: TopicName = "foretide.links";
-/// What all instances agree on: the pseudonym key's fingerprint, later cohorts and models.
+/// What all instances agree on: the log's own id, the pseudonym key's fingerprint, each version of the reference.
 pub const ARTEFACTS: TopicName = "foretide.artefacts";
 /// Each session that is over, keyed by shopper, JSON.
 pub const SESSIONS: TopicName = "foretide.sessions";

@@ -1,9 +1,9 @@
 //! `foretide`: every service in one process, and the command line around it.
 //!
-//! `serve` runs ingest, processor and scoring over one log; `import` sends history to a server; `digest`, `replay` and
-//! `topics` look at a log; `shadows` are what a replay keeps beside the live profiles; `dead-letters` are set right and run
-//! again; `export` writes what was known of shoppers at instants of the past; `refold` makes its profiles anew; `database` looks after the tables of offers, keys and settings; `demo` shows it all at work
-//! with pretend shoppers. Each command is a module; what they share of data directories and logs is `foretide-host`. The
+//! `serve` runs ingest, processor, trainer and scoring over one log; `import` sends history to a server; `digest`, `replay`
+//! and `topics` look at a log; `shadows` are what a replay keeps beside the live profiles; `dead-letters` are set right and
+//! run again; `export` writes what was known of shoppers at instants of the past; `refold` makes its profiles anew;
+//! `database` looks after the tables of offers, keys and settings; `demo` shows it all at work with pretend shoppers. Each command is a module; what they share of data directories and logs is `foretide-host`. The
 //! wiring of the services is in [`serve`].
 
 mod advice;

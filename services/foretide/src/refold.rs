@@ -27,7 +27,8 @@ Examples:
   foretide refold --session-gap-s 1200 --data-dir /var/lib/foretide
 
 Some versions fold or store profiles in another way, and so do other settings of the section Profile. This folds every \
-action on the log by this version and with these settings, and publishes the profiles in the place of the old ones; then the services of this version start, with these settings. Actions, decisions, \
+action on the log by this version and with these settings, and publishes the profiles in the place of the old ones; \
+then the services of this version start, with these settings. Actions, decisions, \
 offers, keys and settings stay as they are. If it is cut short, run it again.
 
 Profiles can be no better than the actions that the log still holds: where retention has taken some, it ends with \

@@ -26,6 +26,7 @@ use foretide_features::Profile;
 use foretide_ports::{Log, LogError, PROFILES};
 use foretide_runtime::SharedClock;
 use tokio::{
+    spawn,
     task::{JoinError, JoinHandle, JoinSet, spawn_blocking},
     time::Instant,
 };
@@ -68,8 +69,17 @@ pub(crate) struct State {
 
 enum Stage {
     Resting,
+    /// The log is asked for the end, which takes it as long as a new leader is elected or a transaction is decided.
+    Asking(Ask),
     Scanning(Scan),
     Sealing(u32, JoinHandle<Result<Sealed, CheckpointError>>),
+}
+
+/// The end of the profiles being asked for.
+struct Ask {
+    partition: u32,
+    noted_at_ms: i64,
+    task: JoinHandle<Result<Vec<u64>, LogError>>,
 }
 
 /// A draft being written.
@@ -108,13 +118,21 @@ impl Checkpointing {
                     self.state.changed.insert(partition);
                 }
             }
-            Stage::Resting => self.begin_if_due(owned).await,
+            Stage::Asking(ask) if ask.task.is_finished() => {
+                let (partition, noted_at_ms) = (ask.partition, ask.noted_at_ms);
+                // While the log is away there is nothing to commit either: the next turn will do.
+                if let Ok(Ok(ends)) = ask.task.await {
+                    self.write(partition, &ends, noted_at_ms);
+                }
+            }
+            Stage::Resting => self.begin_if_due(owned),
             busy => self.state.stage = busy,
         }
     }
 
-    async fn begin_if_due(&mut self, owned: usize) {
-        let (Some(checkpoints), Some(interval)) = (&self.checkpoints, self.interval) else {
+    /// Asks for the end of the profiles, beside the work: commits do not wait for the answer.
+    fn begin_if_due(&mut self, owned: usize) {
+        let (Some(_), Some(interval)) = (&self.checkpoints, self.interval) else {
             return;
         };
         if Instant::now() < self.state.next_at {
@@ -126,8 +144,17 @@ impl Checkpointing {
             return;
         };
         let noted_at_ms = self.clock.now_ms();
-        // While the log is away there is nothing to commit either: the next turn will do.
-        let Ok(ends) = self.log.end_offsets(PROFILES).await else {
+        let log = Arc::clone(&self.log);
+        self.state.stage = Stage::Asking(Ask {
+            partition,
+            noted_at_ms,
+            task: spawn(async move { log.end_offsets(PROFILES).await }),
+        });
+    }
+
+    /// Begins to write the profiles of `partition`.
+    fn write(&mut self, partition: u32, ends: &[u64], noted_at_ms: i64) {
+        let Some(checkpoints) = &self.checkpoints else {
             return;
         };
         self.state.changed.remove(&partition);
@@ -204,9 +231,12 @@ impl Checkpointing {
         self.state
             .changed
             .retain(|partition| !partitions.contains(partition));
-        if let Stage::Scanning(scan) = &self.state.stage
-            && partitions.contains(&scan.partition)
-        {
+        let busy_with = match &self.state.stage {
+            Stage::Asking(ask) => Some(ask.partition),
+            Stage::Scanning(scan) => Some(scan.partition),
+            Stage::Resting | Stage::Sealing(..) => None,
+        };
+        if busy_with.is_some_and(|partition| partitions.contains(&partition)) {
             self.state.stage = Stage::Resting;
         }
     }
@@ -222,7 +252,8 @@ impl Checkpointing {
                 self.report(partition, outcome);
             }
             Stage::Scanning(scan) => _ = self.state.changed.insert(scan.partition),
-            Stage::Resting => {}
+            // What was asked for is still among those that changed.
+            Stage::Resting | Stage::Asking(_) => {}
         }
         let noted_at_ms = self.clock.now_ms();
         let ends = self.log.end_offsets(PROFILES).await?;

@@ -7,6 +7,10 @@ use foretide_ports::{Chunk, Records};
 
 use crate::{ProcessorError, SourceCounts, pool::FoldPool};
 
+/// While a commit is under way folding pauses when the next one would get larger than this, in bytes: the larger a commit, the
+/// longer it takes and the more is folded meanwhile, and a log does not keep a transaction open for ever.
+const MOST_MEANWHILE: usize = 64 * 1024 * 1024;
+
 /// Takes records of partitions that are owned, be a commit under way or not: what was taken to be published before belongs to
 /// that commit, what is folded now to the next.
 pub(crate) struct Intake<'a> {
@@ -62,5 +66,9 @@ impl Records for Intake<'_> {
         if self.failed.is_none() {
             self.failed = self.fold(chunk).await.err();
         }
+    }
+
+    fn wants_more(&self) -> bool {
+        self.failed.is_none() && self.pool.pending_bytes() < MOST_MEANWHILE
     }
 }

@@ -141,7 +141,12 @@ impl<'a> Membership<'a> {
             self.links.follow(&parts.log, positions);
             self.reads_links = true;
         }
-        while let Some(chunk) = self.links.ready()? {
+        let began = Instant::now();
+        // Not all at once: the group, and what is to be committed, must not wait for a long way behind.
+        while began.elapsed() < MAX_WAIT
+            && self.pool.pending_bytes() < MAX_COMMIT_BYTES
+            && let Some(chunk) = self.links.ready()?
+        {
             let partition = chunk.from.partition;
             if chunk.next_offset > parts.counts.next_link(partition) {
                 self.unsettled = true;

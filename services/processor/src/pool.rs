@@ -2,7 +2,8 @@
 //! those of others are folded beside them, and while a commit is under way.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, btree_map},
+    mem,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -265,7 +266,7 @@ impl Lane {
             queue: Arc::clone(&queue),
             pending_bytes: Arc::clone(&pending_bytes),
             partitions: HashMap::new(),
-            failed: None,
+            failed: BTreeMap::new(),
             profile_bytes: FIRST_GUESS_BYTES,
             texts: Texts::default(),
             pieces: Pieces::default(),
@@ -288,8 +289,8 @@ struct Thread {
     queue: Arc<Queue<Job>>,
     pending_bytes: Arc<AtomicUsize>,
     partitions: HashMap<u32, Pending>,
-    /// The first thing that went wrong in restoring, or in taking in contributions.
-    failed: Option<ProcessorError>,
+    /// The first thing that went wrong with each partition in restoring, or in taking in contributions.
+    failed: BTreeMap<u32, ProcessorError>,
     /// The mean size of the profiles published last, in bytes.
     profile_bytes: usize,
     /// Categories that events named.
@@ -322,10 +323,7 @@ impl Thread {
                 let _ = answer.send(load(&self.folder, &checkpoints, &limits));
             }
             Job::Publish(wanted, answer) => {
-                let published = match self.failed.take() {
-                    None => Ok(self.publish(&wanted)),
-                    Some(failed) => Err(failed),
-                };
+                let published = self.take_failed().map(|()| self.publish(&wanted));
                 let _ = answer.send(published);
             }
             Job::Abandon(answer) => {
@@ -336,16 +334,22 @@ impl Thread {
             Job::Forget(partitions, answer) => {
                 for partition in partitions {
                     self.partitions.remove(&partition);
+                    self.failed.remove(&partition);
                     self.folder.forget(partition);
                 }
-                self.failed = None;
                 self.estimate();
                 let _ = answer.send(());
             }
             Job::Settle(answer) => {
-                let _ = answer.send(self.failed.take().map_or(Ok(()), Err));
+                let _ = answer.send(self.take_failed());
             }
         }
+    }
+
+    /// What went wrong, to be told once.
+    fn take_failed(&mut self) -> Result<(), ProcessorError> {
+        let failed = mem::take(&mut self.failed).into_values().next();
+        failed.map_or(Ok(()), Err)
     }
 
     fn fold(&mut self, chunk: &Chunk) {
@@ -356,17 +360,25 @@ impl Thread {
     }
 
     fn contribute(&mut self, chunk: &Chunk) {
-        let pending = self.partitions.entry(chunk.from.partition).or_default();
+        let partition = chunk.from.partition;
+        // Behind what could not be read the position must not go on.
+        if self.failed.contains_key(&partition) {
+            return;
+        }
+        let pending = self.partitions.entry(partition).or_default();
         match self.folder.contribute(pending, chunk) {
             Ok(outcome) => (self.report)(&outcome),
-            Err(error) => self.failed = self.failed.take().or(Some(error)),
+            Err(error) => _ = self.failed.insert(partition, error),
         }
         self.estimate();
     }
 
     fn restore(&mut self, chunk: &Chunk) {
-        if self.failed.is_none() {
-            self.failed = take_over(&self.folder, chunk).err();
+        let partition = chunk.from.partition;
+        if let btree_map::Entry::Vacant(place) = self.failed.entry(partition)
+            && let Err(error) = take_over(&self.folder, chunk)
+        {
+            place.insert(error);
         }
     }
 

@@ -70,7 +70,8 @@ pub fn counts_record(partition: u32, counts: &PartitionCounts) -> NewRecord {
     }
 }
 
-/// Counts as stored: a version byte, then the position in `foretide.links` (not in version 1), then the rest, in postcard. Sources are sorted, so equal counts are equal bytes.
+/// Counts as stored: a version byte, then the position in `foretide.links` (not in version 1), then the rest, in postcard.
+/// Sources are sorted, so equal counts are equal bytes.
 #[derive(Serialize, Deserialize)]
 struct StoredCounts {
     next_offset: u64,

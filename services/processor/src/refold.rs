@@ -15,8 +15,8 @@ use bytes::Bytes;
 use foretide_events::{EpochMs, ShopperId};
 use foretide_features::FoldRules;
 use foretide_ports::{
-    ACTIONS, GroupEvent, GroupMember, LINKS, Log, NewRecord, PROFILES, ReadOnlyLog, TopicPartition,
-    shopper_key,
+    ACTIONS, GroupEvent, GroupMember, LINKS, Log, LogError, NewRecord, PROFILES, ReadOnlyLog,
+    TopicPartition, shopper_key,
 };
 use foretide_runtime::CancellationToken;
 use serde::Serialize;
@@ -76,8 +76,11 @@ impl Refold {
         let pool = folded.pool(rules)?;
         let never = CancellationToken::new();
         let begins = log.offsets_at(ACTIONS, EpochMs::default()).await?;
-        // Nobody appends to it: what it holds is part of what is folded here. An old log has none.
-        let link_ends = log.end_offsets(LINKS).await.unwrap_or_default();
+        // What it holds follows from the actions, which are read to an end that is noted later. An old log has none.
+        let link_ends = match log.end_offsets(LINKS).await {
+            Err(LogError::Topic { .. }) => Vec::new(),
+            ends => ends?,
+        };
         let mut records = 0;
         let actions = log.end_offsets(ACTIONS).await?;
         let from: Vec<_> = (0..).zip(begins.iter().copied()).collect();

@@ -68,8 +68,9 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
     let now = EpochMs(api.clock.now_ms());
     let at = question.at.unwrap_or(now);
     let reference = api.references.at(at);
-    let known = known(api, &question, at, &reference)?;
+    // Asked first: what is folded between the two questions may only make the answer better than it says.
     let freshness = Freshness::of(&api.table, &question.shopper, at, now);
+    let known = known(api, &question, at, &reference)?;
     let (shopper, asked_at) = (question.shopper, question.at);
     let is_known = known.is_some();
     let next_offset = known.as_ref().map(|known| known.next_offset);

@@ -17,7 +17,8 @@ pub(crate) fn parse_at(text: Option<&str>) -> Result<Option<EpochMs>, Problem> {
 
 /// The refusal of an instant that the profile does not reach back to.
 pub(crate) fn no_longer_remembered() -> Problem {
-    let detail = "lies before what the shopper's profile still remembers: the last 25 hours before its newest action, or its last 256 actions";
+    let detail = "lies before what the shopper's profile still remembers: the 25 hours before its newest action, and 256 actions \
+                  at most. `foretide export --at` tells it from the log";
     Problem::new(ProblemCode::NotRemembered, detail).at("at")
 }
 

@@ -1,5 +1,7 @@
 //! What is known of a shopper at an instant.
 
+use std::borrow::Cow;
+
 use foretide_events::{EpochMs, ShopperId};
 use foretide_features::{FoldRules, State};
 use foretide_http::{Problem, ProblemCode};
@@ -32,19 +34,15 @@ pub(crate) fn look_up<T>(
     read: impl FnOnce(&State, u64) -> T,
 ) -> Found<T> {
     let found = table.read(shopper, |profile| {
-        // Someone known by a link alone has done nothing yet.
-        if profile.newest_at().is_none() {
-            return Found::Nobody;
-        }
-        let next_offset = profile.next_offset();
-        let Some(at) = at else {
-            return Found::Known(read(profile.state(), next_offset));
+        let state = match at {
+            None => Some(Cow::Borrowed(profile.state())),
+            Some(at) => profile.state_at(at, rules),
         };
-        match profile.state_at(at, rules) {
+        match state {
             None => Found::NotRemembered,
-            // Before the first action there was nobody.
+            // Before the first action there was nobody: someone known by a link alone, or by an order's refund, was never seen.
             Some(state) if state.first_seen().is_none() => Found::Nobody,
-            Some(state) => Found::Known(read(&state, next_offset)),
+            Some(state) => Found::Known(read(&state, profile.next_offset())),
         }
     });
     found.unwrap_or(Found::Nobody)

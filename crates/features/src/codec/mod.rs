@@ -12,12 +12,13 @@
 //! whether there is one or it was withdrawn.
 //!
 //! Whose it is says the key that it is stored under; the check is the last two bytes of that id, so that one under another's
-//! key is noticed. Whole numbers are little-endian base-128 varints (signed ones zigzag). Decayed sums take 39 bits, those that are zero
-//! one ([`sums`]); 65 in a state that ends in the middle of a session. A category, product id or currency is spelt out where it first occurs in a profile, letters in five or
-//! six bits ([`text`]), and referred to by number from then on. A deed shares its byte with the number of its topic. Times
-//! of the settled state count back from its last observation. What a newcomer can no longer be confused with has no id:
-//! that of the last settled observation is there only while something as old may still come. The current state is not
-//! stored: it is the settled state with the recents folded in.
+//! key is noticed. Whole numbers are little-endian base-128 varints (signed ones zigzag). Decayed sums take 39 bits, those
+//! that are zero one ([`sums`]); 65 in a state that ends in the middle of a session. A category, product id or currency is
+//! spelt out where it first occurs in a profile, letters in five or six bits ([`text`]), and referred to by number from
+//! then on; of a brand there is only a hash. A deed shares its byte with the number of its topic. Times of the settled
+//! state count back from its last observation. What a newcomer can no longer be confused with has no id: that of the last
+//! settled observation is there only while something as old may still come. The current state is not stored: it is the
+//! settled state with the recents folded in.
 
 mod reader;
 mod sums;

@@ -292,7 +292,7 @@ impl GroupMember for KafkaMember {
             tokio::select! {
                 biased;
                 committed = &mut committing => break committed,
-                told = self.told.recv(), if self.put_off.is_none() => match told {
+                told = self.told.recv(), if self.put_off.is_none() && records.wants_more() => match told {
                     Some(Told::Records(chunk)) => records.take(chunk).await,
                     Some(other) => self.put_off = Some(other),
                     None => self.put_off = Some(Told::Ended(gone())),

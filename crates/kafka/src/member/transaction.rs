@@ -1,21 +1,29 @@
 //! A member's transactions. Every function here blocks and is called on a thread of its own.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use foretide_ports::{LogError, NewRecord, TopicName};
 use rdkafka::{
     TopicPartitionList,
-    consumer::ConsumerGroupMetadata,
     error::{KafkaError, RDKafkaErrorCode},
     producer::Producer as _,
 };
 use tracing::warn;
 
-use super::outputs::{self, Producer};
-use crate::{errors, queries};
+use super::{
+    Generation,
+    outputs::{self, Producer},
+};
+use crate::{
+    blocking::{DroppedOutside, within},
+    errors, queries,
+};
 
 /// How long joining tries to reach the brokers.
 const JOIN_PATIENCE: Duration = Duration::from_secs(10);
@@ -66,11 +74,11 @@ pub(super) fn initialise(producer: &Producer, stopped: &AtomicBool) -> Result<()
 
 /// Writes `outputs` and moves the group to `offsets`, all or nothing, if the group is still in `generation`.
 pub(super) fn commit(
-    producer: &Producer,
+    producer: &Arc<DroppedOutside<Producer>>,
     outputs: Vec<NewRecord>,
     topic: TopicName,
     offsets: &[(u32, u64)],
-    generation: &ConsumerGroupMetadata,
+    generation: &Generation,
 ) -> Result<(), Refused> {
     let list = positions(topic, offsets).map_err(Refused::Failed)?;
     outputs::begin(producer);
@@ -84,8 +92,7 @@ pub(super) fn commit(
     #[cfg(feature = "fault-points")]
     foretide_faults::reach("in-transaction-before-offsets");
     if list.count() > 0
-        && let Err(error) =
-            retried(|| producer.send_offsets_to_transaction(&list, generation, STEP_PATIENCE))
+        && let Err(error) = send_offsets(producer, list, generation)?
     {
         let error = errors::log_error("committing offsets", &error);
         return Err(abort(producer, outputs::failure(producer).unwrap_or(error)));
@@ -101,6 +108,29 @@ pub(super) fn commit(
         }
         Err(error) => Err(lost(producer, "committing", &error)),
     }
+}
+
+/// Moves the group, as part of the transaction. The outer error is that it took longer than any transaction stays open.
+fn send_offsets(
+    producer: &Arc<DroppedOutside<Producer>>,
+    list: TopicPartitionList,
+    generation: &Generation,
+) -> Result<Result<(), KafkaError>, Refused> {
+    let (sending, generation) = (Arc::clone(producer), Arc::clone(generation));
+    // librdkafka heeds no time-out while it waits for the group's coordinator, which may be for ever if that broker died and was
+    // missing from the cluster for a while (its issues 5456 and 5511). The thread then ends when any connection of this
+    // producer comes or goes, at the latest when brokers close idle ones; what it sends then, they refuse.
+    let sent = within("offsets", STEP_PATIENCE + SLICE, move || {
+        retried(|| sending.send_offsets_to_transaction(&list, &generation, STEP_PATIENCE))
+    });
+    let given_up = match sent {
+        Ok(Some(sent)) => return Ok(sent),
+        Ok(None) => {
+            LogError::Away("committing offsets: the group's coordinator does not answer".into())
+        }
+        Err(error) => error,
+    };
+    Err(fenced_for_good(producer, &given_up).unwrap_or(Refused::Failed(given_up)))
 }
 
 fn positions(topic: TopicName, offsets: &[(u32, u64)]) -> Result<TopicPartitionList, LogError> {
@@ -163,4 +193,51 @@ fn fenced_for_good(producer: &Producer, error: &LogError) -> Option<Refused> {
             Refused::Failed(LogError::Away(format!("{error}; {said}")))
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use foretide_ports::ACTIONS;
+    use rdkafka::{
+        consumer::{BaseConsumer, Consumer as _},
+        mocking::{MockCluster, MockCoordinator},
+    };
+
+    use super::*;
+    use crate::config::KafkaOptions;
+
+    fn joined(options: &KafkaOptions) -> Arc<DroppedOutside<Producer>> {
+        let producer = outputs::producer(&options.transactional_producer("g", "m")).unwrap();
+        initialise(&producer, &AtomicBool::new(false)).unwrap();
+        Arc::new(DroppedOutside::new(producer))
+    }
+
+    #[test]
+    fn a_commit_whose_group_has_lost_its_coordinator_is_given_up_and_can_be_made_after_joining_again()
+     {
+        let cluster = MockCluster::new(2).unwrap();
+        let coordinator = |of, broker| cluster.coordinator(of, broker).unwrap();
+        coordinator(MockCoordinator::Transaction("g.m".into()), 1);
+        coordinator(MockCoordinator::Group("g".into()), 2);
+        cluster.create_topic(ACTIONS, 1, 1).unwrap();
+        let options = KafkaOptions {
+            brokers: cluster.bootstrap_servers(),
+            instance: "a".into(),
+            settings: Vec::new(),
+        };
+        let consumer: BaseConsumer = options.member("g", "m").create().unwrap();
+        let generation: Generation = Arc::new(consumer.group_metadata().unwrap());
+        let offsets = |producer: &_| commit(producer, Vec::new(), ACTIONS, &[(0, 1)], &generation);
+
+        let producer = joined(&options);
+        assert_eq!(offsets(&producer), Ok(()));
+        cluster.broker_down(2).unwrap();
+        let refused = offsets(&producer);
+        assert!(
+            matches!(refused, Err(Refused::Failed(LogError::Away(_)))),
+            "{refused:?}"
+        );
+        coordinator(MockCoordinator::Group("g".into()), 1);
+        assert_eq!(offsets(&joined(&options)), Ok(()));
+    }
 }

@@ -194,3 +194,49 @@ async fn records_come_while_a_commit_is_under_way() {
     assert_eq!(log.committed("g", "t").await.unwrap(), [Some(1)]);
     assert!(matches!(member.next(wait).await, Ok(GroupEvent::Idle)));
 }
+
+/// Wants nothing while a commit is under way.
+struct Full;
+
+#[async_trait]
+impl Records for Full {
+    async fn take(&mut self, chunk: Chunk) {
+        panic!("{chunk:?} was not wanted");
+    }
+
+    fn wants_more(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_are_not_wanted_beside_a_commit_come_after_it() {
+    let log = MemoryHarness::new().log;
+    let cleanup = Cleanup::Delete { retention_ms: 1 };
+    let topic = TopicSpec {
+        name: "t",
+        partitions: 1,
+        cleanup,
+    };
+    log.declare(&[topic]).await.unwrap();
+    let at = TopicPartition {
+        topic: "t",
+        partition: 0,
+    };
+    let (key, value) = ("one".into(), None);
+    log.append(vec![NewRecord { at, key, value }])
+        .await
+        .unwrap();
+    let mut member = log.join("g", "t", "a").await.unwrap();
+    let wait = Duration::from_secs(1);
+    let assigned = member.next(wait).await.unwrap();
+    assert!(matches!(assigned, GroupEvent::Assigned(_)));
+    member.start(&[(0, 0)]).await.unwrap();
+    log.faults().delay_commits(Duration::from_mins(1));
+    member
+        .commit_beside(Vec::new(), &[(0, 0)], &mut Full)
+        .await
+        .unwrap();
+    let first = member.next(wait).await.unwrap();
+    assert!(matches!(first, GroupEvent::Records(chunk) if chunk.next_offset == 1));
+}

@@ -135,8 +135,16 @@ impl<'a> Shown<'a> {
             (None, Some(base64)) => base64,
             (None, None) => "",
         };
+        let (cause, message, content) = (plain(cause), plain(message), plain(content));
         format!("{id}  {appended_at}  {cause}: {message}  ({bytes} bytes{settled})\n    {content}")
     }
+}
+
+/// `text` with nothing in it that a terminal would obey.
+fn plain(text: &str) -> String {
+    let is_harmless = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+    let shown = |c| Some(c).filter(is_harmless).unwrap_or(' ');
+    text.chars().map(shown).collect()
 }
 
 /// The beginning of `content` as a list shows it: on one line, and nothing that a terminal would obey.

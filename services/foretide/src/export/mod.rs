@@ -50,7 +50,7 @@ Examples:
 
 Each row holds what was known at its instant and nothing that came later: the log is folded by the code that serves, \
 so the numbers are those of `GET /v1/shoppers/ID/features?at=TIME` and of Feast's get-online-features. What is \
-missing or older than its greatest age is null. Devices that the shopper was known to use by then are part of the row.
+missing or older than its greatest age is null. Devices that the shopper was known to use by then are part of the row; with --as-of each has a row of its own, too.
 
 The columns: shopper_id, event_timestamp, the other columns of the list as they are, status (PRESENT, or NOT_FOUND if \
 nothing was known of the shopper), as_of (the newest action that the row rests on), reference (the version of what is \

@@ -11,7 +11,7 @@ use foretide_events::{Fate, ShopperId};
 use foretide_host::{FoldRulesArgs, config::Checked};
 use foretide_ports::{
     ACTIONS, ARTEFACTS, Chunk, DECISIONS, LINKS, PROFILES, ReadOnlyLog, Reader, References,
-    TopicName, foretide_topics, partition_for, shopper_key,
+    SESSIONS, TopicName, foretide_topics, partition_for, shopper_key,
 };
 use foretide_runtime::CancellationToken;
 
@@ -48,10 +48,10 @@ Examples:
   # The last ten decisions of one partition
   foretide topics tail decisions --partition 0 --from -10 --data-dir ./data
 
-Each line holds topic, partition, offset, appended_at, key and value. Actions, decisions, artefacts and \
+Each line holds topic, partition, offset, appended_at, key and value. Actions, sessions, decisions, artefacts and \
 dead letters are shown as stored; profiles, the counts beside them and links are put into words, features \
-as of when a profile was stored and against the reference of then. A record that cannot be read is shown in base64 (value_base64) with the problem, and the rest goes on. Lines of one \
-partition keep their order.
+as of when a profile was stored and against the reference of then. A record that cannot be read is shown in base64 \
+(value_base64) with the problem, and the rest goes on. Lines of one partition keep their order.
 
 An embedded log that a server has open cannot be read beside it: stop the server first, or use Kafka.";
 
@@ -166,12 +166,18 @@ impl Stretch {
         let begins = args.from.in_each(log, topic, &ends).await?;
         let stops = args.to.unwrap_or(Place::End);
         let stops = stops.in_each(log, topic, &ends).await?;
+        // A fate is what came before it, too.
+        let read_from = match args.fate {
+            Some(_) => Place::Beginning.in_each(log, topic, &ends).await?,
+            None => begins.clone(),
+        };
         let mut stretch = Self {
             begins: BTreeMap::new(),
             open: (!args.follow).then(BTreeMap::new),
             positions: Vec::new(),
         };
-        for (partition, ((begin, stop), end)) in (0..).zip(begins.iter().zip(stops).zip(&ends)) {
+        let stretches = begins.iter().zip(read_from).zip(stops).zip(&ends);
+        for (partition, (((begin, from), stop), end)) in (0..).zip(stretches) {
             let stop = stop.min(*end);
             if chosen.is_some_and(|chosen| chosen != partition) {
                 continue;
@@ -183,8 +189,6 @@ impl Stretch {
                 open.insert(partition, stop);
             }
             stretch.begins.insert(partition, *begin);
-            // A fate is what came before it, too.
-            let from = if args.fate.is_some() { 0 } else { *begin };
             stretch.positions.push((partition, from.min(*end)));
         }
         Ok(stretch)
@@ -223,7 +227,7 @@ fn chosen(args: &TailArgs, count: usize) -> anyhow::Result<Option<u32>> {
     let Some(shopper) = &args.shopper else {
         return Ok(args.partition);
     };
-    if ![ACTIONS, PROFILES, LINKS, DECISIONS].contains(&topic) {
+    if ![ACTIONS, PROFILES, LINKS, SESSIONS, DECISIONS].contains(&topic) {
         bail!("{topic} is not kept by shopper: leave --shopper away and search its lines");
     }
     let partition = partition_for(&shopper_key(shopper), count);

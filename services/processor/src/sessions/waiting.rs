@@ -1,6 +1,6 @@
 //! Whose session goes on until when, and whose is to be announced, in one partition.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::FixedState;
 use foretide_events::{EpochMs, ShopperId};
@@ -19,8 +19,8 @@ pub(super) struct Waiting {
     open: HashMap<ShopperId, EpochMs, FixedState>,
     /// Whose sessions are to be announced: those that ended at this instant or later.
     touched: HashMap<ShopperId, EpochMs, FixedState>,
-    /// When sessions began that there are no more.
-    gone: Vec<(ShopperId, EpochMs)>,
+    /// When sessions of these began that there are no more.
+    gone: HashMap<ShopperId, BTreeSet<EpochMs>, FixedState>,
 }
 
 impl Waiting {
@@ -42,7 +42,9 @@ impl Waiting {
     pub(super) fn touch(&mut self, shopper: ShopperId, from: EpochMs, gone: Option<EpochMs>) {
         let earliest = self.touched.entry(shopper).or_insert(from);
         *earliest = from.min(*earliest);
-        self.gone.extend(gone.map(|start| (shopper, start)));
+        if let Some(start) = gone {
+            self.gone.entry(shopper).or_default().insert(start);
+        }
     }
 
     pub(super) fn look_through(&mut self, as_of: EpochMs) {
@@ -74,15 +76,8 @@ impl Waiting {
         let shoppers: Vec<ShopperId> = self.touched.keys().take(most).copied().collect();
         let take = |shopper: ShopperId| {
             let from = self.touched.remove(&shopper)?;
-            let of_shopper = |(whose, _): &mut (ShopperId, EpochMs)| *whose == shopper;
-            let mut gone: Vec<_> = self
-                .gone
-                .extract_if(.., of_shopper)
-                .map(|(_, start)| start)
-                .collect();
-            gone.sort_unstable();
-            gone.dedup();
-            Some((shopper, from, gone))
+            let gone = self.gone.remove(&shopper).unwrap_or_default();
+            Some((shopper, from, gone.into_iter().collect()))
         };
         shoppers.into_iter().filter_map(take).collect()
     }

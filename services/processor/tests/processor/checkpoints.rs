@@ -80,6 +80,41 @@ async fn a_checkpoint_written_while_folding_goes_on_is_exact() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn commits_do_not_wait_while_a_checkpoint_asks_for_the_end_of_the_profiles() {
+    let rig = Rig::new(2).await;
+    let folder = tempfile::tempdir().unwrap();
+    let calls = Calls::default();
+    let mut instance = rig
+        .instance()
+        .with_checkpoints(folder.path())
+        .on(Arc::new(Watched {
+            log: rig.log.clone(),
+            calls: calls.clone(),
+        }));
+    instance.config.checkpoint_interval_s = 1;
+    let running = instance.start();
+    until("it has restored", async || running.readiness.is_ready()).await;
+    calls.set_mute(true);
+    let asked = calls.ends();
+    let all = events(200, 0, 26);
+    rig.append(&all[..100]).await;
+    until("it asks", async || calls.ends() > asked).await;
+    rig.append(&all[100..]).await;
+    rig.until_all_committed().await;
+    calls.set_mute(false);
+    let written = running.metrics.checkpoints.with_label_values(&["written"]);
+    until("one is written", async || written.get() > 0).await;
+    running.crash().await;
+
+    let with = rig.instance().with_checkpoints(folder.path()).start();
+    until("it has restored", async || with.readiness.is_ready()).await;
+    let expected = rig.expected().await;
+    assert_eq!(with.state(&expected.sources), expected);
+    assert!(used(&with) > 0);
+    with.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn compaction_after_a_checkpoint_does_not_harm_it() {
     let rig = Rig::new(2).await;
     let folder = tempfile::tempdir().unwrap();

@@ -335,6 +335,31 @@ async fn several_devices_are_one_person_and_a_fifth_is_refused_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn devices_that_were_used_under_the_name_alone_take_no_place_of_one_with_a_history() {
+    let rig = Rig::new(3).await;
+    let running = rig.instance().start();
+    let mut all: Vec<_> = (10..16)
+        .zip(0..)
+        .map(|(on, n)| by(&format!("named-{on}"), Some(1), Some(on), n))
+        .collect();
+    all.push(by("before", None, Some(9), 20));
+    all.push(by("signs-in", Some(1), Some(9), 30));
+    for event in &all {
+        rig.append(std::slice::from_ref(event)).await;
+        is_complete(&rig, &running).await;
+    }
+    assert_eq!(rig.digest().await, folded_at_once(&all));
+    let read = |profile: &Profile| {
+        let sources: Vec<_> = profile.sources().collect();
+        (profile.state().actions(), sources)
+    };
+    let known = running.table.read(&shopper(1), read).unwrap();
+    assert_eq!(known, (8, vec![device(9)]));
+    assert_eq!(running.metrics.links_refused.get(), 0);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alias_joins_what_was_done_under_the_former_id() {
     let rig = Rig::new(3).await;
     let running = rig.instance().start();

@@ -1,4 +1,4 @@
-//! A log that shows when the profiles are asked for, and can make whoever reads them wait.
+//! A log that shows when the profiles are asked for, and can make whoever asks or reads wait.
 
 use std::{
     sync::{
@@ -24,6 +24,7 @@ struct Inner {
     ends: AtomicU64,
     readers: AtomicU64,
     closed: AtomicBool,
+    mute: AtomicBool,
 }
 
 impl Calls {
@@ -40,6 +41,11 @@ impl Calls {
     /// Whether readers of the profiles have to wait.
     pub fn set_closed(&self, closed: bool) {
         self.0.closed.store(closed, Ordering::SeqCst);
+    }
+
+    /// Whether those who ask for the ends of the profiles have to wait.
+    pub fn set_mute(&self, mute: bool) {
+        self.0.mute.store(mute, Ordering::SeqCst);
     }
 }
 
@@ -61,6 +67,9 @@ impl Log for Watched {
     async fn end_offsets(&self, topic: TopicName) -> Result<Vec<u64>, LogError> {
         if topic == PROFILES {
             self.calls.0.ends.fetch_add(1, Ordering::SeqCst);
+            while self.calls.0.mute.load(Ordering::SeqCst) {
+                sleep(Duration::from_millis(1)).await;
+            }
         }
         self.log.end_offsets(topic).await
     }

@@ -101,7 +101,8 @@ documented! {
 /// shopper of whom nothing is known gets an answer with the reason `unknown_shopper`. Where something behind is down or late
 /// the answer says `degraded`, and the reasons say why; it is never an error for that.
 ///
-/// With `at` (RFC 3339) it is dry: answered as of then, not recorded, not counted.
+/// With `at` (RFC 3339) it is dry: answered as of then, not recorded, not counted. 422 if `at` lies before what is still
+/// remembered of the shopper: the 25 hours before the newest action, and 256 actions at most.
 #[utoipa::path(post, path = "/v1/decisions", operation_id = "decide", tag = "decisions",
     params(Parameters), request_body = Asked,
     responses((status = 200, description = "The decision", body = Answered), Refusals))]

@@ -75,7 +75,8 @@ const OPEN: &[ProblemCode] = &[
 /// `null`; `INVALID`, there is no such feature. An event timestamp is the time of the shopper's newest event, 1970 where there
 /// is none.
 ///
-/// With `at` (RFC 3339): what was known then.
+/// With `at` (RFC 3339): what was known then. The whole is refused (422) where `at` lies before what is still remembered of one of
+/// the shoppers: the 25 hours before the newest action, and 256 actions at most. `foretide export` goes back further.
 #[utoipa::path(post, path = "/get-online-features", operation_id = "get_online_features", tag = "shoppers",
     params(Parameters), request_body = Asked,
     responses((status = 200, description = "The features", body = Answer), Refusals))]

@@ -73,7 +73,9 @@ documented! {
 /// missing), unit and age.
 ///
 /// `at` (RFC 3339, now by default): what was known then, told against the `reference` of then. 404 if the shopper was unknown,
-/// 422 if `at` lies before what is still remembered, 503 while the profile may still have to be restored. Ages are in milliseconds: how long before `at` everything on the log was folded.
+/// 422 if `at` lies before what is still remembered: the 25 hours before the shopper's newest action, and 256 actions at most
+/// (`foretide export` goes back further); 503 while the profile may still have to be restored. Ages are in
+/// milliseconds: how long before `at` everything on the log was folded.
 #[utoipa::path(get, path = "/v1/shoppers/{id}", operation_id = "get_shopper", tag = "shoppers",
     params(ShopperPath, Instant),
     responses((status = 200, description = "The shopper", body = Answer), Refusals))]

@@ -39,6 +39,17 @@ async fn a_shopper_is_shown_with_cart_affinity_counts_and_features() {
 }
 
 #[tokio::test]
+async fn who_was_never_there_is_unknown_now_as_at_any_instant() {
+    let shop = Shop::new();
+    let refund = foretide_events::Action::Refund(foretide_events::Order::default());
+    let shopper = shop.fold("ann", MINUTE_MS, refund);
+    for at in [String::new(), format!("?at={NOW}")] {
+        let answer = shop.get(&format!("/v1/shoppers/{shopper}{at}")).await;
+        assert_eq!(answer.status, 404, "{at}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn a_shopper_is_found_by_the_raw_id_which_is_not_echoed() {
     let shop = Shop::new();
     let shopper = shop.fold("ann@example.com", MINUTE_MS, page());
