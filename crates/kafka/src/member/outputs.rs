@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rdkafka::{
     ClientConfig, ClientContext, Message as _,
     config::RDKafkaLogLevel,
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     message::DeliveryResult,
     producer::{Producer as _, ProducerContext, ThreadedProducer},
 };
@@ -63,12 +63,20 @@ impl ProducerContext for Failures {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, record)) = result {
+        if let Err((error, record)) = result
+            && !was_purged(error)
+        {
             let size = record.key_len() + record.payload_len();
             let failure = append::undelivered(error, record.topic(), size);
             self.first.lock().get_or_insert(failure);
         }
     }
+}
+
+/// Whether a record went because its transaction had failed already: what failed it, fencing perhaps, is to be told and not this.
+fn was_purged(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
+    matches!(error.rdkafka_error_code(), Some(PurgeQueue | PurgeInflight))
 }
 
 /// Forgets what failed in an earlier transaction.
