@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use foretide_events::EpochMs;
 use foretide_ports::{Chunk, Record, TopicName, TopicPartition};
 use rdkafka::message::{BorrowedMessage, Message};
@@ -11,6 +11,9 @@ use rdkafka::message::{BorrowedMessage, Message};
 /// is one of memory.
 const MAX_RECORDS: usize = 2_000;
 const MAX_BYTES: usize = 1 << 20;
+/// The contents of messages share memory in pieces of this size, which is freed with the last of them: they are folded and
+/// forgotten together, and a piece each would be much to ask of the allocator.
+const PIECE: usize = 64 << 10;
 
 /// What was polled and not yet handed on.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(crate) struct Batches {
     records: BTreeMap<u32, Vec<Record>>,
     count: usize,
     bytes: usize,
+    /// The rest of a piece.
+    piece: BytesMut,
 }
 
 impl Batches {
@@ -28,10 +33,31 @@ impl Batches {
             records: BTreeMap::new(),
             count: 0,
             bytes: 0,
+            piece: BytesMut::new(),
         }
     }
 
-    pub(crate) fn push(&mut self, partition: u32, record: Record) {
+    /// Takes in a message, whose content is copied.
+    pub(crate) fn take_in(&mut self, message: &BorrowedMessage<'_>) {
+        let (partition, offset) = place_of(message);
+        let record = Record {
+            offset,
+            appended_at: EpochMs(message.timestamp().to_millis().unwrap_or(0)),
+            key: message.key().map(|key| self.copy(key)).unwrap_or_default(),
+            value: message.payload().map(|value| self.copy(value)),
+        };
+        self.push(partition, record);
+    }
+
+    fn copy(&mut self, content: &[u8]) -> Bytes {
+        if self.piece.capacity() < content.len() {
+            self.piece = BytesMut::with_capacity(PIECE.max(content.len()));
+        }
+        self.piece.extend_from_slice(content);
+        self.piece.split().freeze()
+    }
+
+    fn push(&mut self, partition: u32, record: Record) {
         self.count += 1;
         self.bytes += record.bytes();
         self.records.entry(partition).or_default().push(record);
@@ -73,18 +99,12 @@ impl Batches {
     }
 }
 
-/// The record of a message and its partition. Offsets and partitions of messages are never negative.
-pub(crate) fn record_of(message: &BorrowedMessage<'_>) -> (u32, Record) {
-    let record = Record {
-        offset: message.offset().cast_unsigned(),
-        appended_at: EpochMs(message.timestamp().to_millis().unwrap_or(0)),
-        key: message
-            .key()
-            .map(Bytes::copy_from_slice)
-            .unwrap_or_default(),
-        value: message.payload().map(Bytes::copy_from_slice),
-    };
-    (message.partition().cast_unsigned(), record)
+/// The partition of a message and its offset, which are never negative.
+pub(crate) fn place_of(message: &BorrowedMessage<'_>) -> (u32, u64) {
+    (
+        message.partition().cast_unsigned(),
+        message.offset().cast_unsigned(),
+    )
 }
 
 #[cfg(test)]
@@ -119,5 +139,14 @@ mod tests {
             (1, 0, 10)
         );
         assert!(batches.take_all().is_empty());
+    }
+
+    #[test]
+    fn contents_are_copied_whole_whatever_their_size() {
+        let mut batches = Batches::new("t");
+        for size in [0, 1, PIECE - 1, 3, 2 * PIECE, 5] {
+            let content = vec![7; size];
+            assert_eq!(batches.copy(&content), content);
+        }
     }
 }

@@ -12,11 +12,7 @@ use rdkafka::{
 use tokio::{sync::mpsc, time::timeout};
 use tracing::debug;
 
-use crate::{
-    batches::{Batches, record_of},
-    context::Logged,
-    errors, queries,
-};
+use crate::{batches::Batches, context::Logged, errors, queries};
 
 /// Chunks read ahead; each is at most about a mebibyte.
 const CHUNKS_AHEAD: usize = 4;
@@ -115,10 +111,7 @@ impl Thread {
         while !self.batches.is_full() {
             match self.consumer.poll(wait) {
                 None => break,
-                Some(Ok(message)) => {
-                    let (partition, record) = record_of(&message);
-                    self.batches.push(partition, record);
-                }
+                Some(Ok(message)) => self.batches.take_in(&message),
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     self.end_of(partition.cast_unsigned())?;
                 }

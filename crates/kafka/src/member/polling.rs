@@ -21,7 +21,7 @@ use super::{
     rebalance::{Decision, Notes},
 };
 use crate::{
-    batches::{Batches, record_of},
+    batches::{Batches, place_of},
     errors, queries,
 };
 
@@ -132,14 +132,14 @@ impl Thread {
             match self.consumer.poll(wait) {
                 None => break,
                 Some(Ok(message)) => {
-                    let (partition, record) = record_of(&message);
+                    let (partition, offset) = place_of(&message);
                     // What was fetched before a revocation or a new start is of no interest any more.
                     if self
                         .positions
                         .get(&partition)
-                        .is_some_and(|from| record.offset >= *from)
+                        .is_some_and(|from| offset >= *from)
                     {
-                        self.batches.push(partition, record);
+                        self.batches.take_in(&message);
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
