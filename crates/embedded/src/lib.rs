@@ -18,8 +18,12 @@
 //! Those who follow the end read from the newest batches in memory; others read whole batches from the store.
 //!
 //! It never spreads over machines, and one process at a time has the directory.
+//!
+//! [`ColdFolder`] is something else, which only shares the store underneath: where a process, whichever log it works on, puts
+//! the profiles that have no place in memory.
 
 mod batch;
+mod cold;
 mod compaction;
 mod directory;
 mod group;
@@ -33,6 +37,7 @@ mod store;
 mod topic;
 mod writer;
 
+pub use cold::ColdFolder;
 pub use log::{EmbeddedLog, EmbeddedOptions};
 
 #[cfg(test)]

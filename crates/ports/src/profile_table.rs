@@ -1,52 +1,90 @@
-//! The profiles of the partitions that this process folds or follows, in memory.
+//! The profiles of the partitions that this process folds or follows: in memory, and on local disk where there are more than
+//! have a place there.
+//!
+//! Those in memory are the ones that something happened to lately, roughly: each has a mark that is set when it is asked for or
+//! changes, and who has to make room goes round, takes marks away, and puts the first without one on disk. A stored profile folds on
+//! exactly as one that never left memory, so nobody can tell which is where but by the time it takes.
+
+mod shard;
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
 };
 
-use foldhash::fast::RandomState;
 use foretide_events::{EpochMs, ShopperId};
-use foretide_features::Profile;
+use foretide_features::{FoldRules, Profile};
 use parking_lot::RwLock;
 
-use crate::{partition_for, shopper_key};
+use self::shard::{Place, Shard};
+use crate::{ColdError, ColdProfiles, partition_for, shopper_key};
 
 /// How many locks the profiles of a partition are spread over, so that folding one shopper seldom holds up the reading
 /// of another. A power of two.
 const SHARDS: usize = 16;
 
-type Shard = RwLock<HashMap<ShopperId, Profile, RandomState>>;
-
 /// Profiles by partition of the shopper's key. One writer for each partition and any number of readers share it; a
 /// profile is locked for as long as the given function runs, so keep those short.
 pub struct ProfileTable {
     partitions: Vec<Partition>,
+    spill: Option<Spill>,
 }
 
 struct Partition {
-    shards: [Shard; SHARDS],
+    shards: [RwLock<Shard>; SHARDS],
     /// Up to when everything that was on the log is in the profiles, in epoch milliseconds; [`NEVER`] at first.
     fresh_as_of: AtomicI64,
+}
+
+/// Where profiles go that have no place in memory.
+struct Spill {
+    cold: Arc<dyn ColdProfiles>,
+    rules: FoldRules,
+    /// The most profiles in memory under one lock.
+    per_shard: usize,
+    /// What went wrong first.
+    trouble: OnceLock<ColdError>,
 }
 
 /// Stands for a partition whose profiles are not complete.
 const NEVER: i64 = i64::MIN;
 
 impl ProfileTable {
-    /// An empty table for `partitions` partitions, at least one.
+    /// An empty table for `partitions` partitions, at least one, with all profiles in memory.
     pub fn new(partitions: u32) -> Arc<Self> {
+        Arc::new(Self::of(partitions, None))
+    }
+
+    /// The same with about `in_memory` profiles in memory at most, and the others in `cold`, which keeps none yet, stored by `rules`.
+    /// Of one in `cold` the shopper's id stays in memory.
+    pub fn spilling(
+        partitions: u32,
+        in_memory: usize,
+        cold: Arc<dyn ColdProfiles>,
+        rules: FoldRules,
+    ) -> Arc<Self> {
+        let shards = SHARDS * partitions.max(1) as usize;
+        let spill = Spill {
+            cold,
+            rules,
+            per_shard: in_memory.div_ceil(shards).max(1),
+            trouble: OnceLock::new(),
+        };
+        Arc::new(Self::of(partitions, Some(spill)))
+    }
+
+    fn of(partitions: u32, spill: Option<Spill>) -> Self {
         let partition = || Partition {
-            shards: std::array::from_fn(|_| Shard::default()),
+            shards: std::array::from_fn(|_| RwLock::default()),
             fresh_as_of: AtomicI64::new(NEVER),
         };
-        Arc::new(Self {
+        Self {
             partitions: (0..partitions.max(1)).map(|_| partition()).collect(),
-        })
+            spill,
+        }
     }
 
     /// The number of partitions.
@@ -62,7 +100,7 @@ impl ProfileTable {
 
     /// What `read` makes of the shopper's profile; `None` if there is none.
     pub fn read<R>(&self, shopper: &ShopperId, read: impl FnOnce(&Profile) -> R) -> Option<R> {
-        self.shard(shopper).read().get(shopper).map(read)
+        self.read_in(self.partition_of(shopper), shopper, read)
     }
 
     /// The same where the shopper's partition is known; `None` also where it is another one.
@@ -72,8 +110,8 @@ impl ProfileTable {
         shopper: &ShopperId,
         read: impl FnOnce(&Profile) -> R,
     ) -> Option<R> {
-        let shard = self.partition(partition)?.shard(shopper);
-        shard.read().get(shopper).map(read)
+        let shard = self.partition(partition)?.shard(shopper).read();
+        shard.read(self.place(partition).as_ref(), shopper, read)
     }
 
     /// Changes the shopper's profile, which starts empty.
@@ -89,43 +127,55 @@ impl ProfileTable {
         change: impl FnOnce(&mut Profile) -> R,
     ) -> R {
         let mut shard = self.partitions[partition as usize].shard(shopper).write();
-        change(
-            shard
-                .entry(*shopper)
-                .or_insert_with(|| Profile::new(*shopper)),
-        )
+        shard.update(self.place(partition).as_ref(), shopper, change)
     }
 
     /// Puts `profile` in the place of the one its shopper may have.
     pub fn insert(&self, profile: Profile) {
         let shopper = profile.shopper();
+        let partition = self.partition_of(&shopper);
+        let shard = self.partitions[partition as usize].shard(&shopper);
         // The former profile is freed after the lock.
-        let _former = self.shard(&shopper).write().insert(shopper, profile);
+        let _former = shard
+            .write()
+            .insert(self.place(partition).as_ref(), profile);
     }
 
     /// Takes a shopper's profile out, if there is one.
     pub fn remove(&self, shopper: &ShopperId) -> Option<Profile> {
-        self.shard(shopper).write().remove(shopper)
+        let partition = self.partition_of(shopper);
+        let mut shard = self.partitions[partition as usize].shard(shopper).write();
+        shard.remove(self.place(partition).as_ref(), shopper)
     }
 
     /// Forgets the profiles of `partition` and that they were fresh.
     pub fn clear_partition(&self, partition: u32) {
-        let Some(partition) = self.partition(partition) else {
+        let Some(found) = self.partition(partition) else {
             return;
         };
-        partition.fresh_as_of.store(NEVER, Ordering::Release);
-        for shard in &partition.shards {
-            drop(std::mem::take(&mut *shard.write()));
+        found.fresh_as_of.store(NEVER, Ordering::Release);
+        // All locks first: what is on disk goes in one piece.
+        let mut shards: Vec<_> = found.shards.iter().map(RwLock::write).collect();
+        let had_cold = shards.iter().any(|shard| shard.has_cold());
+        let former: Vec<_> = shards
+            .iter_mut()
+            .map(|shard| std::mem::take(&mut **shard))
+            .collect();
+        if had_cold && let Some(place) = self.place(partition) {
+            place.clear();
         }
+        drop(shards);
+        drop(former);
     }
 
     /// The number of profiles.
     pub fn len(&self) -> usize {
-        self.partitions
-            .iter()
-            .flat_map(|partition| &partition.shards)
-            .map(|s| s.read().len())
-            .sum()
+        self.shards().map(|shard| shard.read().len()).sum()
+    }
+
+    /// How many of them are on disk.
+    pub fn cold(&self) -> usize {
+        self.shards().map(|shard| shard.read().cold()).sum()
     }
 
     /// Whether there are no profiles.
@@ -135,11 +185,15 @@ impl ProfileTable {
 
     /// Shows `visit` every profile of `partition`, in no order. Profiles that come or change meanwhile may be seen or not.
     pub fn for_each(&self, partition: u32, mut visit: impl FnMut(&Profile)) {
-        let Some(partition) = self.partition(partition) else {
+        let Some(found) = self.partition(partition) else {
             return;
         };
-        for shard in &partition.shards {
-            shard.read().values().for_each(&mut visit);
+        let place = self.place(partition);
+        for shard in &found.shards {
+            let cold = shard.read().for_each_hot(&mut visit);
+            for shopper in cold {
+                shard.read().read(place.as_ref(), &shopper, &mut visit);
+            }
         }
     }
 
@@ -150,7 +204,13 @@ impl ProfileTable {
         shards
             .into_iter()
             .flatten()
-            .map(|shard| shard.read().keys().copied().collect())
+            .map(|shard| shard.read().shoppers())
+    }
+
+    /// Why profiles on disk cannot be got any more, if it is so. What was read since then may lack a profile: nothing of it may be
+    /// published, and the process has to begin anew.
+    pub fn trouble(&self) -> Option<&ColdError> {
+        self.spill.as_ref()?.trouble.get()
     }
 
     /// Says that everything that was on the log at `as_of` is in the profiles of `partition`. Where as much is known
@@ -161,27 +221,35 @@ impl ProfileTable {
         }
     }
 
-    /// Up to when everything that was on the log is in the profiles of `partition`; `None` while they are being restored
-    /// or belong to another process.
+    /// Up to when everything that was on the log is in the profiles of `partition`; `None` while they are being restored,
+    /// cannot be got, or belong to another process.
     pub fn fresh_as_of(&self, partition: u32) -> Option<EpochMs> {
         let as_of = self
             .partition(partition)?
             .fresh_as_of
             .load(Ordering::Acquire);
-        (as_of != NEVER).then_some(EpochMs(as_of))
+        (as_of != NEVER && self.trouble().is_none()).then_some(EpochMs(as_of))
     }
 
     fn partition(&self, partition: u32) -> Option<&Partition> {
         self.partitions.get(partition as usize)
     }
 
-    fn shard(&self, shopper: &ShopperId) -> &Shard {
-        self.partitions[self.partition_of(shopper) as usize].shard(shopper)
+    fn shards(&self) -> impl Iterator<Item = &RwLock<Shard>> {
+        self.partitions
+            .iter()
+            .flat_map(|partition| &partition.shards)
+    }
+
+    /// Where the profiles of `partition` go that have no place in memory.
+    fn place(&self, partition: u32) -> Option<Place<'_>> {
+        let spill = self.spill.as_ref()?;
+        Some(Place { spill, partition })
     }
 }
 
 impl Partition {
-    fn shard(&self, shopper: &ShopperId) -> &Shard {
+    fn shard(&self, shopper: &ShopperId) -> &RwLock<Shard> {
         // A pseudonym is a keyed hash: any of its bytes spreads evenly.
         &self.shards[usize::from(shopper.as_bytes()[0]) % SHARDS]
     }
@@ -192,7 +260,7 @@ impl fmt::Debug for ProfileTable {
         f.debug_struct("ProfileTable")
             .field("partitions", &self.partitions.len())
             .field("profiles", &self.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

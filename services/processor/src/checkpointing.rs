@@ -37,6 +37,10 @@ use crate::{
     load::{self, entry, position},
 };
 
+/// For each second that it takes to write the profiles of a partition, the next one waits at least as many. Many profiles would
+/// else be written all the time, at the cost of those who ask: a checkpoint only saves time at the next start.
+const RESTS: u32 = 31;
+
 /// What of a commit matters to checkpoints: a partition, its position and its counts as published.
 #[derive(Clone, Debug)]
 pub(crate) struct Committed {
@@ -88,7 +92,13 @@ struct Scan {
     profiles_position: u64,
     noted_at_ms: i64,
     given_up: Arc<AtomicBool>,
-    task: JoinHandle<Result<Draft, CheckpointError>>,
+    task: JoinHandle<Result<Written, CheckpointError>>,
+}
+
+/// A draft with all profiles, and how long that took.
+struct Written {
+    draft: Draft,
+    took: Duration,
 }
 
 impl Drop for Scan {
@@ -166,7 +176,12 @@ impl Checkpointing {
             self.folder.clone(),
             Arc::clone(&given_up),
         );
-        let task = spawn_blocking(move || scan(&folder, &checkpoints, partition, &stop));
+        let task = spawn_blocking(move || {
+            let began = Instant::now();
+            let draft = scan(&folder, &checkpoints, partition, &stop)?;
+            let took = began.elapsed();
+            Ok(Written { draft, took })
+        });
         self.state.stage = Stage::Scanning(Scan {
             partition,
             profiles_position,
@@ -211,7 +226,9 @@ impl Checkpointing {
                 self.state.changed.remove(&commit.partition);
                 let (at, noted_at_ms) = (scan.profiles_position, scan.noted_at_ms);
                 match flat((&mut scan.task).await) {
-                    Ok(draft) => {
+                    Ok(Written { draft, took }) => {
+                        let rested = Instant::now() + took * RESTS;
+                        self.state.next_at = self.state.next_at.max(rested);
                         let task = spawn_blocking(move || seal(draft, &commit, at, noted_at_ms));
                         self.state.stage = Stage::Sealing(scan.partition, task);
                     }

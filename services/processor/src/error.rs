@@ -1,7 +1,7 @@
 //! What ends the processor, or makes it join its group again.
 
 use foretide_features::DecodeError;
-use foretide_ports::{LogError, TopicName};
+use foretide_ports::{ColdError, LogError, TopicName};
 
 use crate::published::PublishedError;
 
@@ -15,6 +15,11 @@ pub enum ProcessorError {
     /// The log refused, or is away.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// Profiles that had no place in memory cannot be got back. Nothing since then was published; a new start reads them from the log.
+    #[error(
+        "a profile that was put on disk cannot be got back: {0}. Restart: all profiles are read from the log again"
+    )]
+    Cold(ColdError),
     /// A record that carries state cannot be read. Going on without it would lose what was folded.
     #[error("record {offset} of {topic}/{partition} cannot be read: {cause}")]
     Unreadable {

@@ -110,6 +110,9 @@ impl Follower {
                     self.folder.set_fresh(partition, as_of);
                 }
             }
+            if let Some(trouble) = parts.table.trouble() {
+                return Err(ProcessorError::Cold(trouble.clone()));
+            }
             if let Some(news) = ends.news() {
                 freshness.note(&news);
             }
