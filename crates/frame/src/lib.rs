@@ -15,15 +15,22 @@
 //! Rows come one by one; no more than a bounded number of them is held. Parquet is written by columns and without Arrow, which
 //! would more than double what the project takes to build.
 
+mod csv_in;
 mod csv_out;
 mod ndjson;
+mod parquet_in;
 mod parquet_out;
+pub mod table;
 
 use std::{io, io::Write, path::Path, str::FromStr};
 
 use foretide_events::EpochMs;
 
 use self::{csv_out::CsvOut, ndjson::NdjsonOut, parquet_out::ParquetOut};
+pub use self::{
+    parquet_in::{Batches, ParquetIn, ReadError, Values},
+    table::{Cells, Table, Texts},
+};
 
 /// How a frame is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

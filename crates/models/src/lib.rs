@@ -4,7 +4,9 @@
 //! answer can explain itself. Probabilities mean *if no offer is shown*.
 //!
 //! Until models are trained, [`prior`] answers: a transparent sum of documented terms, named [`prior::NAME`] in every
-//! answer that rests on it.
+//! answer that rests on it. A trained [`Model`] blends it out as evidence comes in: a [`Scorer`] (logistic regression or
+//! boosted trees), a [`Calibration`], a [`Correction`] for each cohort with enough examples. Models are trained elsewhere; here they are
+//! kept, checked, scored and explained. Its [`ModelCard`] says what people are told of it. What they are trained on is an [`example`].
 //!
 //! This crate never reads a clock, does no I/O and holds no state.
 //!
@@ -18,9 +20,27 @@
 //! assert_eq!(predictions.source, "prior-1");
 //! ```
 
+mod calibration;
+mod card;
+mod correction;
+pub mod example;
+mod model;
 mod prediction;
 pub mod prior;
 mod probability;
+mod refused;
+mod scorer;
+pub mod shift;
+mod target;
 
-pub use prediction::{Contribution, Prediction, Predictions};
+pub use calibration::{Calibration, Knot};
+pub use card::{CalibrationBin, DataCard, Importance, InputSummary, Interval, Metrics, ModelCard};
+pub use correction::Correction;
+pub use model::{Explanation, Margin, Model, ModelParts, TERMS_SHOWN, Window, evidence_weight};
+pub use prediction::{AND, Contribution, Prediction, Predictions};
 pub use probability::{NotAProbability, Probability};
+pub use refused::Refused;
+pub use scorer::{
+    INPUT_LIMIT, Leaf, Logistic, Node, Scorer, ScorerKind, Shape, Split, Term, Test, Tree, Trees,
+};
+pub use target::Target;
