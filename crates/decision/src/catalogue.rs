@@ -1,8 +1,8 @@
 //! What the shop keeps of its offers and of the rule's numbers, as people write and change them.
 //!
 //! A [`CatalogueOffer`] is an offer as marketing made it: which terms, whether it may be shown. What one shopper gets of it
-//! in one decision is an [`Offer`](crate::Offer). A [`Setting`] is a number of the rule that may change while the services
-//! run, for all of them at once.
+//! in one decision is an [`Offer`](crate::Offer). A [`Setting`] is a number of the rule, or what people call the
+//! cohorts: it may change while the services run, for all of them at once.
 
 mod settings;
 
@@ -10,7 +10,8 @@ use foretide_events::{EpochMs, Label, ShopId, Text};
 use serde::{Deserialize, Serialize};
 
 pub use settings::{
-    InvalidSetting, MAX_FEATURES_AGE_LIMIT_MS, Setting, SettingName, SettingValue, UnknownSetting,
+    CohortNames, InvalidSetting, MAX_FEATURES_AGE_LIMIT_MS, MOST_COHORT_NAMES, Setting,
+    SettingName, SettingValue, UnknownSetting,
 };
 
 use crate::{OfferId, OfferKind, Percent};

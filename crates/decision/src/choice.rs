@@ -33,6 +33,8 @@ pub enum MaskCause {
     NoActiveOffer,
     /// The profiles are still being restored: too little is known to offer anything.
     FeaturesNotReady,
+    /// The shopper is one of those who are always left without offers. The arm would have been chosen otherwise.
+    Untreated,
 }
 
 impl MaskCause {
@@ -54,6 +56,10 @@ impl MaskCause {
             Self::FeaturesNotReady => Reason::new(
                 ReasonCode::FeaturesNotReady,
                 "the shopper's profile is still being restored, so nothing is offered",
+            ),
+            Self::Untreated => Reason::new(
+                ReasonCode::Untreated,
+                "an offer was due, but the shopper is one of the few who never get any, so that what happens then is known",
             ),
         }
     }

@@ -1,6 +1,7 @@
 //! Choosing what a shopper is offered, and writing down why.
 //!
-//! [`RulePolicy`] is the default policy: a rule over the predicted probabilities. It returns a [`Choice`] with every arm's
+//! [`Predictors`] predict by the models that serve, and by the prior where none does. [`RulePolicy`] is the default policy: a rule
+//! over the predicted probabilities. It returns a [`Choice`] with every arm's
 //! propensity, the causes for which arms were left out, and [`Reason`]s for people. [`Popularity`] learns which products
 //! to recommend. [`DecisionRecord`] is the whole decision as it is kept on the log, in a versioned format. [`catalogue`] is
 //! what people write down beforehand: the offers there are, and the rule's numbers.
@@ -14,10 +15,12 @@ mod cohort;
 pub mod json;
 mod offer;
 mod popularity;
+mod predictors;
 mod reason;
 mod record;
 mod rule;
 mod thresholds;
+mod untreated;
 
 pub use choice::{Arm, ArmReport, Choice, MaskCause};
 pub use cohort::Cohort;
@@ -26,6 +29,7 @@ pub use offer::{
     Recommendations, Recommended,
 };
 pub use popularity::{Popularity, PopularityRules};
+pub use predictors::{KnownModels, Predicted, Predictors};
 pub use reason::{Reason, ReasonCode};
 pub use record::{
     CartSource, DecisionRecord, RecordError, RecordWriter, RecordedCart, RecordedFeatures,
@@ -33,3 +37,4 @@ pub use record::{
 };
 pub use rule::{RuleDiscount, RulePolicy, RuleRecommendations, RuleSettings, Situation};
 pub use thresholds::{InvalidPercent, Percent, Thresholds};
+pub use untreated::{InvalidShare, UntreatedShare};

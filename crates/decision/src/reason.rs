@@ -17,6 +17,8 @@ pub enum ReasonCode {
     NoProducts,
     /// An offer was due, but none of its kind is active in the catalogue.
     NoActiveOffer,
+    /// An offer was due, but the shopper is one of those who are always left without.
+    Untreated,
     /// Nothing is known of the shopper: no action of theirs has been folded.
     UnknownShopper,
     /// Degraded: what is known of the shopper is older than allowed.
@@ -35,6 +37,7 @@ impl ReasonCode {
             Self::NoCartValue => "no_cart_value",
             Self::NoProducts => "no_products",
             Self::NoActiveOffer => "no_active_offer",
+            Self::Untreated => "untreated",
             Self::UnknownShopper => "unknown_shopper",
             Self::StaleFeatures => "stale_features",
             Self::FeaturesNotReady => "features_not_ready",
@@ -45,7 +48,11 @@ impl ReasonCode {
     /// Whether only a policy gives it.
     pub(crate) fn is_of_the_policy(self) -> bool {
         match self {
-            Self::Rule | Self::NoCartValue | Self::NoProducts | Self::NoActiveOffer => true,
+            Self::Rule
+            | Self::NoCartValue
+            | Self::NoProducts
+            | Self::NoActiveOffer
+            | Self::Untreated => true,
             Self::UnknownShopper
             | Self::StaleFeatures
             | Self::FeaturesNotReady
@@ -84,6 +91,7 @@ mod tests {
             ReasonCode::NoCartValue,
             ReasonCode::NoProducts,
             ReasonCode::NoActiveOffer,
+            ReasonCode::Untreated,
             ReasonCode::UnknownShopper,
             ReasonCode::StaleFeatures,
             ReasonCode::FeaturesNotReady,

@@ -1,4 +1,4 @@
-//! The whole decision as it is kept on the log (U10), format version 4: one JSON object on one line.
+//! The whole decision as it is kept on the log (U10), format version 5: one JSON object on one line.
 //!
 //! Every byte of a record is written three times (the log's journal, its table, and a copy on the way), and that is a good
 //! part of what a decision costs. So a record says nothing that the rest of it implies:
@@ -8,15 +8,18 @@
 //!   fold, the reference and the catalogue, and `at` is the instant. A replay up to that offset has them as they were; a
 //!   point-in-time export of that instant also holds what had happened by then and arrived later.
 //! * A prediction is its probability. Its contributions are what the model that `predictions.source` names makes of the
-//!   features and the cart. Where they are not, it is an object that lists them, `[name, log-odds]` or `[name, value, log-odds]`.
-//! * A reason is its code where its text is what the policy says of these predictions, else an object with both.
+//!   features, the cart and the cohort. Where they are not, it is an object that lists them, `[name, log-odds]` or
+//!   `[name, value, log-odds]`. Models are kept for a while, records for longer: so what rests on a model other than the prior is
+//!   read without its contributions, and [`DecisionRecord::predict_again`] has them from whoever knows the model.
+//! * A reason is its code where its text is what the policy says of predictions of the prior, else an object with both.
 //! * `arms` are those with a propensity above zero or a cause that masked them.
-//! * `served` is there only where it is not what was `chosen`, `cohort` only where it is not that of everyone, `degraded` only
-//!   where the decision was.
+//! * `served` is there only where it is not what was `chosen`, `cohort` only where it is not that of everyone, and `cohorts`, which
+//!   names the version that it is one of, with it; `degraded` only where the decision was.
 //! * `cart.filled` is there only where the cart's value and products do not tell.
 //!
-//! Records of the versions 1 to 3 are read as ever. They hold all features of a smaller catalogue: by name; spelt out in the order of
-//! the catalogue that `features.catalogue` names; and so rounded to single precision.
+//! Records of the versions 1 to 4 are read as ever. Those of version 4 rest on the prior, know no cohorts, and left nobody without
+//! offers. The versions 1 to 3 hold all features of a smaller catalogue: by name; spelt out in the order of the catalogue that
+//! `features.catalogue` names; and so rounded to single precision.
 
 mod read;
 mod write;
@@ -25,19 +28,19 @@ use std::{borrow::Cow, sync::Arc};
 
 use foretide_events::{EpochMs, Money, SessionId, ShopId, ShopperId, Text};
 use foretide_features::Feature;
-use foretide_models::{Predictions, prior};
+use foretide_models::{Predictions, Target, prior};
 use serde::Deserialize;
 
 pub use self::write::RecordWriter;
 
 use self::read::Read;
 use crate::{
-    ArmReport, Choice, Cohort, MaskCause, Offer, OfferContent, Reason, ReasonCode, RulePolicy,
-    RuleSettings, Situation,
+    Arm, ArmReport, Choice, Cohort, KnownModels, MaskCause, Offer, OfferContent, Predicted,
+    Predictors, Reason, ReasonCode, Recommended, RulePolicy, RuleSettings, Situation,
 };
 
 /// The version of the format. Any change that a reader of the former one would misread gets a new one.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// The earliest version that is read.
 const EARLIEST: u32 = 1;
@@ -65,6 +68,8 @@ pub struct DecisionRecord {
     pub features: RecordedFeatures,
     /// The group it was decided for.
     pub cohort: Cohort,
+    /// The version of the cohorts that it is one of; `None` where no others than everyone had formed.
+    pub cohorts: Option<Text<64>>,
     /// What was predicted, with every contribution.
     pub predictions: Predictions,
     /// Whether the predictions are what their source makes of the features and the cart, and the reasons those that the policy
@@ -148,11 +153,11 @@ pub enum RecordedValues {
 }
 
 impl RecordedValues {
-    /// The features that the prior rests on, of those that `get` gives.
-    pub fn of_prior(mut get: impl FnMut(Feature) -> Option<f64>) -> Self {
-        let mut values = Vec::with_capacity(prior::Inputs::FEATURES.len());
-        for feature in prior::Inputs::FEATURES {
-            let value = get(feature);
+    /// Those of `features` that are not missing, as `get` gives them.
+    pub fn of(features: &[Feature], get: impl Fn(Feature) -> Option<f64>) -> Self {
+        let mut values = Vec::with_capacity(features.len());
+        for feature in features {
+            let value = get(*feature);
             values.extend(value.map(|value| (Cow::Borrowed(feature.spec().name), value)));
         }
         Self::ByName(values)
@@ -226,39 +231,76 @@ impl DecisionRecord {
 }
 
 impl DecisionRecord {
-    /// Predicts again from the features and the cart that the record holds. `None` for a model that is not known here, and
-    /// where the record does not have its inputs in full.
-    pub fn predict_again(&self) -> Option<Predictions> {
-        let known = self.follows && self.predictions.source == prior::NAME;
-        known.then(|| prior::predict(&self.prior_inputs()))
+    /// Whether the shopper is one of those who never get an offer. An arm that was masked for it would have been chosen otherwise.
+    pub fn is_untreated(&self) -> bool {
+        self.policy.settings.untreated_share.holds(&self.shopper)
     }
 
-    fn prior_inputs(&self) -> prior::Inputs {
-        let values = &self.features.values;
-        prior::Inputs {
-            has_cart: self.cart.as_ref().is_some_and(|cart| cart.filled),
-            ..prior::Inputs::of(|feature| values.get(feature.spec().name))
+    /// Predicts again from the features, the cart and the cohort that the record holds. `None` for a model that `models` do not
+    /// know, and where the record does not have its inputs in full.
+    pub fn predict_again(&self, models: &dyn KnownModels) -> Option<Predictions> {
+        if !self.follows {
+            return None;
         }
+        let model = |target| match self.predictions.source(target) {
+            prior::NAME => Some(None),
+            version => models.model(target, version).map(Some),
+        };
+        let predictors = Predictors {
+            drift: model(Target::Drift)?,
+            abandonment: model(Target::Abandonment)?,
+        };
+        Some(self.predict_by(&predictors))
     }
 
-    /// Decides again from what the record holds: from the features, where its predictions follow from them, else from the
-    /// predictions. `None` for a policy, or a version of it, that is not known here.
+    fn predict_by(&self, predictors: &Predictors) -> Predictions {
+        let values = &self.features.values;
+        let cohorts = self.cohorts.as_deref();
+        predictors.predict(&Predicted {
+            feature: &|feature| values.get(feature.spec().name),
+            has_cart: self.cart.as_ref().is_some_and(|cart| cart.filled),
+            cohort: cohorts.map(|version| (version, &*self.cohort.id)),
+        })
+    }
+
+    /// Decides again from what the record holds: from the features, where its predictions follow from them and `models` know
+    /// who made them, else from the predictions. `None` for a policy, or a version of it, that is not known here.
     ///
     /// Which products could be recommended is no part of a record: those that were chosen stand for them.
-    pub fn recompute(&self) -> Option<Choice> {
-        let masked = |cause| self.arms.iter().any(|report| report.masked == Some(cause));
-        let chosen = self.chosen.as_ref().map(|offer| &offer.content);
-        let again = self.predict_again();
+    pub fn recompute(&self, models: &dyn KnownModels) -> Option<Choice> {
+        let again = self.predict_again(models);
         let choice = RulePolicy::of(&self.policy)?.decide(&Situation {
             predictions: again.as_ref().unwrap_or(&self.predictions),
             cart_value: self.cart.as_ref().and_then(|cart| cart.value),
-            recommend: &|_| match chosen {
-                Some(OfferContent::Recommendations(chosen)) => chosen.products.clone(),
-                _ => Vec::new(),
-            },
-            withheld: masked(MaskCause::FeaturesNotReady).then_some(MaskCause::FeaturesNotReady),
+            recommend: &|_| self.recommendable(),
+            withheld: self.withheld(),
         });
         Some(choice)
+    }
+
+    fn withheld(&self) -> Option<MaskCause> {
+        let masked = |cause| self.arms.iter().any(|report| report.masked == Some(cause));
+        if masked(MaskCause::FeaturesNotReady) {
+            return Some(MaskCause::FeaturesNotReady);
+        }
+        self.is_untreated().then_some(MaskCause::Untreated)
+    }
+
+    fn recommendable(&self) -> Vec<Recommended> {
+        let chosen = self.chosen.as_ref().map(|offer| &offer.content);
+        if let Some(OfferContent::Recommendations(chosen)) = chosen {
+            return chosen.products.clone();
+        }
+        // There were some, or the arm would be masked for that.
+        let was_due = |report: &ArmReport| {
+            report.arm == Arm::Recommendations && report.masked == Some(MaskCause::Untreated)
+        };
+        let any = Recommended {
+            product_id: ShopId::default(),
+            category: None,
+        };
+        let due = self.arms.iter().any(was_due);
+        due.then_some(any).into_iter().collect()
     }
 }
 

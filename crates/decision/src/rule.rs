@@ -69,6 +69,11 @@ impl RulePolicy {
         known.then(|| Self::new(recorded.settings.clone()))
     }
 
+    /// What it goes by.
+    pub fn settings(&self) -> &RuleSettings {
+        &self.recorded.settings
+    }
+
     /// How a record names it.
     pub fn recorded(&self) -> Arc<RecordedPolicy> {
         Arc::clone(&self.recorded)
@@ -89,7 +94,7 @@ impl RulePolicy {
                 &predicted.abandonment,
                 &self.texts.abandonment,
             ));
-            match self.discount(situation) {
+            match offerable(situation, || self.discount(situation)) {
                 Ok(offer) => return attempt.choose(Arm::Discount, Some(offer)),
                 Err(cause) => attempt.mask(Arm::Discount, cause),
             }
@@ -98,7 +103,7 @@ impl RulePolicy {
             attempt
                 .reasons
                 .push(above("drift", &predicted.drift, &self.texts.drift));
-            match self.recommendations(situation) {
+            match offerable(situation, || self.recommendations(situation)) {
                 Ok(offer) => return attempt.choose(Arm::Recommendations, Some(offer)),
                 Err(cause) => attempt.mask(Arm::Recommendations, cause),
             }
@@ -110,9 +115,6 @@ impl RulePolicy {
     }
 
     fn discount(&self, situation: &Situation<'_>) -> Result<Offer, MaskCause> {
-        if let Some(cause) = situation.withheld {
-            return Err(cause);
-        }
         let offered = self.recorded.settings.discount.as_ref();
         let offered = offered.ok_or(MaskCause::NoActiveOffer)?;
         let cart_value = situation.cart_value.ok_or(MaskCause::NoCartValue)?;
@@ -133,9 +135,6 @@ impl RulePolicy {
     }
 
     fn recommendations(&self, situation: &Situation<'_>) -> Result<Offer, MaskCause> {
-        if let Some(cause) = situation.withheld {
-            return Err(cause);
-        }
         let offered = self.recorded.settings.recommendations.as_ref();
         let offered = offered.ok_or(MaskCause::NoActiveOffer)?;
         let products = (situation.recommend)(offered.products.get().into());
@@ -148,6 +147,19 @@ impl RulePolicy {
             version: offered.version,
             content,
         })
+    }
+}
+
+/// The offer that `make` makes, unless something withholds it. Who is left without offers is masked only where there would have
+/// been one: so the masks tell who would have been offered to.
+fn offerable(
+    situation: &Situation<'_>,
+    make: impl FnOnce() -> Result<Offer, MaskCause>,
+) -> Result<Offer, MaskCause> {
+    match situation.withheld {
+        None => make(),
+        Some(MaskCause::Untreated) => make().and(Err(MaskCause::Untreated)),
+        Some(cause) => Err(cause),
     }
 }
 

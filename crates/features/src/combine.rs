@@ -117,8 +117,14 @@ pub(crate) struct Combined {
 }
 
 /// Folds several histories together, as far as they were known at `until`: each settles for itself what is older than the newest
-/// of all by more than 25 hours, then the states combine, and the other observations follow in canonical order.
-pub(crate) fn fold_together(histories: &[&History], until: EpochMs, rules: &FoldRules) -> Combined {
+/// of all by more than 25 hours, then the states combine, and the other observations follow in canonical order. `visit` sees the
+/// state after each instant at which there were any.
+pub(crate) fn fold_together(
+    histories: &[&History],
+    until: EpochMs,
+    rules: &FoldRules,
+    mut visit: impl FnMut(&State),
+) -> Combined {
     let known = |history: &History| history.count_until(until);
     let newest = |history: &&History| {
         let recents = known(history).checked_sub(1);
@@ -145,13 +151,17 @@ pub(crate) fn fold_together(histories: &[&History], until: EpochMs, rules: &Fold
     leave_out_copies(&mut together);
     let mut state = State::combine(&apart.iter().collect::<Vec<_>>());
     let mut reached = (!apart.is_empty()).then_some(state.as_of);
-    for observation in &together {
+    let mut coming = together.iter().peekable();
+    while let Some(observation) = coming.next() {
         // What settled early may be as of a later time than what another part still has.
         let at = reached.map_or(observation.key.at, |reached| {
             reached.max(observation.key.at)
         });
         state.fold_at(at, observation, rules);
         reached = Some(at);
+        if coming.peek().is_none_or(|next| next.key.at > at) {
+            visit(&state);
+        }
     }
     Combined {
         state,

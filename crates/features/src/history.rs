@@ -123,6 +123,24 @@ impl History {
         state
     }
 
+    /// Shows `visit` the state after each instant from `from` on at which there are recents.
+    pub(crate) fn each_state_from(
+        &self,
+        from: EpochMs,
+        rules: &FoldRules,
+        mut visit: impl FnMut(&State),
+    ) {
+        let mut state = self.settled().cloned().unwrap_or_default();
+        let mut recents = self.recents.iter().peekable();
+        while let Some(observation) = recents.next() {
+            state.fold(observation, rules);
+            let at = observation.key.at;
+            if at >= from && recents.peek().is_none_or(|next| next.key.at > at) {
+                visit(&state);
+            }
+        }
+    }
+
     /// How many of the recents happened at `at` or before.
     pub(crate) fn count_until(&self, at: EpochMs) -> usize {
         self.recents.partition_point(|recent| recent.key.at <= at)

@@ -124,6 +124,22 @@ impl Profile {
         known.then(|| Cow::Owned(self.fold_until(at, rules)))
     }
 
+    /// Shows `visit` the state after each of the observations from `from` on, in their order, as far as they are told apart: several
+    /// at one millisecond come to one state. Where other pseudonyms contribute, sums may differ in their last digits from those of
+    /// [`state_at`](Self::state_at), which is exact.
+    pub fn each_state_from(&self, from: EpochMs, rules: &FoldRules, mut visit: impl FnMut(&State)) {
+        let histories: Vec<_> = self.histories().collect();
+        if let [own] = histories[..] {
+            own.each_state_from(from, rules, visit);
+        } else {
+            fold_together(&histories, EpochMs(i64::MAX), rules, |state| {
+                if state.as_of() >= from {
+                    visit(state);
+                }
+            });
+        }
+    }
+
     /// Applies the event at `offset`. `None`: it was applied before, and nothing changed.
     ///
     /// The event must be of this shopper, and all events must come in the order of their offsets; their times may
@@ -283,7 +299,7 @@ impl Profile {
             self.current = own.fold(own.recent_len(), rules);
             self.oldest_together = None;
         } else {
-            let combined = fold_together(&histories, EpochMs(i64::MAX), rules);
+            let combined = fold_together(&histories, EpochMs(i64::MAX), rules, |_| ());
             self.current = combined.state;
             self.oldest_together = combined.oldest_together;
         }
@@ -294,7 +310,7 @@ impl Profile {
         if let [own] = histories[..] {
             own.fold(own.count_until(at), rules)
         } else {
-            fold_together(&histories, at, rules).state
+            fold_together(&histories, at, rules, |_| ()).state
         }
     }
 

@@ -1,12 +1,15 @@
-//! Following which reference serves, in every process that reads features.
+//! Following what was learnt and serves (the reference, the cohorts, the models), in every process that reads features.
+
+mod metrics;
 
 use std::{sync::Arc, time::Duration};
 
 use foretide_events::EpochMs;
-use foretide_ports::{ARTEFACTS, Log, LogError, ReferenceRecord, References};
+use foretide_ports::{ARTEFACTS, Artefacts, Log, LogError, Record};
 use foretide_runtime::{CancellationToken, Component, SharedClock};
 use tokio::time::sleep;
 
+use self::metrics::Shown;
 use crate::Host;
 
 /// How long to wait for records before looking around.
@@ -14,48 +17,34 @@ const MAX_WAIT: Duration = Duration::from_millis(500);
 /// How long to wait before reading again after the log failed.
 const PAUSE: Duration = Duration::from_millis(500);
 
-foretide_runtime::metrics! {
-    /// What can be watched of the reference that is applied when features are read.
-    struct ReferenceMetrics {
-        /// 1 for the version of the reference that serves now.
-        info: IntGaugeVec = "foretide_reference_info" by ["version"],
-        /// How long the reference has served, in seconds; 0 before one was learnt.
-        age: Gauge = "foretide_reference_age_seconds",
-        /// Shoppers that the reference rests on; 0 before one was learnt.
-        shoppers: IntGauge = "foretide_reference_shoppers",
-        /// Versions of the reference that are kept, each for the time that it served.
-        versions: IntGauge = "foretide_reference_versions",
-        /// Records on foretide.artefacts that claim to be a reference and cannot be used.
-        refused: IntCounter = "foretide_reference_refused_total",
-    }
-}
-
-/// Starts to follow the versions of the reference on `host`. What is returned knows all of them once the component `references`
-/// is ready; before, it answers with the prior, which names itself.
+/// Starts to follow the artefacts on `host`. What is returned knows all of them once the component `artefacts` is ready;
+/// before, it answers with the prior, which names itself, and knows no cohort but everyone. Whoever asks never waits: what
+/// comes takes the place of what was there between two questions.
 ///
 /// # Errors
 /// The name of a metric is taken.
-pub fn follow_references(host: &Host) -> anyhow::Result<Arc<References>> {
-    let references = Arc::new(References::default());
+pub fn follow_artefacts(host: &Host) -> anyhow::Result<Artefacts> {
+    let artefacts = Artefacts::default();
     let follower = Follower {
         log: Arc::clone(&host.log),
-        references: Arc::clone(&references),
-        metrics: ReferenceMetrics::register(&host.registry)?,
+        artefacts: artefacts.clone(),
+        metrics: Shown::register(&host.registry)?,
         clock: Arc::clone(&host.clock),
-        readiness: host.readiness.component("references"),
+        readiness: host.readiness.component("artefacts"),
         position: 0,
     };
     let stop = host.lifecycle.soft().clone();
-    host.lifecycle.spawn("reference follower", async move {
-        Ok(follower.run(stop).await?)
-    });
-    Ok(references)
+    host.lifecycle.spawn(
+        "artefact follower",
+        async move { Ok(follower.run(stop).await?) },
+    );
+    Ok(artefacts)
 }
 
 struct Follower {
     log: Arc<dyn Log>,
-    references: Arc<References>,
-    metrics: ReferenceMetrics,
+    artefacts: Artefacts,
+    metrics: Shown,
     clock: SharedClock,
     readiness: Component,
     /// Where `foretide.artefacts` is to be read on.
@@ -75,7 +64,7 @@ impl Follower {
         loop {
             match self.follow().await {
                 Err(error @ (LogError::Away(_) | LogError::Full(_))) => {
-                    tracing::warn!(%error, "cannot follow the references: trying again");
+                    tracing::warn!(%error, "cannot follow the artefacts: trying again");
                 }
                 Err(error) => return Err(error),
                 Ok(()) => {}
@@ -92,11 +81,8 @@ impl Follower {
         let mut reader = self.log.reader(ARTEFACTS, &[(0, self.position)]).await?;
         loop {
             if let Some(chunk) = reader.next(MAX_WAIT).await? {
-                let refused = |read: &ReferenceRecord| matches!(read, ReferenceRecord::Refused(..));
                 for record in &chunk.records {
-                    if self.references.take(record).as_ref().is_some_and(refused) {
-                        self.metrics.refused.inc();
-                    }
+                    self.take(record);
                 }
                 self.position = chunk.next_offset;
             }
@@ -107,18 +93,15 @@ impl Follower {
         }
     }
 
+    fn take(&self, record: &Record) {
+        if let Some(noted) = self.artefacts.take(record) {
+            self.metrics.count(noted);
+        }
+    }
+
     fn show(&self) {
         let now = EpochMs(self.clock.now_ms());
-        let serving = self.references.serving(now);
-        self.metrics.info.reset();
-        let version = serving.reference.version();
-        self.metrics.info.with_label_values(&[version]).set(1);
-        let age_ms = serving.since.map_or(0, |since| now.since(since).max(0));
-        self.metrics.age.set(age_ms as f64 / 1000.0);
-        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        self.metrics.shoppers.set(count(serving.shoppers));
-        let versions = self.references.all().len();
-        self.metrics.versions.set(count(versions as u64));
+        self.metrics.show(&self.artefacts, now);
     }
 }
 
@@ -126,14 +109,21 @@ impl Follower {
 mod tests {
     use foretide_events::Text;
     use foretide_features::Reference;
-    use foretide_ports::{NewRecord, ReferenceVersion, foretide_topics, memory::MemoryLog};
-    use foretide_runtime::{ManualClock, Readiness, prometheus::Registry};
+    use foretide_models::Target;
+    use foretide_ports::{
+        NewRecord, ReferenceVersion, ServingCause, ServingChange, Versioned as _, foretide_topics,
+        memory::MemoryLog,
+    };
+    use foretide_runtime::{
+        ManualClock, Readiness,
+        prometheus::{Registry, proto::Metric},
+    };
 
     use super::*;
 
     struct Rig {
         log: MemoryLog,
-        references: Arc<References>,
+        artefacts: Artefacts,
         registry: Registry,
         readiness: Component,
         stop: CancellationToken,
@@ -146,15 +136,15 @@ mod tests {
             let registry = Registry::new();
             let rig = Self {
                 log: log.clone(),
-                references: Arc::default(),
-                readiness: Readiness::new().component("references"),
+                artefacts: Artefacts::default(),
+                readiness: Readiness::new().component("artefacts"),
                 stop: CancellationToken::new(),
                 registry,
             };
             let follower = Follower {
                 log: Arc::new(log),
-                references: Arc::clone(&rig.references),
-                metrics: ReferenceMetrics::register(&rig.registry).unwrap(),
+                artefacts: rig.artefacts.clone(),
+                metrics: Shown::register(&rig.registry).unwrap(),
                 clock: Arc::new(ManualClock::at(10_000)),
                 readiness: rig.readiness.clone(),
                 position: 0,
@@ -169,7 +159,11 @@ mod tests {
         }
 
         fn serving(&self) -> String {
-            self.references.at(EpochMs(10_000)).version().to_owned()
+            self.artefacts
+                .references
+                .at(EpochMs(10_000))
+                .version()
+                .to_owned()
         }
 
         fn shown(&self, name: &str) -> f64 {
@@ -178,8 +172,9 @@ mod tests {
                 .iter()
                 .find(|family| family.name() == name)
                 .unwrap();
-            let metric = &family.get_metric()[0];
-            metric.get_gauge().get_value() + metric.get_counter().get_value()
+            let value =
+                |metric: &Metric| metric.get_gauge().get_value() + metric.get_counter().get_value();
+            family.get_metric().iter().map(value).sum()
         }
     }
 
@@ -207,7 +202,43 @@ mod tests {
             ("foretide_reference_age_seconds", 6.0),
             ("foretide_reference_shoppers", 120.0),
             ("foretide_reference_versions", 2.0),
-            ("foretide_reference_refused_total", 0.0),
+            ("foretide_artefacts_refused_total", 0.0),
+        ] {
+            assert!((rig.shown(name) - expected).abs() < 1e-9, "{name}");
+        }
+        rig.stop.cancel();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn garbage_of_any_kind_is_counted_and_what_serves_is_shown() {
+        let rig = Rig::start().await;
+        for key in [
+            "cohorts/v1",
+            "model/drift/drift-0",
+            "report/drift",
+            "log-id",
+        ] {
+            let garbage = NewRecord {
+                key: key.into(),
+                value: Some("[1".into()),
+                ..version("one", 0).record().unwrap()
+            };
+            rig.publish(garbage).await;
+        }
+        let to_the_prior = ServingChange {
+            target: Target::Drift,
+            sequence: 1,
+            version: None,
+            since: EpochMs(0),
+            cause: ServingCause::Admin,
+            by: Text::new("test").unwrap(),
+        };
+        rig.publish(to_the_prior.record().unwrap()).await;
+        for (name, expected) in [
+            ("foretide_artefacts_refused_total", 3.0),
+            ("foretide_cohorts_count", 0.0),
+            ("foretide_model_serving_info", 2.0),
+            ("foretide_model_serving_age_seconds", 0.0),
         ] {
             assert!((rig.shown(name) - expected).abs() < 1e-9, "{name}");
         }
@@ -224,13 +255,13 @@ mod tests {
         };
         rig.publish(damaged).await;
         assert_eq!(rig.serving(), "one");
-        assert!((rig.shown("foretide_reference_refused_total") - 1.0).abs() < 1e-9);
+        assert!((rig.shown("foretide_artefacts_refused_total") - 1.0).abs() < 1e-9);
         rig.log.faults().set_away(true);
         sleep(Duration::from_secs(5)).await;
         rig.log.faults().set_away(false);
         rig.publish(version("three", 6_000).record().unwrap()).await;
         assert_eq!(rig.serving(), "three");
-        assert!((rig.shown("foretide_reference_refused_total") - 1.0).abs() < 1e-9);
+        assert!((rig.shown("foretide_artefacts_refused_total") - 1.0).abs() < 1e-9);
         rig.stop.cancel();
     }
 }

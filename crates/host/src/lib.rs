@@ -11,6 +11,7 @@
 
 mod alone;
 mod args;
+mod artefacts;
 pub mod config;
 mod database;
 pub mod durable;
@@ -21,14 +22,15 @@ pub mod instance;
 pub mod key_file;
 mod log;
 mod ports;
+mod profile_memory;
 mod public;
-mod references;
 mod waiting;
 mod watch;
 
 pub use self::{
     alone::{Alone, command, main},
     args::{EdgeArgs, HostArgs, ProcessArgs},
+    artefacts::follow_artefacts,
     database::{DatabaseArgs, valid_keys},
     fold_rules::FoldRulesArgs,
     frame::{Frame, Routes},
@@ -36,8 +38,8 @@ pub use self::{
     instance::Instance,
     log::{LogArgs, LogChoice},
     ports::{Ports, bind_admin},
+    profile_memory::ProfileMemoryArgs,
     public::PublicRoutes,
-    references::follow_references,
     waiting::{until_answers, until_there},
     watch::{log_not_ready, watch_log},
 };

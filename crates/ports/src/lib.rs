@@ -7,8 +7,9 @@
 //!
 //! [`Store`] is the database of what people write down: offers, keys, settings. [`StoreView`] is what services read of it.
 //!
-//! [`ProfileTable`] is where processor and scoring meet: the profiles in memory. [`References`] tells which reference is
-//! applied to them at an instant.
+//! [`ProfileTable`] is where processor and scoring meet: the profiles, in memory and beyond a number of them on disk
+//! ([`ColdProfiles`]). [`Artefacts`] tells which reference is
+//! applied to them at an instant, which cohorts there were then and which models served.
 //!
 //! ```text
 //!   ingest ── append (durable when it returns) ──▶ Log ◀── read, follow ── scoring, digest, topics
@@ -16,11 +17,15 @@
 //!   processor ── GroupMember: next → fold → commit (outputs, profiles, offsets: all or nothing)
 //! ```
 
+mod artefacts;
+mod cohorts;
+mod cold;
 pub mod conformance;
 pub mod groups;
 mod log;
 pub mod member;
 pub mod memory;
+mod models;
 mod partition;
 mod profile_table;
 mod read_only;
@@ -29,16 +34,25 @@ mod seek;
 pub mod store;
 pub mod tail;
 mod topics;
+mod transition;
+mod versions;
 
+pub use artefacts::{ArtefactKind, Artefacts, Noted, Report, Reports, why_refused};
+pub use cohorts::{CohortVersions, CohortsVersion};
+pub use cold::{ColdError, ColdProfiles, MemoryCold, cold_conformance};
 pub use log::*;
+pub use models::{ModelRecord, ModelVersion, ModelVersions, ServingCause, ServingChange};
 pub use partition::{partition_for, shopper_key};
 pub use profile_table::ProfileTable;
 pub use read_only::{ReadOnlyLog, ReadOnlyMember};
-pub use references::{ReferenceRecord, ReferenceRefused, ReferenceVersion, References, Serving};
+pub use references::{ReferenceVersion, References, Serving};
 pub use store::{
     BatchId, Expected, KeyId, KeyRole, MemoryStore, NewKey, RejectionCount, Snapshot, Store,
     StoreError, StoreView, StoredKey,
 };
 pub use topics::{
-    ACTIONS, ARTEFACTS, DEAD_LETTERS, DECISIONS, LINKS, PROFILES, SESSIONS, foretide_topics,
+    ACTIONS, ARTEFACTS, DEAD_LETTERS, DECISIONS, EXAMPLES, LINKS, PROFILES, SESSIONS, TRANSITIONS,
+    foretide_topics,
 };
+pub use transition::{Transition, TransitionCause, TransitionRefused};
+pub use versions::{Artefact, ArtefactRefused, Versioned, Versions, read_artefacts};

@@ -1,24 +1,12 @@
 //! Which reference served when, as `foretide.artefacts` tells: what is usual among shoppers, by version.
-//!
-//! A version is a record of its own, `reference/<version>`, and never changes. It serves from the instant that it states
-//! until the next one does, so whoever reads the topic later, from wherever, applies to a past instant what was applied then.
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use foretide_events::{EpochMs, Text};
 use foretide_features::Reference;
-use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
-use crate::{ARTEFACTS, LogError, NewRecord, ReadOnlyLog, Record, TopicPartition};
-
-/// What the keys of versions begin with.
-const PREFIX: &str = "reference/";
-const AT: TopicPartition = TopicPartition {
-    topic: ARTEFACTS,
-    partition: 0,
-};
+use crate::{Artefact, ArtefactRefused, LogError, ReadOnlyLog, Record, Versioned, Versions};
 
 /// A reference with the time from which it serves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,80 +22,23 @@ pub struct ReferenceVersion {
     pub reference: Arc<Reference>,
 }
 
-/// Why a record under the key of a reference is none.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReferenceRefused {
-    /// It is no JSON of a reference, or a number of it makes no sense.
-    #[error("it is no reference: {0}")]
-    Unreadable(String),
-    /// The names in it differ.
-    #[error("its key, its name and the name of the reference in it are not the same")]
-    OtherName,
-}
+impl Versioned for ReferenceVersion {
+    const PREFIX: &'static str = "reference/";
 
-impl ReferenceVersion {
-    /// The record that publishes it.
-    ///
-    /// # Errors
-    /// It cannot be written as JSON, which no sound reference does.
-    pub fn record(&self) -> Result<NewRecord, LogError> {
-        let value = serde_json::to_vec(self)
-            .map_err(|error| LogError::Damaged(format!("writing a reference: {error}")))?;
-        Ok(NewRecord {
-            at: AT,
-            key: key_of(&self.version),
-            value: Some(value.into()),
-        })
+    fn name(&self) -> String {
+        self.version.to_string()
     }
 
-    /// The record that takes it away.
-    pub fn tombstone(&self) -> NewRecord {
-        NewRecord {
-            at: AT,
-            key: key_of(&self.version),
-            value: None,
+    fn since(&self) -> EpochMs {
+        self.since
+    }
+
+    fn check(&self) -> Result<(), ArtefactRefused> {
+        if self.reference.version() == &*self.version {
+            Ok(())
+        } else {
+            Err(ArtefactRefused::OtherName)
         }
-    }
-
-    /// Reads the content of a record under the key of version `name`.
-    fn read(name: &str, value: &[u8]) -> Result<Self, ReferenceRefused> {
-        let read: Self = serde_json::from_slice(value)
-            .map_err(|error| ReferenceRefused::Unreadable(error.to_string()))?;
-        if *read.version != *name || read.reference.version() != name {
-            return Err(ReferenceRefused::OtherName);
-        }
-        Ok(read)
-    }
-}
-
-fn key_of(version: &str) -> Bytes {
-    format!("{PREFIX}{version}").into()
-}
-
-/// What a record of `foretide.artefacts` is to those who read references.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ReferenceRecord {
-    /// A version.
-    Version(Arc<ReferenceVersion>),
-    /// This version is not kept any more.
-    Gone(String),
-    /// What claims to be this version and cannot be used.
-    Refused(String, ReferenceRefused),
-}
-
-impl ReferenceRecord {
-    /// What `record` is; `None` if it is about something else than references.
-    pub fn of(record: &Record) -> Option<Self> {
-        let name = std::str::from_utf8(&record.key)
-            .ok()?
-            .strip_prefix(PREFIX)?;
-        let Some(value) = &record.value else {
-            return Some(Self::Gone(name.to_owned()));
-        };
-        Some(match ReferenceVersion::read(name, value) {
-            Ok(version) => Self::Version(Arc::new(version)),
-            Err(cause) => Self::Refused(name.to_owned(), cause),
-        })
     }
 }
 
@@ -122,18 +53,17 @@ pub struct Serving {
     pub shoppers: u64,
 }
 
-/// All versions that are known, by when they serve. What cannot be used is passed over: the last good one stays.
+/// All versions that are known, by when they serve, and the prior before the first.
 #[derive(Debug)]
 pub struct References {
-    /// By (since, name), the earliest first.
-    versions: RwLock<Vec<Arc<ReferenceVersion>>>,
+    versions: Versions<ReferenceVersion>,
     prior: Arc<Reference>,
 }
 
 impl Default for References {
     fn default() -> Self {
         Self {
-            versions: RwLock::default(),
+            versions: Versions::default(),
             prior: Arc::new(Reference::prior()),
         }
     }
@@ -145,31 +75,23 @@ impl References {
     /// # Errors
     /// The log cannot be read, or says nothing for `patience`.
     pub async fn load(log: &ReadOnlyLog, patience: Duration) -> Result<Self, LogError> {
-        let known = Self::default();
-        let end = log.end_offsets(ARTEFACTS).await?.first().copied();
-        let mut at = 0;
-        let mut reader = log.reader(ARTEFACTS, &[(0, at)]).await?;
-        while end.is_some_and(|end| at < end) {
-            let silent = || LogError::Away(format!("{ARTEFACTS} could not be read to its end"));
-            let chunk = reader.next(patience).await?.ok_or_else(silent)?;
-            for record in &chunk.records {
-                known.take(record);
-            }
-            at = chunk.next_offset;
-        }
-        Ok(known)
+        Ok(Self {
+            versions: Versions::load(log, patience).await?,
+            ..Self::default()
+        })
     }
 
     /// The reference of `instant`: the newest version that serves since then or earlier, the prior before the first.
     pub fn at(&self, instant: EpochMs) -> Arc<Reference> {
-        self.serving(instant).reference
+        match self.versions.at(instant) {
+            Some(version) => Arc::clone(&version.reference),
+            None => Arc::clone(&self.prior),
+        }
     }
 
     /// The same, with since when it serves and what it rests on.
     pub fn serving(&self, instant: EpochMs) -> Serving {
-        let versions = self.versions.read();
-        let next = versions.partition_point(|version| version.since <= instant);
-        match versions[..next].last() {
+        match self.versions.at(instant) {
             Some(version) => Serving {
                 reference: Arc::clone(&version.reference),
                 since: Some(version.since),
@@ -183,50 +105,36 @@ impl References {
         }
     }
 
+    /// The reference of this name, the prior included; `None` if it is not kept.
+    pub fn named(&self, name: &str) -> Option<Arc<Reference>> {
+        if name == self.prior.version() {
+            return Some(Arc::clone(&self.prior));
+        }
+        let version = self.versions.get(name)?;
+        Some(Arc::clone(&version.reference))
+    }
+
     /// The newest version, whether it serves already or not.
     pub fn newest(&self) -> Option<Arc<ReferenceVersion>> {
-        self.versions.read().last().cloned()
+        self.versions.newest()
     }
 
     /// All versions, the earliest first.
     pub fn all(&self) -> Vec<Arc<ReferenceVersion>> {
-        self.versions.read().clone()
+        self.versions.all()
     }
 
-    /// Takes note of a record of `foretide.artefacts`, and says what it was. Records that are about something else change
-    /// nothing; neither does what cannot be used, which is logged.
-    pub fn take(&self, record: &Record) -> Option<ReferenceRecord> {
-        let read = ReferenceRecord::of(record)?;
-        match &read {
-            ReferenceRecord::Version(version) => self.insert(Arc::clone(version)),
-            ReferenceRecord::Gone(name) => {
-                self.versions
-                    .write()
-                    .retain(|known| *known.version != **name);
-            }
-            ReferenceRecord::Refused(version, cause) => tracing::error!(
-                version,
-                offset = record.offset,
-                %cause,
-                "a reference on {ARTEFACTS} cannot be used: the last good one stays"
-            ),
-        }
-        Some(read)
-    }
-
-    fn insert(&self, version: Arc<ReferenceVersion>) {
-        let mut versions = self.versions.write();
-        versions.retain(|known| known.version != version.version);
-        let place = versions.partition_point(|known| {
-            (known.since, &*known.version) <= (version.since, &*version.version)
-        });
-        versions.insert(place, version);
+    /// Takes note of a record of `foretide.artefacts`, as [`Versions::take`] does.
+    pub fn take(&self, record: &Record) -> Option<Artefact<ReferenceVersion>> {
+        self.versions.take(record)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{Log as _, foretide_topics, memory::MemoryLog};
+    use bytes::Bytes;
+
+    use crate::{Log as _, NewRecord, foretide_topics, memory::MemoryLog};
 
     use super::*;
 
@@ -274,6 +182,9 @@ mod tests {
         }
         assert_eq!(references.newest().unwrap().since, EpochMs(300));
         assert_eq!(references.all().len(), 3);
+        assert_eq!(references.named("b").unwrap().version(), "b");
+        assert_eq!(references.named("prior-1").unwrap().version(), "prior-1");
+        assert!(references.named("never").is_none());
     }
 
     #[tokio::test]
@@ -312,18 +223,5 @@ mod tests {
         let references = load(records).await;
         assert_eq!(references.all().len(), 1);
         assert_eq!(references.at(EpochMs(100)).version(), "a");
-    }
-
-    #[tokio::test]
-    async fn a_log_that_says_nothing_is_no_log_without_references() {
-        let log = MemoryLog::new(Arc::new(|| EpochMs(0)));
-        log.declare(&foretide_topics(1)).await.unwrap();
-        log.faults().set_away(true);
-        let log = ReadOnlyLog::new(Arc::new(log));
-        assert!(
-            References::load(&log, Duration::from_secs(1))
-                .await
-                .is_err()
-        );
     }
 }

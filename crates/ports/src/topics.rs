@@ -13,6 +13,10 @@ pub const LINKS: TopicName = "foretide.links";
 pub const ARTEFACTS: TopicName = "foretide.artefacts";
 /// Each session that is over, keyed by shopper, JSON.
 pub const SESSIONS: TopicName = "foretide.sessions";
+/// What models learn from: features at instants of the past, with what came of it, keyed by shopper, JSON.
+pub const EXAMPLES: TopicName = "foretide.examples";
+/// Each move of a shopper from one cohort to another, keyed by shopper, JSON.
+pub const TRANSITIONS: TopicName = "foretide.transitions";
 /// Every decision, complete.
 pub const DECISIONS: TopicName = "foretide.decisions";
 /// Records that could not be processed, with the cause.
@@ -53,6 +57,16 @@ pub fn foretide_topics(partitions: u32) -> Vec<TopicSpec> {
             name: SESSIONS,
             partitions,
             cleanup: delete(30),
+        },
+        TopicSpec {
+            name: EXAMPLES,
+            partitions,
+            cleanup: delete(90),
+        },
+        TopicSpec {
+            name: TRANSITIONS,
+            partitions,
+            cleanup: delete(90),
         },
         TopicSpec {
             name: DECISIONS,

@@ -6,9 +6,9 @@ use foretide_host::config::Checked;
 use crate::{
     completions, completions::CompletionsArgs, database::DatabaseArgs,
     dead_letters::DeadLettersArgs, demo::DemoArgs, digest, digest::DigestArgs, export,
-    export::ExportArgs, import, import::ImportArgs, refold, refold::RefoldArgs, replay,
-    replay::ReplayArgs, serve, serve::ServeArgs, settings::ConfigArgs, shadows::ShadowsArgs,
-    simulate, simulate::SimulateArgs, topics::TopicsArgs,
+    export::ExportArgs, import, import::ImportArgs, models::ModelsArgs, refold, refold::RefoldArgs,
+    replay, replay::ReplayArgs, serve, serve::ServeArgs, settings::ConfigArgs,
+    shadows::ShadowsArgs, simulate, simulate::SimulateArgs, topics::TopicsArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -66,6 +66,7 @@ pub(crate) enum Command {
     Digest(DigestArgs),
     #[command(after_help = refold::EXAMPLES)]
     Refold(RefoldArgs),
+    Models(Box<ModelsArgs>),
     Database(DatabaseArgs),
     Config(ConfigArgs),
     #[command(after_help = completions::EXAMPLES)]
@@ -83,6 +84,7 @@ impl Checked for Cli {
             Command::Export(args) => args.faults(),
             Command::Digest(args) => args.faults(),
             Command::Refold(args) => args.faults(),
+            Command::Models(args) => args.faults(),
             Command::Simulate(args) => args.faults(),
             _ => Vec::new(),
         }
@@ -292,6 +294,10 @@ mod tests {
             (
                 "foretide dead-letters dismiss",
                 "data-dir log all cause wait",
+            ),
+            (
+                "foretide models evaluate",
+                "label group time train-until test-after exclude kind folds out plots",
             ),
             ("foretide database migrate", "database"),
             ("foretide database status", "database"),

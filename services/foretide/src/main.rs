@@ -2,7 +2,7 @@
 //!
 //! `serve` runs ingest, processor, trainer and scoring over one log; `import` sends history to a server; `digest`, `replay`
 //! and `topics` look at a log; `shadows` are what a replay keeps beside the live profiles; `dead-letters` are set right and
-//! run again; `export` writes what was known of shoppers at instants of the past; `refold` makes its profiles anew;
+//! run again; `export` writes what was known of shoppers at instants of the past; `refold` makes its profiles anew; `models` judges models on frames;
 //! `database` looks after the tables of offers, keys and settings; `demo` shows it all at work with pretend shoppers. Each command is a module; what they share of data directories and logs is `foretide-host`. The
 //! wiring of the services is in [`serve`].
 
@@ -17,6 +17,7 @@ mod export;
 mod import;
 mod instant;
 mod look;
+mod models;
 mod output;
 mod profile_view;
 mod progress;
@@ -72,6 +73,7 @@ fn run(command: Command, settings: &Settings, output: Output) -> anyhow::Result<
         Command::Export(args) => one_shot(export::run(*args, output)),
         Command::Digest(args) => one_shot(digest::run(args, output)),
         Command::Refold(args) => one_shot(refold::run(args, output)),
+        Command::Models(args) => models::run(&args, output),
         Command::Replay(args) => one_shot(replay::run(*args, output)),
         Command::Shadows(args) => one_shot(shadows::run(args, output)),
         Command::DeadLetters(args) => one_shot(dead_letters::run(args, output)),

@@ -2,7 +2,8 @@
 
 use clap::Args;
 use foretide_host::{
-    Alone, FoldRulesArgs, Frame, Host, HostArgs, ProcessArgs, bind_admin, config::Checked,
+    Alone, FoldRulesArgs, Frame, Host, HostArgs, ProcessArgs, ProfileMemoryArgs, bind_admin,
+    config::Checked, follow_artefacts,
 };
 use foretide_runtime::{Lifecycle, SharedClock};
 
@@ -15,6 +16,8 @@ pub struct ProcessorAlone {
     host: HostArgs,
     #[command(flatten)]
     fold: FoldRulesArgs,
+    #[command(flatten)]
+    memory: ProfileMemoryArgs,
     #[command(flatten)]
     processor: ProcessorConfig,
     #[command(flatten)]
@@ -64,11 +67,20 @@ Every flag can be given in the environment: `foretide config sample` prints all 
     ) -> anyhow::Result<Option<Host>> {
         let admin = bind_admin(self.host.admin).await?;
         let frame = Frame::start(admin, lifecycle, clock)?;
-        frame.readiness.component("processor");
+        for component in ["artefacts", "processor"] {
+            frame.readiness.component(component);
+        }
         let Some(host) = Host::open(&frame, &self.host.log).await? else {
             return Ok(None);
         };
-        crate::start(&host, self.processor, self.fold.rules())?;
+        let artefacts = follow_artefacts(&host)?;
+        crate::start(
+            &host,
+            self.processor,
+            self.fold.rules(),
+            self.memory,
+            artefacts,
+        )?;
         Ok(Some(host))
     }
 }

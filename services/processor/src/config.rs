@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// How the processor works.
 #[derive(Args, Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,8 @@ pub struct ProcessorConfig {
     #[arg(long, env = "FORETIDE_PUBLISH_INTERVAL_MS", value_name = "MS", default_value_t = 100,
           value_parser = clap::value_parser!(u64).range(1..=5_000))]
     pub publish_interval_ms: u64,
-    /// How often each partition's profiles are written to a checkpoint on local disk, in seconds; 0 for only at the end
+    /// How often each partition's profiles are written to a checkpoint on local disk, in seconds; 0 for only at the end. Less often where
+    /// there are many: at most a thirty-second of the time is spent on it
     #[arg(
         long,
         env = "FORETIDE_CHECKPOINT_INTERVAL_S",
@@ -24,6 +25,27 @@ pub struct ProcessorConfig {
     #[arg(long, env = "FORETIDE_FOLD_THREADS", value_name = "N", default_value_t = 0,
           value_parser = clap::value_parser!(u16).range(0..=256))]
     pub fold_threads: u16,
+    /// Of what examples are told, from which models learn: of all, of what is no history (appended within a day), or of nothing
+    #[arg(
+        long,
+        env = "FORETIDE_EXAMPLES",
+        value_name = "OF",
+        value_enum,
+        default_value_t = ExamplesMode::All
+    )]
+    pub examples: ExamplesMode,
+}
+
+/// Of what examples are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ExamplesMode {
+    /// Of everything that is folded, history included.
+    #[default]
+    All,
+    /// Of what was appended within a day after it happened.
+    Live,
+    /// Of nothing: models cannot learn then.
+    Off,
 }
 
 impl Default for ProcessorConfig {
@@ -32,6 +54,7 @@ impl Default for ProcessorConfig {
             publish_interval_ms: 100,
             checkpoint_interval_s: 60,
             fold_threads: 0,
+            examples: ExamplesMode::All,
         }
     }
 }

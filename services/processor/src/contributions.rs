@@ -7,16 +7,18 @@ use std::{
 };
 
 use foldhash::fast::FixedState;
-use foretide_events::{LinkRecord, ShopperId};
+use foretide_events::{EpochMs, LinkRecord, ShopperId};
 use foretide_features::{Contributed, Contribution, DecodeError, FoldRules, Link, Linked};
 use foretide_ports::{Chunk, ProfileTable, Record};
 use parking_lot::Mutex;
 
 use crate::{
     ProcessorError,
+    emission::Course,
     fold::{Folder, Outcome, Pending},
     links,
     published::PublishedError,
+    sessions::HISTORY_AFTER_MS,
 };
 
 impl Folder {
@@ -65,14 +67,18 @@ impl Folder {
         let partition = chunk.from.partition;
         let begin = self.counts.next_link(partition);
         let mut outcome = Outcome::default();
+        let mut course = self.emission.begin(partition, self);
         for record in chunk.records.iter().filter(|record| record.offset >= begin) {
-            self.contribute_record(pending, partition, record, &mut outcome)
+            self.contribute_record(pending, &mut course, partition, record, &mut outcome)
                 .map_err(|cause| ProcessorError::Unreadable {
                     topic: chunk.from.topic,
                     partition,
                     offset: record.offset,
                     cause,
                 })?;
+        }
+        if let Some(course) = course {
+            pending.told(course.end(EpochMs(self.clock.now_ms())));
         }
         if chunk.next_offset > begin {
             pending.consumed();
@@ -86,6 +92,7 @@ impl Folder {
     fn contribute_record(
         &self,
         pending: &mut Pending,
+        course: &mut Option<Course<'_>>,
         partition: u32,
         record: &Record,
         outcome: &mut Outcome,
@@ -107,7 +114,22 @@ impl Folder {
             Err(cause) => return Err(cause.into()),
         };
         let contributed = self.table.update(&known, |profile| {
-            profile.contribute(contribution, &self.rules)
+            let Some(course) = course else {
+                return profile.contribute(contribution, &self.rules);
+            };
+            course.contribution(offset);
+            let former = profile.newest_at();
+            let place = course.place_now(profile, || pending.has_place(&known));
+            let contributed = profile.contribute(contribution, &self.rules);
+            if contributed == Contributed::Applied {
+                course.contributed(profile, former);
+                let newest = profile.newest_at();
+                let live = |at: EpochMs| record.appended_at.since(at) <= HISTORY_AFTER_MS;
+                if let Some(place) = place.filter(|_| newest.is_some_and(live)) {
+                    pending.placed(known, place);
+                }
+            }
+            contributed
         });
         match contributed {
             Contributed::Applied => {

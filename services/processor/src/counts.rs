@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use foretide_events::{EpochMs, Fate, SourceId};
 use serde::Serialize;
 
+use crate::EmissionProgress;
+
 /// How many events met each fate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Fates {
@@ -63,6 +65,8 @@ pub struct PartitionCounts {
     pub dead_letters: u64,
     /// The offset on `foretide.links` up to which the profiles have taken in what others contribute.
     pub next_link: u64,
+    /// How far what follows from the profiles has been told.
+    pub(crate) emission: EmissionProgress,
     sources: BTreeMap<SourceId, SourceCount>,
 }
 
@@ -75,6 +79,7 @@ impl PartitionCounts {
         as_of: EpochMs,
         dead_letters: u64,
         next_link: u64,
+        emission: EmissionProgress,
         sources: BTreeMap<SourceId, SourceCount>,
     ) -> Self {
         Self {
@@ -82,6 +87,7 @@ impl PartitionCounts {
             as_of,
             dead_letters,
             next_link,
+            emission,
             sources,
         }
     }

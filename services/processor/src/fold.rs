@@ -1,7 +1,7 @@
 //! Folding the records of one partition into its profiles and counts, and gathering what has to be published.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     mem,
     sync::Arc,
 };
@@ -20,6 +20,7 @@ use crate::{
     announced::Announced,
     contributions::LinkBook,
     dead_letter::{Cause, dead_letter},
+    emission::{Course, Emission, Emitted, Formerly, Out},
     links,
     outdated::Outdated,
     pieces::{Encoding, Pieces},
@@ -36,6 +37,8 @@ pub(crate) struct Folder {
     pub(crate) outdated: Outdated,
     /// What is to be announced of sessions; nothing, unless someone says so.
     pub(crate) sessions: Sessions,
+    /// Examples and moves that are to be told; none, unless someone says so.
+    pub(crate) emission: Emission,
     /// Where the shoppers of late events are noted, if someone asks.
     pub(crate) lates: Option<Lates>,
     /// Where the links that events tell are noted instead of announced, where all of a log is folded into one table.
@@ -50,9 +53,12 @@ pub(crate) type Lates = Arc<Mutex<BTreeSet<ShopperId>>>;
 pub(crate) struct Pending {
     /// Shoppers whose profile has applied something.
     changed: HashSet<ShopperId, FixedState>,
-    /// Dead letters and announced links.
+    /// In which cohort a shopper was before.
+    places: HashMap<ShopperId, Formerly, FixedState>,
+    /// Dead letters, announced links, and examples that events told.
     outputs: Vec<NewRecord>,
     output_bytes: usize,
+    emitted: Emitted,
     /// From whom an anonymous shopper withdraws what it contributed, as of which position.
     withdrawn: BTreeMap<(ShopperId, ShopperId), u64>,
     /// The links announced since this partition was restored, as far as is remembered.
@@ -66,8 +72,10 @@ pub(crate) struct Publication {
     pub(crate) partition: u32,
     /// The next offset to consume.
     pub(crate) next_offset: u64,
-    /// Dead letters, links, contributions and sessions that are over.
+    /// Dead letters, links, contributions, sessions that are over, examples and moves.
     pub(crate) outputs: Vec<NewRecord>,
+    /// How many examples and moves.
+    pub(crate) emitted: Emitted,
     pub(crate) profiles: Vec<NewRecord>,
     pub(crate) counts: NewRecord,
     pub(crate) profile_bytes: usize,
@@ -119,6 +127,24 @@ impl Pending {
         self.consumed = true;
     }
 
+    /// In which cohort `shopper` was before this commit, unless it is known already.
+    pub(crate) fn placed(&mut self, shopper: ShopperId, place: Formerly) {
+        self.places.entry(shopper).or_insert(place);
+    }
+
+    /// Whether it is known in which cohort `shopper` was before this commit.
+    pub(crate) fn has_place(&self, shopper: &ShopperId) -> bool {
+        self.places.contains_key(shopper)
+    }
+
+    /// What was told on the way.
+    pub(crate) fn told(&mut self, out: Out) {
+        self.emitted.add(out.emitted);
+        out.records
+            .into_iter()
+            .for_each(|record| self.output(record));
+    }
+
     fn output(&mut self, record: NewRecord) {
         self.output_bytes += record.bytes();
         self.outputs.push(record);
@@ -140,6 +166,7 @@ impl Folder {
             clock: Arc::clone(clock),
             outdated: Outdated::default(),
             sessions: Sessions::default(),
+            emission: Emission::default(),
             lates: None,
             link_book: None,
         }
@@ -157,6 +184,7 @@ impl Folder {
             texts,
             runs: Runs::default(),
             outcome: &mut outcome,
+            course: self.emission.begin(partition, self),
         };
         let (mut as_of, mut records) = (None, 0);
         for record in chunk.records.iter().filter(|record| record.offset >= begin) {
@@ -181,7 +209,11 @@ impl Folder {
                 }
             }
         }
-        let runs = folding.runs;
+        let Folding { runs, course, .. } = folding;
+        let now = EpochMs(self.clock.now_ms());
+        if let Some(told) = course.map(|course| course.end(now)) {
+            pending.told(told);
+        }
         // A gap at the end is consumed as well, or it would be passed again after every start.
         pending.consumed |= chunk.next_offset > begin;
         outcome.skipped = chunk
@@ -200,17 +232,36 @@ impl Folder {
             texts,
             runs,
             outcome,
+            course,
         } = folding;
-        let (at, rules) = (event.at, &self.rules);
+        let (at, rules, appended_at) = (event.at, &self.rules, record.appended_at);
         let observation = Observation::of_lean(event, texts);
-        let (applied, touched) = self.table.update_in(*partition, &event.shopper, |profile| {
-            let before = self.sessions.before(profile, at, record.appended_at, rules);
+        let (mut place, shopper) = (None, event.shopper);
+        let (applied, touched) = self.table.update_in(*partition, &shopper, |profile| {
+            let before = self.sessions.before(profile, at, appended_at, rules);
+            let passing = course.as_mut().and_then(|course| {
+                if record.offset < profile.next_offset() {
+                    // It was applied before.
+                    return None;
+                }
+                place = course.place(profile, at, appended_at, || pending.has_place(&shopper));
+                let is_changed = || pending.changed.contains(&shopper);
+                course.before(profile, at, appended_at, before, is_changed)
+            });
             let applied = profile.apply_observation(observation, record.offset, rules);
+            if let (Some(course), Some(passing)) = (course.as_mut(), passing)
+                && applied.is_some_and(|applied| applied.fate != Fate::Late)
+            {
+                course.after(profile, passing);
+            }
             let touched = before.and_then(|before| before.touched(profile, at, rules));
             (applied, touched)
         });
         // Also what was applied before: what was to be published with it may have been torn off.
-        pending.changed.insert(event.shopper);
+        let had_changed = !pending.changed.insert(shopper);
+        if let Some(place) = place {
+            pending.placed(shopper, place);
+        }
         let Some(applied) = applied else {
             outcome.applied_before += 1;
             return;
@@ -218,7 +269,8 @@ impl Folder {
         outcome.settled_early += u64::from(applied.settled_early);
         outcome.fates.count(applied.fate);
         if let Some(touched) = touched.filter(|_| applied.fate != Fate::Late) {
-            self.sessions.touch(*partition, event.shopper, touched);
+            self.sessions
+                .touch(*partition, shopper, touched, had_changed);
         }
         if let (Fate::Late, Some(lates)) = (applied.fate, &self.lates) {
             lates.lock().insert(event.shopper);
@@ -302,10 +354,21 @@ impl Folder {
         let announced = mem::take(&mut pending.announced);
         let Pending {
             changed,
+            places,
             mut outputs,
+            emitted,
             withdrawn,
             ..
         } = mem::take(pending);
+        let mut told = Out {
+            records: Vec::new(),
+            emitted,
+        };
+        let moving = self
+            .emission
+            .placing(partition)
+            .filter(|_| !places.is_empty());
+        let next_link = self.counts.next_link(partition);
         pending.announced = announced;
         // About as many will have changed by the next time.
         pending.changed.reserve(changed.len());
@@ -321,13 +384,21 @@ impl Folder {
                     profile.encode(&self.rules, out);
                     self.sessions
                         .note(partition, profile, as_of, now, &self.rules);
+                    self.emission.note(partition, profile, as_of, now);
+                    if let (Some(placing), Some(Formerly::At(before))) =
+                        (&moving, places.get(shopper))
+                    {
+                        let rules = &self.rules;
+                        placing.moved(profile, *before, next_link, rules, partition, &mut told);
+                    }
                     links::contribution_of(profile, &self.rules, partitions)
                 })
             });
             outputs.extend(contribution.flatten());
         }
-        let sessions = self.sessions.take(partition, self, now);
-        if !consumed && !even && sessions.is_empty() {
+        self.sessions.take(partition, self, now, &mut told);
+        self.emission.take(partition, self, now, &mut told);
+        if !consumed && !even && told.records.is_empty() {
             return None;
         }
         let (profiles, profile_bytes) = encoding.finish();
@@ -335,7 +406,8 @@ impl Folder {
         Some(Publication {
             partition,
             next_offset,
-            outputs: outputs.into_iter().chain(sessions).collect(),
+            outputs: outputs.into_iter().chain(told.records).collect(),
+            emitted: told.emitted,
             profiles,
             counts,
             profile_bytes,
@@ -348,6 +420,7 @@ impl Folder {
         self.counts.clear(partition);
         self.outdated.forget(partition);
         self.sessions.forget(partition);
+        self.emission.forget(partition);
     }
 }
 
@@ -358,6 +431,7 @@ struct Folding<'a> {
     texts: &'a mut Texts,
     runs: Runs,
     outcome: &'a mut Outcome,
+    course: Option<Course<'a>>,
 }
 
 /// What a record of actions holds.

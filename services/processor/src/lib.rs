@@ -8,6 +8,7 @@
 //!            one commit: dead letters, links, changed profiles, counts, then the group's offsets
 //!                                      │
 //!   foretide.links ◀── contributions ──┼─▶ foretide.profiles ──▶ restore, followers, digest
+//!                                      └─▶ foretide.sessions, foretide.examples, foretide.transitions
 //! ```
 //!
 //! # Why every event counts exactly once
@@ -25,6 +26,8 @@
 //!   where one is good. Only what is applied anew is ever published, so never an older profile over a newer one.
 //! * **Sessions.** Those that are over are announced on `foretide.sessions` in the same commit, by a timer where nothing else
 //!   happens; see `sessions`.
+//! * **Examples and moves.** What models learn from (`foretide.examples`), and who moves between cohorts
+//!   (`foretide.transitions`), is in the same commit; see `emission`.
 //! * **Every record has one end.** Folded, duplicate or late, counted by source; or a [link](links), which is not counted; or it
 //!   is neither and goes to `foretide.dead-letters`, in the same commit, counted apart.
 //! * **Links are minima and contributions have positions.** So it does not matter when, in which order and how often they come,
@@ -46,6 +49,7 @@ mod contributions;
 mod counts;
 pub mod dead_letter;
 mod digest;
+mod emission;
 mod error;
 mod fold;
 mod follower;
@@ -74,9 +78,10 @@ mod start;
 mod take_over;
 
 pub use alone::ProcessorAlone;
-pub use config::ProcessorConfig;
+pub use config::{ExamplesMode, ProcessorConfig};
 pub use counts::{Fates, PartitionCounts, SourceCount};
 pub use digest::{DigestReport, FoldedLog, digest, fold_all};
+pub use emission::EmissionProgress;
 pub use error::ProcessorError;
 pub use follower::{Follower, FollowerParts};
 pub use metrics::ProcessorMetrics;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::{
     Processor, ProcessorError,
     checkpointing::{Checkpointing, Committed, State},
+    emission::Emitted,
     fold::Publication,
     freshness::{EndsWatch, Freshness},
     intake::Intake,
@@ -186,15 +187,21 @@ impl<'a> Membership<'a> {
     fn is_commit_due(&self) -> bool {
         let anything = self.unsettled
             || self.checkpointing.awaits_commit_of().is_some()
-            || self.due_sessions().next().is_some();
+            || !self.due().is_empty();
         anything && (self.until_commit().is_zero() || self.pool.pending_bytes() >= MAX_COMMIT_BYTES)
     }
 
-    /// The partitions that may have sessions to announce.
-    fn due_sessions(&self) -> impl Iterator<Item = u32> {
+    /// The partitions that may have sessions, examples or moves to tell.
+    fn due(&self) -> Vec<u32> {
         let now = EpochMs(self.processor.parts.clock.now_ms());
-        let due = self.processor.folder.sessions.due(now);
-        due.filter(|partition| self.owned.contains(partition))
+        let folder = &self.processor.folder;
+        let due = folder.sessions.due(now).chain(folder.emission.due(now));
+        let mut due: Vec<u32> = due
+            .filter(|partition| self.owned.contains(partition))
+            .collect();
+        due.sort_unstable();
+        due.dedup();
+        due
     }
 
     /// Restores all partitions that were assigned and have not gone again. Says whether there were any left.
@@ -335,9 +342,12 @@ impl<'a> Membership<'a> {
         let awaited = self.checkpointing.awaits_commit_of();
         let wanted = Wanted {
             even: awaited,
-            due: self.due_sessions().collect(),
+            due: self.due(),
         };
         let publications = self.pool.publish(&wanted).await?;
+        if let Some(trouble) = self.processor.parts.table.trouble() {
+            return Err(ProcessorError::Cold(trouble.clone()));
+        }
         self.unsettled = !(all_folded && publications.is_empty());
         if publications.is_empty() {
             return Ok(());
@@ -361,6 +371,7 @@ impl<'a> Membership<'a> {
         metrics.commit.observe(began.elapsed().as_secs_f64());
         metrics.published.observe(profiles as f64);
         metrics.sessions.inc_by(sessions);
+        metrics.emitted(batch.emitted);
         tracing::debug!(
             commit.partitions = batch.offsets.len(),
             commit.profiles = profiles,
@@ -420,6 +431,10 @@ impl<'a> Membership<'a> {
                 .set(i64::try_from(parts.table.len()).unwrap_or(i64::MAX));
             parts
                 .metrics
+                .cold_profiles
+                .set(i64::try_from(parts.table.cold()).unwrap_or(i64::MAX));
+            parts
+                .metrics
                 .partitions
                 .set(i64::try_from(self.owned.len()).unwrap_or(i64::MAX));
         }
@@ -452,6 +467,7 @@ struct Batch {
     committed: Vec<Committed>,
     profiles: usize,
     sessions: u64,
+    emitted: Emitted,
     bytes: usize,
 }
 
@@ -464,6 +480,7 @@ impl Batch {
             committed: Vec::new(),
             profiles: 0,
             sessions: 0,
+            emitted: Emitted::default(),
             bytes: 0,
         };
         let (mut profiles, mut counts) = (Vec::new(), Vec::new());
@@ -475,6 +492,7 @@ impl Batch {
             } = publication;
             let of_sessions = |record: &&NewRecord| record.at.topic == SESSIONS;
             batch.sessions += publication.outputs.iter().filter(of_sessions).count() as u64;
+            batch.emitted.add(publication.emitted);
             batch.outputs.extend(publication.outputs);
             batch.profiles += publication.profiles.len();
             batch.bytes += publication.profile_bytes;

@@ -1,5 +1,9 @@
 //! What the processor shows at `/metrics`.
 
+use foretide_ports::TransitionCause;
+
+use crate::emission::Emitted;
+
 foretide_runtime::metrics! {
     /// The processor's metrics.
     pub struct ProcessorMetrics {
@@ -22,8 +26,10 @@ foretide_runtime::metrics! {
         pub offsets_skipped: IntCounter = "foretide_processor_offsets_skipped_total",
         /// Events on the log that are not folded yet, over the partitions owned.
         pub lag: IntGauge = "foretide_processor_lag_events",
-        /// Profiles held in memory.
+        /// Profiles of the partitions owned.
         pub profiles: IntGauge = "foretide_processor_profiles",
+        /// Of them, those that have no place in memory and wait on disk.
+        pub cold_profiles: IntGauge = "foretide_processor_profiles_on_disk",
         /// Partitions owned.
         pub partitions: IntGauge = "foretide_processor_partitions",
         /// Time to commit one batch of outputs, profiles and offsets, in seconds.
@@ -39,7 +45,31 @@ foretide_runtime::metrics! {
         pub restored: Gauge = "foretide_processor_restore_share",
         /// Sessions announced on foretide.sessions, again and withdrawn ones included.
         pub sessions: IntCounter = "foretide_processor_sessions_total",
+        /// Examples told on foretide.examples, again included, by kind: abandonment, drift, or withdrawn of those that are none any more.
+        pub examples: IntCounterVec = "foretide_processor_examples_total" by ["kind"],
+        /// Moves between cohorts told on foretide.transitions, by cause: behaviour or reforming.
+        pub transitions: IntCounterVec = "foretide_processor_transitions_total" by ["cause"],
         /// Checkpoints, by outcome.
         pub checkpoints: IntCounterVec = "foretide_processor_checkpoints_total" by ["outcome"],
+    }
+}
+
+impl ProcessorMetrics {
+    /// Counts what was told with a commit.
+    pub(crate) fn emitted(&self, emitted: Emitted) {
+        for (kind, count) in [
+            ("abandonment", emitted.abandonment),
+            ("drift", emitted.drift),
+            ("withdrawn", emitted.withdrawn),
+        ] {
+            self.examples.with_label_values(&[kind]).inc_by(count);
+        }
+        for (cause, count) in [
+            (TransitionCause::Behaviour, emitted.behaviour),
+            (TransitionCause::Reforming, emitted.reforming),
+        ] {
+            let cause = cause.as_str();
+            self.transitions.with_label_values(&[cause]).inc_by(count);
+        }
     }
 }

@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use foretide_checkpoint::Checkpoints;
 use foretide_features::FoldRules;
-use foretide_ports::{ACTIONS, GroupMember, Log, LogError, ProfileTable};
+use foretide_ports::{ACTIONS, Artefacts, GroupMember, Log, LogError, ProfileTable};
 use foretide_runtime::{CancellationToken, Component, SharedClock};
 use tokio::time::{sleep, timeout};
 
 use crate::{
     GROUP, ProcessorConfig, ProcessorError, ProcessorMetrics, SourceCounts,
+    emission::Emission,
     fold::{Folder, Outcome},
     membership::Membership,
     pool::{FoldPool, Report},
@@ -32,6 +33,9 @@ pub struct ProcessorParts {
     pub counts: Arc<SourceCounts>,
     /// By what it folds.
     pub rules: FoldRules,
+    /// What is usual among shoppers and which cohorts there are, for what it tells. All that is on the log is known there before it
+    /// works.
+    pub artefacts: Artefacts,
     /// Where it counts what it does.
     pub metrics: ProcessorMetrics,
     /// The time of day.
@@ -56,6 +60,11 @@ impl Processor {
     pub fn new(parts: ProcessorParts, config: ProcessorConfig) -> Self {
         let folder = Folder {
             sessions: Sessions::announced(parts.table.partitions()),
+            emission: Emission::of(
+                parts.table.partitions(),
+                config.examples,
+                parts.artefacts.clone(),
+            ),
             ..Folder::new(&parts.table, &parts.counts, parts.rules, &parts.clock)
         };
         Self {

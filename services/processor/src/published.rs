@@ -10,7 +10,7 @@ use foretide_features::{DecodeError, FoldRules, Profile};
 use foretide_ports::{NewRecord, PROFILES, TopicPartition};
 use serde::{Deserialize, Serialize};
 
-use crate::{Fates, PartitionCounts, SourceCount};
+use crate::{EmissionProgress, Fates, PartitionCounts, SourceCount};
 
 /// What a key on `foretide.profiles` stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,9 @@ pub enum PublishedError {
     DamagedCounts,
 }
 
-const COUNTS_VERSION: u8 = 2;
+const COUNTS_VERSION: u8 = 3;
+/// Counts from before there were examples.
+const COUNTS_WITHOUT_EXAMPLES: u8 = 2;
 /// Counts from before there were links.
 const COUNTS_WITHOUT_LINKS: u8 = 1;
 const COUNTS_PREFIX: &str = "counts/";
@@ -70,7 +72,8 @@ pub fn counts_record(partition: u32, counts: &PartitionCounts) -> NewRecord {
     }
 }
 
-/// Counts as stored: a version byte, then the position in `foretide.links` (not in version 1), then the rest, in postcard.
+/// Counts as stored: a version byte, then how far what follows is told (from version 3 on), then the position in
+/// `foretide.links` (not in version 1), then the rest, in postcard.
 /// Sources are sorted, so equal counts are equal bytes.
 #[derive(Serialize, Deserialize)]
 struct StoredCounts {
@@ -105,7 +108,8 @@ pub fn encode_counts(counts: &PartitionCounts) -> Vec<u8> {
         sources: sources.collect(),
     };
     // Serialising numbers and texts into memory has nothing that could fail.
-    postcard::to_extend(&(counts.next_link, stored), vec![COUNTS_VERSION]).unwrap_or_default()
+    let all = (&counts.emission, counts.next_link, stored);
+    postcard::to_extend(&all, vec![COUNTS_VERSION]).unwrap_or_default()
 }
 
 /// Reads stored counts.
@@ -113,10 +117,17 @@ pub fn decode_counts(value: &[u8]) -> Result<PartitionCounts, PublishedError> {
     let (version, stored) = value.split_first().ok_or(PublishedError::DamagedCounts)?;
     let read = match *version {
         COUNTS_VERSION => postcard::from_bytes(stored),
-        COUNTS_WITHOUT_LINKS => postcard::from_bytes(stored).map(|stored| (0, stored)),
+        COUNTS_WITHOUT_EXAMPLES => {
+            let read = postcard::from_bytes(stored);
+            read.map(|(next_link, stored)| (EmissionProgress::default(), next_link, stored))
+        }
+        COUNTS_WITHOUT_LINKS => {
+            let read = postcard::from_bytes(stored);
+            read.map(|stored| (EmissionProgress::default(), 0, stored))
+        }
         unknown => return Err(PublishedError::UnknownCounts(unknown)),
     };
-    let (next_link, stored): (u64, StoredCounts) =
+    let (emission, next_link, stored): (EmissionProgress, u64, StoredCounts) =
         read.map_err(|_| PublishedError::DamagedCounts)?;
     let sources = stored.sources.into_iter().map(|stored| {
         let fates = Fates {
@@ -137,6 +148,7 @@ pub fn decode_counts(value: &[u8]) -> Result<PartitionCounts, PublishedError> {
         EpochMs(stored.as_of_ms),
         stored.dead_letters,
         next_link,
+        emission,
         sources.collect(),
     ))
 }
@@ -155,7 +167,13 @@ mod tests {
 
     fn counts() -> PartitionCounts {
         let as_of = EpochMs(1_763_000_000_000);
-        let mut counts = PartitionCounts::restored(1_000, as_of, 2, 300, BTreeMap::new());
+        let emission = EmissionProgress {
+            untold_from: Some(990),
+            cohorts: Some("0a1b2c".to_owned()),
+            moving: Some(("9f8e7d".to_owned(), Some(ShopperId([7; 16])))),
+            ..EmissionProgress::told(EpochMs(1_762_999_000_000))
+        };
+        let mut counts = PartitionCounts::restored(1_000, as_of, 2, 300, emission, BTreeMap::new());
         counts.add(
             &source("key:0a1b2c3d"),
             Fates {
@@ -180,6 +198,7 @@ mod tests {
     /// What is on topics of running shops: these files never change, a new version gets one of its own.
     const GOLDEN_V1: &str = include_str!("../golden/counts-v1.hex");
     const GOLDEN_V2: &str = include_str!("../golden/counts-v2.hex");
+    const GOLDEN_V3: &str = include_str!("../golden/counts-v3.hex");
 
     fn golden(text: &str) -> Vec<u8> {
         let digits =
@@ -189,14 +208,22 @@ mod tests {
 
     #[test]
     fn counts_are_stored_as_they_always_were() {
-        assert_eq!(encode_counts(&counts()), golden(GOLDEN_V2));
-        assert_eq!(decode_counts(&golden(GOLDEN_V2)), Ok(counts()));
+        assert_eq!(encode_counts(&counts()), golden(GOLDEN_V3));
+        assert_eq!(decode_counts(&golden(GOLDEN_V3)), Ok(counts()));
+    }
+
+    #[test]
+    fn counts_from_before_there_were_examples_know_nothing_of_what_was_told() {
+        let mut without = counts();
+        without.emission = EmissionProgress::default();
+        assert_eq!(decode_counts(&golden(GOLDEN_V2)), Ok(without));
     }
 
     #[test]
     fn counts_from_before_there_were_links_begin_to_read_them_at_the_beginning() {
         let mut without = counts();
         without.next_link = 0;
+        without.emission = EmissionProgress::default();
         assert_eq!(decode_counts(&golden(GOLDEN_V1)), Ok(without));
     }
 

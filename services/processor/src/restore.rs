@@ -90,6 +90,8 @@ impl Restorer<'_> {
                 self.folder.set_fresh(*partition, as_of);
             }
             self.folder.sessions.restored(*partition, as_of);
+            let progress = self.folder.counts.emission(*partition);
+            self.folder.emission.restored(*partition, &progress);
         }
         Ok(restored)
     }

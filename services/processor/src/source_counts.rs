@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{Fates, PartitionCounts, published};
+use crate::{EmissionProgress, Fates, PartitionCounts, published};
 
 /// What became of one source's events on the log, as `GET /v1/sources/{source}` tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -104,6 +104,14 @@ impl SourceCounts {
         self.partitions
             .get(partition as usize)
             .map_or(0, |counts| counts.lock().next_link)
+    }
+
+    /// How far what follows from the profiles of `partition` has been told.
+    pub(crate) fn emission(&self, partition: u32) -> EmissionProgress {
+        let counts = self.partitions.get(partition as usize);
+        counts.map_or_else(EmissionProgress::default, |counts| {
+            counts.lock().emission.clone()
+        })
     }
 
     /// When the newest record that `partition` has applied was appended, by the log's clock; `None` where there is none.

@@ -1,18 +1,22 @@
 //! Starts the processor in a process, its own or a shared one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use foretide_checkpoint::Checkpoints;
 use foretide_features::FoldRules;
-use foretide_host::Host;
-use foretide_ports::ProfileTable;
+use foretide_host::{Host, ProfileMemoryArgs};
+use foretide_ports::{Artefacts, ProfileTable};
 use foretide_runtime::Component;
+use tokio::time::sleep;
 
 use crate::{
     Follower, FollowerParts, Processor, ProcessorConfig, ProcessorMetrics, ProcessorParts,
     SourceCounts,
 };
+
+/// How often it is looked whether all artefacts are known.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Where profiles and counts are kept in this process.
 #[derive(Clone, Debug)]
@@ -26,19 +30,30 @@ pub struct Folded {
 }
 
 impl Folded {
-    fn empty(partitions: u32, rules: FoldRules) -> Self {
-        Self {
-            table: ProfileTable::new(partitions),
-            counts: SourceCounts::new(partitions),
+    fn empty(
+        host: &Host,
+        name: &str,
+        rules: FoldRules,
+        memory: ProfileMemoryArgs,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            table: memory.table(host, name, rules)?,
+            counts: SourceCounts::new(host.partitions),
             rules,
-        }
+        })
     }
 }
 
-/// Starts a processor on `host`, which folds by `rules` the partitions that its group leaves to it. What is returned holds
-/// those.
-pub fn start(host: &Host, config: ProcessorConfig, rules: FoldRules) -> anyhow::Result<Folded> {
-    let owned = Folded::empty(host.partitions, rules);
+/// Starts a processor on `host`, which folds by `rules` the partitions that its group leaves to it, once the `artefacts` are
+/// known that its host follows. What is returned holds those partitions.
+pub fn start(
+    host: &Host,
+    config: ProcessorConfig,
+    rules: FoldRules,
+    memory: ProfileMemoryArgs,
+    artefacts: Artefacts,
+) -> anyhow::Result<Folded> {
+    let owned = Folded::empty(host, "owned", rules, memory)?;
     let folder = host
         .data_dir
         .join("checkpoints")
@@ -51,6 +66,7 @@ pub fn start(host: &Host, config: ProcessorConfig, rules: FoldRules) -> anyhow::
         table: Arc::clone(&owned.table),
         counts: Arc::clone(&owned.counts),
         rules,
+        artefacts,
         metrics: ProcessorMetrics::register(&host.registry)?,
         clock: Arc::clone(&host.clock),
         readiness: host.readiness.component("processor"),
@@ -61,7 +77,14 @@ pub fn start(host: &Host, config: ProcessorConfig, rules: FoldRules) -> anyhow::
     let lifecycle = &host.lifecycle;
     let (soft, hard) = (lifecycle.soft().clone(), lifecycle.hard().clone());
     let place = place(host);
+    let artefacts_known = host.readiness.component("artefacts");
     lifecycle.spawn("processor", async move {
+        while !artefacts_known.is_ready() {
+            tokio::select! {
+                () = sleep(LOOK_EVERY) => {}
+                () = soft.cancelled() => return Ok(()),
+            }
+        }
         let ended = processor.run(soft, hard).await;
         ended.with_context(|| place)
     });
@@ -78,8 +101,16 @@ fn place(host: &Host) -> String {
 
 /// Starts a follower on `host`: what is returned holds all profiles and counts that processors publish, who fold by `rules`.
 /// `readiness` is ready once it has caught up.
-pub fn follow(host: &Host, rules: FoldRules, readiness: Component) -> Folded {
-    let all = Folded::empty(host.partitions, rules);
+///
+/// # Errors
+/// There is no place for the profiles.
+pub fn follow(
+    host: &Host,
+    rules: FoldRules,
+    memory: ProfileMemoryArgs,
+    readiness: Component,
+) -> anyhow::Result<Folded> {
+    let all = Folded::empty(host, "followed", rules, memory)?;
     let follower = Follower::new(FollowerParts {
         log: Arc::clone(&host.log),
         table: Arc::clone(&all.table),
@@ -93,5 +124,5 @@ pub fn follow(host: &Host, rules: FoldRules, readiness: Component) -> Folded {
     host.lifecycle.spawn("profile follower", async move {
         follower.run(soft).await.with_context(|| place)
     });
-    all
+    Ok(all)
 }

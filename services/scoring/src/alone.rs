@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use foretide_host::{
-    Alone, EdgeArgs, FoldRulesArgs, Frame, Host, HostArgs, Ports, ProcessArgs, config::Checked,
-    follow_references,
+    Alone, EdgeArgs, FoldRulesArgs, Frame, Host, HostArgs, Ports, ProcessArgs, ProfileMemoryArgs,
+    config::Checked, follow_artefacts,
 };
 use foretide_runtime::{Lifecycle, SharedClock};
 
@@ -20,6 +20,8 @@ pub struct ScoringAlone {
     edge: EdgeArgs,
     #[command(flatten)]
     fold: FoldRulesArgs,
+    #[command(flatten)]
+    memory: ProfileMemoryArgs,
     #[command(flatten)]
     scoring: ScoringConfig,
     #[command(flatten)]
@@ -68,7 +70,7 @@ prints all variables.";
     ) -> anyhow::Result<Option<Host>> {
         let ports = Ports::bind(&self.edge.http, self.host.admin).await?;
         let frame = Frame::start(ports.admin, lifecycle, clock)?;
-        for component in ["log", "database", "references", "scoring"] {
+        for component in ["log", "database", "artefacts", "scoring"] {
             frame.readiness.component(component);
         }
         frame.open_public(ports.public);
@@ -76,18 +78,12 @@ prints all variables.";
         else {
             return Ok(None);
         };
-        let references = follow_references(&host)?;
+        let artefacts = follow_artefacts(&host)?;
         let readiness = host.readiness.component("scoring");
-        let profiles = foretide_processor::follow(&host, self.fold.rules(), readiness);
+        let profiles =
+            foretide_processor::follow(&host, self.fold.rules(), self.memory, readiness)?;
         let rejections = Arc::new(StoredRejections(Arc::clone(edge.store.store())));
-        let routes = crate::start(
-            &host,
-            &edge,
-            self.scoring,
-            &profiles,
-            references,
-            rejections,
-        )?;
+        let routes = crate::start(&host, &edge, self.scoring, &profiles, artefacts, rejections)?;
         frame.wire(vec![routes])?;
         Ok(Some(host))
     }

@@ -6,7 +6,7 @@ use axum::Router;
 use foretide_decision::{Popularity, PopularityRules};
 use foretide_features::{FoldRules, schema_id};
 use foretide_http::{DirectRoute, Keys, MemoryBudget, Protection};
-use foretide_ports::{Log, ProfileTable, ReadOnlyLog, References, store::StoreView};
+use foretide_ports::{Artefacts, Log, ProfileTable, ReadOnlyLog, store::StoreView};
 use foretide_privacy::Pseudonymiser;
 use foretide_runtime::{CancellationToken, Lifecycle, SharedClock, prometheus};
 use parking_lot::RwLock;
@@ -15,11 +15,13 @@ use utoipa::openapi::OpenApi;
 use crate::{
     ScoringConfig, SourceReader,
     metrics::ScoringMetrics,
+    movements::{MovementFollower, MovementMetrics, SharedMovements},
     parity::{Follower, Parity},
     popular::{Learner, SharedPopularity},
     recorder::{self, Drain, Recorder},
     routes,
     rulebook::Rulebook,
+    shift::{Shift, ShiftMetrics, ShownShift},
 };
 
 /// What the service needs from outside.
@@ -34,8 +36,8 @@ pub struct Parts {
     pub table: Arc<ProfileTable>,
     /// The rules the profiles were folded by.
     pub rules: FoldRules,
-    /// What is usual among shoppers, by when it serves.
-    pub references: Arc<References>,
+    /// What was learnt and serves: the reference, the cohorts, the models.
+    pub artefacts: Artefacts,
     /// Replaces raw ids.
     pub pseudonymiser: Pseudonymiser,
     /// Whom it answers.
@@ -54,7 +56,13 @@ pub(crate) struct Api {
     pub(crate) rulebook: Rulebook,
     pub(crate) table: Arc<ProfileTable>,
     pub(crate) rules: FoldRules,
-    pub(crate) references: Arc<References>,
+    pub(crate) artefacts: Artefacts,
+    /// Where the changes that people ask for are written.
+    pub(crate) log: Arc<dyn Log>,
+    /// Who moved between cohorts lately.
+    pub(crate) movements: SharedMovements,
+    /// How far the inputs of models are from what these were trained on.
+    pub(crate) shift: Shift,
     /// The name of the catalogue of features.
     pub(crate) catalogue: Arc<str>,
     pub(crate) pseudonymiser: Pseudonymiser,
@@ -85,6 +93,8 @@ pub struct Background {
     pub(crate) drain: Drain,
     pub(crate) learner: Learner,
     pub(crate) parity: Follower,
+    pub(crate) mover: MovementFollower,
+    pub(crate) shift: ShownShift,
 }
 
 impl Scoring {
@@ -101,8 +111,20 @@ impl Scoring {
             parts.rules,
             compared,
         );
+        let movements = SharedMovements::default();
+        let shift = Shift::default();
+        let mover = MovementFollower {
+            log: Arc::clone(&log),
+            movements: Arc::clone(&movements),
+            clock: Arc::clone(&parts.clock),
+            metrics: MovementMetrics::register(registry)?,
+        };
+        let shown = ShownShift {
+            shift: shift.clone(),
+            metrics: ShiftMetrics::register(registry)?,
+        };
         let learner = Learner {
-            log,
+            log: Arc::clone(&log),
             popularity: Arc::clone(&popularity),
             tail: config.popularity_actions,
             metrics: metrics.clone(),
@@ -112,7 +134,10 @@ impl Scoring {
             store: parts.store,
             table: parts.table,
             rules: parts.rules,
-            references: parts.references,
+            artefacts: parts.artefacts,
+            log: Arc::clone(&log),
+            movements: Arc::clone(&movements),
+            shift: shift.clone(),
             catalogue: schema_id().into(),
             pseudonymiser: parts.pseudonymiser,
             keys: parts.keys,
@@ -133,6 +158,8 @@ impl Scoring {
                 drain,
                 learner,
                 parity: follower,
+                mover,
+                shift: shown,
             },
             api,
         })
@@ -155,6 +182,16 @@ impl Background {
         let soft = lifecycle.soft().clone();
         lifecycle.spawn("popularity learner", async move {
             self.learner.run(soft).await;
+            Ok(())
+        });
+        let soft = lifecycle.soft().clone();
+        lifecycle.spawn("movement follower", async move {
+            self.mover.run(soft).await;
+            Ok(())
+        });
+        let soft = lifecycle.soft().clone();
+        lifecycle.spawn("input shift", async move {
+            self.shift.run(soft).await;
             Ok(())
         });
         let soft = lifecycle.soft().clone();

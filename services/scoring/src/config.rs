@@ -1,7 +1,7 @@
 //! How the service decides and what it bounds.
 
 use clap::Args;
-use foretide_decision::Thresholds;
+use foretide_decision::{Thresholds, UntreatedShare};
 use foretide_models::Probability;
 
 use crate::parity::Share;
@@ -38,6 +38,16 @@ pub struct ScoringConfig {
         value_parser = clap::value_parser!(i64).range(0..)
     )]
     pub max_features_age_ms: i64,
+
+    /// Share of shoppers who never get an offer, 0 to 0.5: what they do tells models what happens without one, and offers what
+    /// they are worth. Who they are follows from their pseudonyms, so it stays; give every instance the same share
+    #[arg(
+        long,
+        env = "FORETIDE_UNTREATED_SHARE",
+        value_name = "SHARE",
+        default_value = "0.05"
+    )]
+    pub untreated_share: UntreatedShare,
 
     /// How many decisions may wait for the log; beyond, answers say that they are degraded and the decision is not recorded
     #[arg(
@@ -105,6 +115,7 @@ mod tests {
             "--max-features-age-ms=-1",
             "--parity-sample=1.5",
             "--parity-sample=NaN",
+            "--untreated-share=0.6",
         ] {
             assert!(Command::try_parse_from(["serve", bad]).is_err(), "{bad}");
         }

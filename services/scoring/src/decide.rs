@@ -3,11 +3,11 @@
 use std::{collections::HashSet, sync::Arc};
 
 use foretide_decision::{
-    Cohort, DecisionRecord, MaskCause, Reason, ReasonCode, Recommended, RecordedFeatures,
-    RecordedValues, Situation,
+    DecisionRecord, MaskCause, Predicted, Predictors, Reason, ReasonCode, Recommended,
+    RecordedFeatures, RecordedValues, RuleSettings, Situation,
 };
 use foretide_events::{Category, EpochMs, SessionId, ShopId, ShopperId, Text};
-use foretide_features::{Feature, Reference, State};
+use foretide_features::{Feature, State};
 use foretide_http::Problem;
 use foretide_models::prior;
 use rand::Rng as _;
@@ -20,6 +20,7 @@ use crate::{
     instant::no_longer_remembered,
     knowledge::{Found, look_up},
     parity::Served,
+    serving::{Known, Serving},
 };
 
 /// In how many of the shopper's categories products are looked for.
@@ -38,57 +39,45 @@ pub(crate) struct Question {
 }
 
 /// What a decision rests on of what is known of a shopper.
+#[derive(Default)]
 struct Knowledge {
-    /// The features that the predictions rest on.
-    features: Features,
+    /// What cohort and predictions rest on.
+    known: Known,
     /// What the shopper's actions tell of the cart, if there is one and the question does not name it.
     cart: Option<KnownCart>,
-    /// The offset after the last event it rests on, in the shopper's partition of the actions.
-    next_offset: u64,
-}
-
-/// The features that the prior rests on, as [`prior::Inputs::FEATURES`] has them.
-#[derive(Clone, Copy, Default)]
-struct Features([Option<f64>; prior::Inputs::FEATURES.len()]);
-
-impl Features {
-    fn of(get: impl FnMut(Feature) -> Option<f64>) -> Self {
-        Self(prior::Inputs::FEATURES.map(get))
-    }
-
-    /// What is asked for in that order.
-    fn in_order(&self) -> impl FnMut(Feature) -> Option<f64> {
-        let mut values = self.0.into_iter();
-        move |_| values.next().flatten()
-    }
+    /// The offset after the last event it rests on, in the shopper's partition of the actions; `None` of nobody.
+    next_offset: Option<u64>,
 }
 
 /// Decides. The only refusal is an instant that is no longer remembered.
 pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Problem> {
     let now = EpochMs(api.clock.now_ms());
     let at = question.at.unwrap_or(now);
-    let reference = api.references.at(at);
+    let serving = Serving::at(&api.artefacts, at);
     // Asked first: what is folded between the two questions may only make the answer better than it says.
     let freshness = Freshness::of(&api.table, &question.shopper, at, now);
-    let known = known(api, &question, at, &reference)?;
+    let knowledge = known(api, &question, at, &serving)?;
     let (shopper, asked_at) = (question.shopper, question.at);
-    let is_known = known.is_some();
-    let next_offset = known.as_ref().map(|known| known.next_offset);
-    let known = known.map(|known| (known.features, known.cart));
-    let (features, known_cart) = known.unwrap_or_default();
-    let cart = question.cart.or(known_cart);
+    let (known, next_offset) = (knowledge.known, knowledge.next_offset);
+    let is_known = next_offset.is_some();
+    let cart = question.cart.or(knowledge.cart);
 
-    let inputs = prior::Inputs {
-        has_cart: cart.as_ref().is_some_and(|cart| cart.filled),
-        ..prior::Inputs::of(features.in_order())
-    };
-    let predictions = prior::predict(&inputs);
     let rules = api.rulebook.current();
+    let predictors = predictors(&serving, &known, cart.as_ref());
+    let (cohort, cohorts) = serving.cohort(&known, |id| rules.cohort_name(id));
+    let predictions = predictors.predict(&Predicted {
+        feature: &|feature| known.feature(feature),
+        has_cart: has_cart(cart.as_ref()),
+        cohort: cohorts.map(|cohorts| (&*cohorts.version, &*cohort.id)),
+    });
+    if asked_at.is_none() && !predictors.are_none() {
+        api.shift.observe(&serving, &predictors, &known);
+    }
     let choice = rules.policy.decide(&Situation {
         predictions: &predictions,
         cart_value: cart.as_ref().and_then(|cart| cart.value),
         recommend: &|most| recommend(api, &shopper, asked_at, cart.as_ref(), most),
-        withheld: withheld(freshness, is_known),
+        withheld: withheld(freshness, is_known, &shopper, rules.policy.settings()),
     });
     let explained = explain(
         choice.reasons,
@@ -107,14 +96,15 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
         cart: cart.map(KnownCart::recorded),
         features: RecordedFeatures {
             catalogue: Arc::clone(&api.catalogue),
-            reference: Some(reference.version().into()),
+            reference: Some(serving.reference.version().into()),
             fold_rules: api.rules.version(),
             age_ms: freshness.age_ms(),
             max_age_ms: Some(rules.max_features_age_ms),
             next_offset,
-            values: RecordedValues::of_prior(features.in_order()),
+            values: recorded(&predictors, &known),
         },
-        cohort: Cohort::EVERYONE,
+        cohorts: cohorts.map(|cohorts| cohorts.version.clone()),
+        cohort,
         predictions,
         follows: true,
         policy: rules.policy.recorded(),
@@ -127,13 +117,35 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
     })
 }
 
-/// What is known of the shopper at `at`, if anything is.
+fn has_cart(cart: Option<&KnownCart>) -> bool {
+    cart.is_some_and(|cart| cart.filled)
+}
+
+/// Those of the serving models that have learnt from shoppers such as this one.
+fn predictors(serving: &Serving, known: &Known, cart: Option<&KnownCart>) -> Predictors {
+    let serving = serving.predictors();
+    if serving.are_none() {
+        return serving;
+    }
+    serving.of_such(known.feature(Feature::SessionsTotal), has_cart(cart))
+}
+
+/// The features that the predictions rest on.
+fn recorded(predictors: &Predictors, known: &Known) -> RecordedValues {
+    let feature = |feature| known.feature(feature);
+    if predictors.are_none() {
+        return RecordedValues::of(&prior::Inputs::FEATURES, feature);
+    }
+    RecordedValues::of(&predictors.features(), feature)
+}
+
+/// What is known of the shopper at `at`.
 fn known(
     api: &Api,
     question: &Question,
     at: EpochMs,
-    reference: &Reference,
-) -> Result<Option<Knowledge>, Problem> {
+    serving: &Serving,
+) -> Result<Knowledge, Problem> {
     let read = |state: &State, next_offset| {
         let served = Served {
             shopper: &question.shopper,
@@ -142,27 +154,37 @@ fn known(
             state,
             next_offset,
         };
-        api.parity.served(&served, &api.rules, &api.references);
-        let reading = state.reading(at, &api.rules, reference);
+        api.parity
+            .served(&served, &api.rules, &api.artefacts.references);
         Knowledge {
-            features: Features::of(|feature| reading.get(feature)),
+            known: serving.read(state, at, &api.rules),
             cart: match question.cart {
                 None => KnownCart::of(state.cart()),
                 Some(_) => None,
             },
-            next_offset,
+            next_offset: Some(next_offset),
         }
     };
     match look_up(&api.table, &question.shopper, question.at, &api.rules, read) {
         Found::NotRemembered => Err(no_longer_remembered()),
-        Found::Nobody => Ok(None),
-        Found::Known(known) => Ok(Some(known)),
+        Found::Nobody => Ok(Knowledge::default()),
+        Found::Known(known) => Ok(known),
     }
 }
 
 /// While profiles are being restored, a shopper who seems unknown may not be: nothing is offered on no knowledge.
-fn withheld(freshness: Freshness, is_known: bool) -> Option<MaskCause> {
-    (freshness == Freshness::NotReady && !is_known).then_some(MaskCause::FeaturesNotReady)
+/// Some shoppers are always left without.
+fn withheld(
+    freshness: Freshness,
+    is_known: bool,
+    shopper: &ShopperId,
+    settings: &RuleSettings,
+) -> Option<MaskCause> {
+    if freshness == Freshness::NotReady && !is_known {
+        return Some(MaskCause::FeaturesNotReady);
+    }
+    let untreated = settings.untreated_share.holds(shopper);
+    untreated.then_some(MaskCause::Untreated)
 }
 
 /// Few decisions recommend: the shopper is looked up again for it, rather than each time for nothing.

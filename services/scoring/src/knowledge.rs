@@ -68,7 +68,8 @@ pub(crate) fn known<T>(
             state,
             next_offset,
         };
-        api.parity.served(&served, &api.rules, &api.references);
+        api.parity
+            .served(&served, &api.rules, &api.artefacts.references);
         read(state)
     };
     match look_up(&api.table, shopper, at, &api.rules, read) {

@@ -3,8 +3,8 @@
 //! The way of a decision:
 //!
 //! ```text
-//!  POST /v1/decisions ─▶ shopper's pseudonym ─▶ profile in the table ─▶ features at now ─▶ probabilities
-//!                                                                              │ rule over them
+//!  POST /v1/decisions ─▶ shopper's pseudonym ─▶ profile in the table ─▶ features at now ─▶ cohort ─▶ probabilities
+//!                                                                                        │ rule over them
 //!            answer ◀── degraded? ◀── queue of records (bounded) ◀── record ◀──┘
 //!                                          └─▶ foretide.decisions, in the background
 //! ```
@@ -24,6 +24,7 @@ mod freshness;
 mod instant;
 mod knowledge;
 mod metrics;
+mod movements;
 mod page;
 mod parity;
 mod popular;
@@ -33,6 +34,8 @@ mod reference;
 mod routes;
 mod rulebook;
 mod served;
+mod serving;
+mod shift;
 mod shopper;
 mod sources;
 mod start;

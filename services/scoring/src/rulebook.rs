@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use foretide_decision::{
     RulePolicy, RuleSettings, Thresholds,
-    catalogue::{SettingName, SettingValue},
+    catalogue::{CohortNames, SettingName, SettingValue},
 };
+use foretide_events::Text;
 use foretide_ports::store::{Snapshot, StoreView};
 use parking_lot::RwLock;
 
@@ -18,6 +19,8 @@ pub(crate) struct Rules {
     pub(crate) policy: RulePolicy,
     /// Answers that rest on features older than this say that they are degraded.
     pub(crate) max_features_age_ms: i64,
+    /// What people call the cohorts.
+    pub(crate) cohort_names: CohortNames,
 }
 
 /// The rules of the newest snapshot. A database that is away leaves those of the last one.
@@ -32,19 +35,36 @@ impl Rules {
     fn of(snapshot: Arc<Snapshot>, config: &ScoringConfig) -> Self {
         let mut thresholds = config.thresholds();
         let mut max_features_age_ms = config.max_features_age_ms;
+        let mut cohort_names = CohortNames::default();
         for setting in &snapshot.settings {
-            match setting.value {
-                SettingValue::DiscountThreshold(value) => thresholds.abandonment = value,
-                SettingValue::DriftThreshold(value) => thresholds.drift = value,
-                SettingValue::MaxFeaturesAgeMs(value) => max_features_age_ms = value,
+            match &setting.value {
+                SettingValue::DiscountThreshold(value) => thresholds.abandonment = *value,
+                SettingValue::DriftThreshold(value) => thresholds.drift = *value,
+                SettingValue::MaxFeaturesAgeMs(value) => max_features_age_ms = *value,
+                SettingValue::CohortNames(names) => cohort_names = Arc::clone(names),
             }
         }
-        let settings = RuleSettings::of(thresholds, &snapshot.offers, snapshot.revision);
+        let settings = RuleSettings {
+            untreated_share: config.untreated_share,
+            ..RuleSettings::of(thresholds, &snapshot.offers, snapshot.revision)
+        };
         Self {
+            cohort_names,
             snapshot,
             policy: RulePolicy::new(settings),
             max_features_age_ms,
         }
+    }
+}
+
+impl Rules {
+    /// What people call the cohort `id`, if they gave it a name.
+    pub(crate) fn cohort_name(&self, id: &str) -> Option<&str> {
+        if self.cohort_names.is_empty() {
+            return None;
+        }
+        let name = self.cohort_names.get(&Text::new(id)?)?;
+        Some(name)
     }
 }
 
@@ -70,7 +90,7 @@ impl Rulebook {
         rules
     }
 
-    /// What a setting is as long as the store does not hold it: the flag's value.
+    /// What a setting is as long as the store does not hold it: the flag's value, and no names of cohorts.
     pub(crate) fn flag(&self, name: SettingName) -> SettingValue {
         let Thresholds { abandonment, drift } = self.config.thresholds();
         match name {
@@ -79,6 +99,7 @@ impl Rulebook {
             SettingName::MaxFeaturesAgeMs => {
                 SettingValue::MaxFeaturesAgeMs(self.config.max_features_age_ms)
             }
+            SettingName::CohortNames => SettingValue::CohortNames(CohortNames::default()),
         }
     }
 }

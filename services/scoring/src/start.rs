@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use foretide_host::{Edge, Host, Routes};
 use foretide_http::protect;
-use foretide_ports::References;
+use foretide_ports::Artefacts;
 use foretide_processor::Folded;
 
 use crate::{
     LocalSources, Parts, Rejections, Scoring, ScoringConfig, profiles_age::ProfileMetrics,
 };
 
-/// Starts scoring on `host`, answering from `profiles`, told against `references`. `rejections` tells what ingest refused of a
+/// Starts scoring on `host`, answering from `profiles` by what `artefacts` say. `rejections` tells what ingest refused of a
 /// source.
 pub fn start(
     host: &Host,
     edge: &Edge,
     config: ScoringConfig,
     profiles: &Folded,
-    references: Arc<References>,
+    artefacts: Artefacts,
     rejections: Arc<dyn Rejections>,
 ) -> anyhow::Result<Routes> {
     let sources = LocalSources {
@@ -31,7 +31,7 @@ pub fn start(
         log: Arc::clone(&host.log),
         table: Arc::clone(&profiles.table),
         rules: profiles.rules,
-        references,
+        artefacts,
         pseudonymiser: edge.pseudonymiser.clone(),
         store: Arc::clone(&edge.store),
         keys: edge.keys.clone(),

@@ -1,5 +1,7 @@
 //! A shop in memory to ask questions of.
 
+mod learnt;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Request};
@@ -12,10 +14,10 @@ use foretide_events::{
 use foretide_features::{FoldRules, Reference};
 use foretide_http::{DirectRoute, Front, HttpMetrics, Keys, MemoryBudget, Protection};
 use foretide_ports::{
-    ACTIONS, DECISIONS, Log, NewRecord, ProfileTable, Record, ReferenceRecord, ReferenceVersion,
-    References, TopicPartition, foretide_topics,
+    ACTIONS, Artefacts, DECISIONS, Log, NewRecord, ProfileTable, ReadOnlyLog, Record,
+    ReferenceVersion, TopicPartition, Versioned, foretide_topics,
     memory::MemoryLog,
-    partition_for, shopper_key,
+    partition_for, read_artefacts, shopper_key,
     store::{MemoryStore, Store, StoreView},
 };
 use foretide_privacy::{IdKind, PseudonymKey, Pseudonymiser};
@@ -27,8 +29,12 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use crate::{LocalSources, Parts, Scoring, ScoringConfig, api::Background};
+use crate::{
+    LocalSources, Parts, Scoring, ScoringConfig, api::Background, movements::SharedMovements,
+};
 use foretide_processor::SourceCounts;
+
+pub(crate) use self::learnt::{cohorts, model, serving};
 
 /// 2026-11-22T10:00:00Z.
 pub(crate) const NOW: EpochMs = EpochMs(1_795_341_600_000);
@@ -42,9 +48,9 @@ struct Command {
     scoring: ScoringConfig,
 }
 
-/// The default configuration.
+/// The default configuration, but for the shoppers who never get an offer: there are none.
 pub(crate) fn config() -> ScoringConfig {
-    Command::parse_from(["serve"]).scoring
+    Command::parse_from(["serve", "--untreated-share=0"]).scoring
 }
 
 pub(crate) struct Shop {
@@ -56,9 +62,10 @@ pub(crate) struct Shop {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) document: utoipa::openapi::OpenApi,
     pub(crate) table: Arc<ProfileTable>,
-    pub(crate) references: Arc<References>,
+    pub(crate) artefacts: Artefacts,
     pub(crate) clock: ManualClock,
     pub(crate) registry: Registry,
+    pub(crate) movements: SharedMovements,
     next_offset: std::cell::Cell<u64>,
 }
 
@@ -137,14 +144,14 @@ impl Shop {
             counts: SourceCounts::new(PARTITIONS),
             rejections: Arc::new(Refused),
         };
-        let references = Arc::<References>::default();
+        let artefacts = Artefacts::default();
         let parts = Parts {
             config,
             log: Arc::new(log.clone()),
             store: view,
             table: Arc::clone(&table),
             rules: FoldRules::default(),
-            references: Arc::clone(&references),
+            artefacts: artefacts.clone(),
             pseudonymiser: pseudonymiser(),
             keys: Keys::new(&Secret::new("write"), &Secret::new("admin")),
             budget: MemoryBudget::new(1 << 20),
@@ -153,6 +160,7 @@ impl Shop {
         };
         let scoring = Scoring::new(parts, &registry).unwrap();
         let direct = scoring.direct(&Protection::default());
+        let movements = Arc::clone(&scoring.background.mover.movements);
         let Scoring {
             router,
             document,
@@ -168,9 +176,10 @@ impl Shop {
             store,
             document,
             table,
-            references,
+            artefacts,
             clock,
             registry,
+            movements,
             next_offset,
         };
         shop.refresh();
@@ -204,15 +213,30 @@ impl Shop {
             shoppers: 100,
             reference: Arc::new(serde_json::from_value(stored).unwrap()),
         };
-        let NewRecord { key, value, .. } = version.record().unwrap();
+        self.publish(&version);
+    }
+
+    /// Lets an artefact be known.
+    pub(crate) fn publish(&self, artefact: &impl Versioned) {
+        let NewRecord { key, value, .. } = artefact.record().unwrap();
         let record = Record {
             offset: 0,
-            appended_at: since,
+            appended_at: NOW,
             key,
             value,
         };
-        let taken = self.references.take(&record);
-        assert!(matches!(taken, Some(ReferenceRecord::Version(_))));
+        let taken = self.artefacts.take(&record);
+        assert!(taken.is_some_and(|noted| !noted.refused));
+    }
+
+    /// Takes in what is on `foretide.artefacts`, as the follower does.
+    pub(crate) async fn follow_artefacts(&self) {
+        let log = ReadOnlyLog::new(Arc::new(self.log.clone()));
+        read_artefacts(&log, Duration::from_secs(1), |record| {
+            self.artefacts.take(record);
+        })
+        .await
+        .unwrap();
     }
 
     /// Folds an action of the shopper with this user id, `before_ms` before [`NOW`].

@@ -2,8 +2,8 @@
 
 use clap::Args;
 use foretide_host::{
-    Alone, FoldRulesArgs, Frame, Host, HostArgs, ProcessArgs, bind_admin, config::Checked,
-    follow_references,
+    Alone, FoldRulesArgs, Frame, Host, HostArgs, ProcessArgs, ProfileMemoryArgs, bind_admin,
+    config::Checked, follow_artefacts,
 };
 use foretide_runtime::{Lifecycle, SharedClock};
 
@@ -16,6 +16,8 @@ pub struct TrainerAlone {
     host: HostArgs,
     #[command(flatten)]
     fold: FoldRulesArgs,
+    #[command(flatten)]
+    memory: ProfileMemoryArgs,
     #[command(flatten)]
     trainer: TrainerConfig,
     #[command(flatten)]
@@ -33,21 +35,24 @@ impl Checked for TrainerAlone {
                 file.display()
             ));
         }
+        faults.extend(self.trainer.faults());
         faults
     }
 }
 
 impl Alone for TrainerAlone {
     const PROGRAM: &'static str = "foretide-trainer";
-    const ABOUT: &'static str = "Learns from all profiles what is usual among shoppers";
+    const ABOUT: &'static str =
+        "Learns from all shoppers: what is usual, cohorts, and models of drift and abandonment";
     const EXAMPLES: &'static str = "\
 Examples:
   # One is enough: while it is away, what it published last goes on serving
   foretide-trainer --data-dir /var/lib/foretide/trainer --log kafka:broker-1:9092,broker-2:9092
 
-It follows what foretide-processor publishes and holds all profiles in memory. What it learns it publishes on \
-foretide.artefacts, by version and with the time from which it serves: `foretide topics tail artefacts` shows it, and \
-answers name the version that they rest on. A second one does no harm. It sees pseudonyms only and needs neither keys \
+It follows what foretide-processor publishes and holds all profiles in memory, and the newest examples. What it learns it \
+publishes on foretide.artefacts, by version and with the time from which it serves: `foretide topics tail artefacts` \
+shows it with reports on each attempt, and answers name the version that they rest on. Everything it needs is on the log: \
+killed at any moment, it goes on where it was. A second one does no harm. It sees pseudonyms only and needs neither keys \
 nor the database; the data directory holds nothing but its name.
 
 The admin port answers /livez, /readyz and /metrics without a key: keep it away from the public. SIGTERM ends it at \
@@ -64,16 +69,17 @@ once, which loses nothing. Every flag can be given in the environment: `foretide
     ) -> anyhow::Result<Option<Host>> {
         let admin = bind_admin(self.host.admin).await?;
         let frame = Frame::start(admin, lifecycle, clock)?;
-        for component in ["log", "references", "trainer"] {
+        for component in ["log", "artefacts", "trainer"] {
             frame.readiness.component(component);
         }
         let Some(host) = Host::open(&frame, &self.host.log).await? else {
             return Ok(None);
         };
-        let references = follow_references(&host)?;
+        let artefacts = follow_artefacts(&host)?;
         let readiness = host.readiness.component("trainer");
-        let profiles = foretide_processor::follow(&host, self.fold.rules(), readiness);
-        crate::start(&host, self.trainer, &profiles, references)?;
+        let profiles =
+            foretide_processor::follow(&host, self.fold.rules(), self.memory, readiness)?;
+        crate::start(&host, self.trainer, &profiles, artefacts)?;
         Ok(Some(host))
     }
 }

@@ -1,14 +1,20 @@
-//! The rule's numbers that may change while the services run.
+//! What may change while the services run: the rule's numbers, and what people call the cohorts.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use foretide_events::EpochMs;
+use foretide_events::{EpochMs, Text};
 use foretide_models::Probability;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// The largest limit on the age of features: a day, in milliseconds.
 pub const MAX_FEATURES_AGE_LIMIT_MS: i64 = 86_400_000;
+
+/// The most cohorts that have a name of their own.
+pub const MOST_COHORT_NAMES: usize = 1024;
+
+/// What people call cohorts, by the cohort's id; those that are not here have the name that was made for them.
+pub type CohortNames = Arc<BTreeMap<Text<32>, Text<80>>>;
 
 /// A text that names no setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,12 +30,19 @@ pub enum InvalidSetting {
     /// A time is wanted.
     #[error("is not a whole number of milliseconds between 0 and {MAX_FEATURES_AGE_LIMIT_MS}")]
     NotAnAge,
+    /// Names are wanted.
+    #[error(
+        "is not an object of at most {MOST_COHORT_NAMES} names by the ids of cohorts, each of 1 to 80 characters"
+    )]
+    NotNames,
 }
 
-/// Which number of the rule. Where the store holds none, the flag of the same name says it.
+/// Which setting. Where the store holds no number of the rule, the flag of the same name says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SettingName {
+    /// What people call the cohorts.
+    CohortNames,
     /// A probability of abandonment above this gets a discount.
     DiscountThreshold,
     /// Otherwise, a probability of drift above this gets recommendations.
@@ -40,7 +53,15 @@ pub enum SettingName {
 
 impl SettingName {
     /// Every setting.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
+        Self::CohortNames,
+        Self::DiscountThreshold,
+        Self::DriftThreshold,
+        Self::MaxFeaturesAgeMs,
+    ];
+
+    /// The numbers of the rule.
+    pub const NUMBERS: [Self; 3] = [
         Self::DiscountThreshold,
         Self::DriftThreshold,
         Self::MaxFeaturesAgeMs,
@@ -52,6 +73,7 @@ impl SettingName {
             Self::DiscountThreshold => "discount_threshold",
             Self::DriftThreshold => "drift_threshold",
             Self::MaxFeaturesAgeMs => "max_features_age_ms",
+            Self::CohortNames => "cohort_names",
         }
     }
 
@@ -69,6 +91,7 @@ impl SettingName {
             Self::DiscountThreshold => probability(value).map(SettingValue::DiscountThreshold),
             Self::DriftThreshold => probability(value).map(SettingValue::DriftThreshold),
             Self::MaxFeaturesAgeMs => age_ms(value).map(SettingValue::MaxFeaturesAgeMs),
+            Self::CohortNames => cohort_names(value).map(SettingValue::CohortNames),
         }
     }
 }
@@ -96,8 +119,14 @@ fn age_ms(value: &Value) -> Result<i64, InvalidSetting> {
         .ok_or(InvalidSetting::NotAnAge)
 }
 
-/// A setting's value, which knows whose it is. Written as the bare number.
-#[derive(Clone, Copy, Debug, PartialEq)]
+fn cohort_names(value: &Value) -> Result<CohortNames, InvalidSetting> {
+    let names = CohortNames::deserialize(value).map_err(|_| InvalidSetting::NotNames)?;
+    let sound = names.len() <= MOST_COHORT_NAMES && names.values().all(|name| !name.is_empty());
+    sound.then_some(names).ok_or(InvalidSetting::NotNames)
+}
+
+/// A setting's value, which knows whose it is. Written bare.
+#[derive(Clone, Debug, PartialEq)]
 pub enum SettingValue {
     /// Of [`SettingName::DiscountThreshold`].
     DiscountThreshold(Probability),
@@ -105,23 +134,31 @@ pub enum SettingValue {
     DriftThreshold(Probability),
     /// Of [`SettingName::MaxFeaturesAgeMs`], 0 to [`MAX_FEATURES_AGE_LIMIT_MS`].
     MaxFeaturesAgeMs(i64),
+    /// Of [`SettingName::CohortNames`].
+    CohortNames(CohortNames),
 }
 
 impl SettingValue {
     /// Whose it is.
-    pub fn name(self) -> SettingName {
+    pub fn name(&self) -> SettingName {
         match self {
             Self::DiscountThreshold(_) => SettingName::DiscountThreshold,
             Self::DriftThreshold(_) => SettingName::DriftThreshold,
             Self::MaxFeaturesAgeMs(_) => SettingName::MaxFeaturesAgeMs,
+            Self::CohortNames(_) => SettingName::CohortNames,
         }
     }
 
-    /// The bare number.
-    pub fn json(self) -> Value {
+    /// The bare value.
+    pub fn json(&self) -> Value {
         match self {
             Self::DiscountThreshold(share) | Self::DriftThreshold(share) => share.get().into(),
-            Self::MaxFeaturesAgeMs(age) => age.into(),
+            Self::MaxFeaturesAgeMs(age) => (*age).into(),
+            Self::CohortNames(names) => {
+                let member =
+                    |(id, name): (&Text<32>, &Text<80>)| (id.to_string(), name.to_string().into());
+                Value::Object(names.iter().map(member).collect())
+            }
         }
     }
 }
@@ -173,7 +210,7 @@ mod tests {
 
     #[test]
     fn each_setting_takes_only_its_range() {
-        use SettingName::{DiscountThreshold, DriftThreshold, MaxFeaturesAgeMs};
+        use SettingName::{CohortNames, DiscountThreshold, DriftThreshold, MaxFeaturesAgeMs};
         let cases = [
             (DiscountThreshold, json!(0.7), true),
             (DiscountThreshold, json!(0), true),
@@ -193,6 +230,11 @@ mod tests {
             ),
             (MaxFeaturesAgeMs, json!(-1), false),
             (MaxFeaturesAgeMs, json!(1.5), false),
+            (CohortNames, json!({}), true),
+            (CohortNames, json!({"c-1": "Hat people"}), true),
+            (CohortNames, json!({"c-1": ""}), false),
+            (CohortNames, json!({"c-1": []}), false),
+            (CohortNames, json!(["Hat people"]), false),
         ];
         for (name, value, fits) in cases {
             let taken = name.check(&value);
@@ -206,6 +248,10 @@ mod tests {
         for (name, value) in [
             (SettingName::DriftThreshold, json!(0.123_456_789_012_345)),
             (SettingName::MaxFeaturesAgeMs, json!(10_000)),
+            (
+                SettingName::CohortNames,
+                json!({"c-1": "Hat people", "c-12": "\"Others\""}),
+            ),
         ] {
             let setting = Setting {
                 name,
@@ -225,6 +271,8 @@ mod tests {
         for name in SettingName::ALL {
             assert_eq!(SettingName::parse(name.as_str()), Ok(name));
             assert_eq!(serde_json::to_value(name).unwrap(), name.as_str());
+        }
+        for name in SettingName::NUMBERS {
             assert!(UnknownSetting.to_string().contains(name.as_str()));
         }
         assert_eq!(SettingName::parse("colour"), Err(UnknownSetting));

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use foretide_events::{EpochMs, Money, SessionId, ShopId, ShopperId, Text};
-use foretide_models::{Contribution, Prediction, Predictions, Probability};
+use foretide_models::{Contribution, Prediction, Predictions, Probability, Target, prior};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
@@ -13,7 +13,7 @@ use super::{
     CartSource, DecisionRecord, RecordError, RecordedCart, RecordedFeatures, RecordedPolicy,
     RecordedValues,
 };
-use crate::{Arm, ArmReport, Cohort, Offer, Reason, ReasonCode};
+use crate::{Arm, ArmReport, Cohort, Offer, Predictors, Reason, ReasonCode};
 
 /// A record as it is stored.
 #[derive(Deserialize)]
@@ -28,6 +28,7 @@ pub(super) struct Read {
     cart: Option<RecordedCart>,
     features: RecordedFeatures,
     cohort: Option<Cohort>,
+    cohorts: Option<Text<64>>,
     predictions: ReadPredictions,
     policy: Arc<RecordedPolicy>,
     arms: Vec<ArmReport>,
@@ -118,6 +119,7 @@ impl Read {
             cart: self.cart,
             features: self.features,
             cohort: self.cohort.unwrap_or(Cohort::EVERYONE),
+            cohorts: self.cohorts,
             predictions: self.predictions.into(),
             follows,
             policy: self.policy,
@@ -130,23 +132,26 @@ impl Read {
             degraded: self.degraded,
             degraded_by: self.degraded_by,
         };
-        record.add_contributions()?;
+        record.add_contributions();
         record.add_reasons(self.reasons)?;
         Ok(record)
     }
 }
 
 impl DecisionRecord {
-    /// Adds the contributions that follow. The probabilities stay as they were recorded.
-    fn add_contributions(&mut self) -> Result<(), RecordError> {
+    /// Adds the contributions that follow from the prior; those of other models are theirs to tell. The probabilities stay as they
+    /// were recorded.
+    fn add_contributions(&mut self) {
         if !self.follows {
-            return Ok(());
+            return;
         }
-        let unknown = || RecordError::Unknown(format!("the model {}", self.predictions.source));
-        let again = self.predict_again().ok_or_else(unknown)?;
-        self.predictions.drift.contributions = again.drift.contributions;
-        self.predictions.abandonment.contributions = again.abandonment.contributions;
-        Ok(())
+        let by_prior = self.predict_by(&Predictors::default());
+        if self.predictions.source(Target::Drift) == prior::NAME {
+            self.predictions.drift.contributions = by_prior.drift.contributions;
+        }
+        if self.predictions.source(Target::Abandonment) == prior::NAME {
+            self.predictions.abandonment.contributions = by_prior.abandonment.contributions;
+        }
     }
 
     /// Adds `reasons`, with the texts that follow.
@@ -156,7 +161,11 @@ impl DecisionRecord {
             let reason = match reason {
                 ReadReason::SpeltOut(reason) => reason,
                 ReadReason::Bare(code) => {
-                    let again = || self.recompute().map(|choice| choice.reasons.into_iter());
+                    if self.follows && self.predictions.source != prior::NAME {
+                        let model = format!("the model {}", self.predictions.source);
+                        return Err(RecordError::Unknown(model));
+                    }
+                    let again = || self.recompute(&()).map(|choice| choice.reasons.into_iter());
                     let given = match &mut given {
                         Some(given) => Some(given),
                         none => again().map(|again| none.insert(again)),

@@ -5,12 +5,13 @@ use super::*;
 use proptest::prelude::*;
 
 use crate::{
-    OfferId, Recommended, RuleDiscount, RuleRecommendations, Thresholds, catalogue::ProductCount,
+    OfferId, Recommended, RuleDiscount, RuleRecommendations, Thresholds, UntreatedShare,
+    catalogue::ProductCount,
 };
 
 /// Every field filled, and what follows from others as it does.
 fn record() -> DecisionRecord {
-    let values = RecordedValues::of_prior(|feature| match feature {
+    let values = RecordedValues::of(&prior::Inputs::FEATURES, |feature| match feature {
         Feature::CartItems => Some(1.0),
         Feature::SecondsSinceSeen => Some(750.0),
         Feature::CartAgeSeconds => Some(1_350.5),
@@ -48,8 +49,8 @@ fn record() -> DecisionRecord {
 
 /// Fills in what follows from the features, the cart and the policy.
 fn decide(record: &mut DecisionRecord) {
-    record.predictions = record.predict_again().unwrap();
-    let choice = record.recompute().unwrap();
+    record.predictions = record.predict_again(&()).unwrap();
+    let choice = record.recompute(&()).unwrap();
     record.arms = choice.arms;
     record.chosen = choice.offer.clone();
     record.served = choice.offer;
@@ -104,6 +105,7 @@ fn decided(cart: Option<RecordedCart>, predictions: Predictions) -> DecisionReco
             version: Some(1),
             products: ProductCount::EIGHT,
         }),
+        untreated_share: UntreatedShare::NONE,
     });
     let choice = policy.decide(&Situation {
         predictions: &predictions,
@@ -130,6 +132,7 @@ fn decided(cart: Option<RecordedCart>, predictions: Predictions) -> DecisionReco
             values: RecordedValues::InOrder(vec![Some(1.0), None, Some(0.25)]),
         },
         cohort: Cohort::EVERYONE,
+        cohorts: None,
         predictions,
         follows: false,
         policy: policy.recorded(),
@@ -149,13 +152,88 @@ fn encoded(record: &DecisionRecord) -> Vec<u8> {
 }
 
 #[test]
-fn a_record_of_version_4_is_written_and_read_as_ever() {
-    let golden = include_str!("../../golden/decision-v4.json");
-    let written = String::from_utf8(encoded(&record())).unwrap();
+fn a_record_of_version_5_is_written_and_read_as_ever() {
+    let golden = include_str!("../../golden/decision-v5.json");
+    let mut record = record();
+    record.cohort = cohort();
+    record.cohorts = Text::new("cohorts-1");
+    let policy = Arc::make_mut(&mut record.policy);
+    policy.settings.untreated_share = UntreatedShare::new(0.05).unwrap();
+    let written = String::from_utf8(encoded(&record)).unwrap();
     assert_eq!(written, golden.trim_end());
     let read = DecisionRecord::decode(golden.as_bytes()).unwrap();
-    assert_eq!(read, record());
+    assert_eq!(read, record);
     assert_same_choice(&read);
+}
+
+#[test]
+fn a_record_of_version_4_is_read_as_ever_and_kept_when_written_again() {
+    let golden = include_str!("../../golden/decision-v4.json");
+    let read = DecisionRecord::decode(golden.as_bytes()).unwrap();
+    assert_eq!(read, record());
+    assert_eq!(DecisionRecord::decode(&encoded(&read)).unwrap(), read);
+    assert_same_choice(&read);
+}
+
+fn cohort() -> Cohort {
+    Cohort {
+        id: "c-7".into(),
+        name: "price-sensitive browsers".into(),
+    }
+}
+
+#[test]
+fn what_rests_on_a_model_is_read_by_whoever_does_not_know_it_without_what_is_the_models_to_tell() {
+    let mut record = record();
+    record.predictions.source = "drift-1 + prior-1".into();
+    let read = DecisionRecord::decode(&encoded(&record)).unwrap();
+    assert_eq!(read.predictions.drift.contributions, []);
+    assert_eq!(
+        read.predictions.drift.probability,
+        record.predictions.drift.probability
+    );
+    assert_eq!(read.predictions.abandonment, record.predictions.abandonment);
+    assert_eq!(read.reasons, record.reasons);
+    assert_eq!(read.predict_again(&()), None);
+    assert_eq!(DecisionRecord::decode(&encoded(&read)).unwrap(), read);
+}
+
+#[test]
+fn who_never_gets_an_offer_is_masked_where_one_was_due_and_recomputes_so() {
+    let mut record = former_record();
+    let policy = Arc::make_mut(&mut record.policy);
+    policy.settings.untreated_share = UntreatedShare::new(0.5).unwrap();
+    record.shopper = (0..=255)
+        .map(|byte| ShopperId([byte; 16]))
+        .find(|shopper| policy.settings.untreated_share.holds(shopper))
+        .unwrap();
+    let likely = || Prediction::of(vec![Contribution::base(3.0)]);
+    record.predictions.drift = likely();
+    for (cart, discount) in [
+        (true, MaskCause::Untreated),
+        (false, MaskCause::NoCartValue),
+    ] {
+        for (products, recommendations) in [(1, MaskCause::Untreated), (0, MaskCause::NoProducts)] {
+            record.predictions.abandonment = likely();
+            record.cart = record.cart.take().filter(|_| cart);
+            let choice = RulePolicy::of(&record.policy).unwrap().decide(&Situation {
+                predictions: &record.predictions,
+                cart_value: record.cart.as_ref().and_then(|cart| cart.value),
+                recommend: &|_| self::products(products),
+                withheld: Some(MaskCause::Untreated),
+            });
+            assert_eq!(choice.offer, None);
+            let masked = choice.arms.map(|report| report.masked);
+            assert_eq!(masked, [Some(discount), Some(recommendations), None]);
+            (record.chosen, record.served) = (None, None);
+            record.arms = choice.arms;
+            record.reasons = choice.reasons;
+            let read = DecisionRecord::decode(&encoded(&record)).unwrap();
+            assert_eq!(read, record);
+            assert!(read.is_untreated());
+            assert_same_choice(&read);
+        }
+    }
 }
 
 #[test]
@@ -176,10 +254,10 @@ fn a_record_predicts_and_decides_again_from_its_features_to_the_last_bit() {
     let read = DecisionRecord::decode(&encoded(&record())).unwrap();
     let trend = read.features.values.get("engagement_trend_7d").unwrap();
     assert_eq!(trend.to_bits(), (0.1_f64 + 0.2).to_bits());
-    assert_eq!(read.predict_again().as_ref(), Some(&read.predictions));
+    assert_eq!(read.predict_again(&()).as_ref(), Some(&read.predictions));
     let mut misled = read.clone();
     misled.predictions = former_predictions();
-    assert_eq!(misled.recompute(), read.recompute());
+    assert_eq!(misled.recompute(&()), read.recompute(&()));
 }
 
 #[test]
@@ -314,7 +392,7 @@ fn a_record_of_version_1_is_read_as_ever_and_kept_when_written_again() {
 }
 
 fn assert_same_choice(record: &DecisionRecord) {
-    let choice = record.recompute().unwrap();
+    let choice = record.recompute(&()).unwrap();
     assert_eq!(choice.offer, record.chosen);
     assert_eq!(choice.arms, record.arms);
     assert_eq!(choice.reasons, record.reasons[..choice.reasons.len()]);
@@ -324,11 +402,11 @@ fn assert_same_choice(record: &DecisionRecord) {
 fn what_another_policy_chose_cannot_be_recomputed() {
     let mut record = record();
     Arc::make_mut(&mut record.policy).version = 3;
-    assert_eq!(record.recompute(), None);
+    assert_eq!(record.recompute(&()), None);
     let policy = Arc::make_mut(&mut record.policy);
     policy.version = 2;
     policy.name = "bandit".into();
-    assert_eq!(record.recompute(), None);
+    assert_eq!(record.recompute(&()), None);
 }
 
 fn any_settings() -> impl Strategy<Value = RuleSettings> {
@@ -355,6 +433,7 @@ fn any_settings() -> impl Strategy<Value = RuleSettings> {
                 thresholds: Thresholds { abandonment, drift },
                 discount,
                 recommendations,
+                untreated_share: UntreatedShare::NONE,
             },
         )
 }
@@ -401,8 +480,8 @@ proptest! {
 
 #[test]
 fn another_version_or_anything_else_is_refused() {
-    let newer = DecisionRecord::decode(br#"{"v":5}"#);
-    assert!(matches!(newer, Err(RecordError::Version(5))));
+    let newer = DecisionRecord::decode(br#"{"v":6}"#);
+    assert!(matches!(newer, Err(RecordError::Version(6))));
     for bad in [&b"{\"v\":1}"[..], b"{}", b"\xff"] {
         assert!(matches!(
             DecisionRecord::decode(bad),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use foretide_events::{Money, SessionId, ShopId};
-use foretide_models::{Contribution, Prediction, Predictions};
+use foretide_models::{Contribution, Prediction, Predictions, prior};
 
 use super::{
     CartSource, DecisionRecord, RecordedCart, RecordedFeatures, RecordedPolicy, RecordedValues,
@@ -52,6 +52,7 @@ fn write_record(record: &DecisionRecord, policy: &str, json: &mut Json<'_>) {
         cart,
         features,
         cohort,
+        cohorts,
         predictions,
         follows,
         policy: _,
@@ -82,6 +83,7 @@ fn write_record(record: &DecisionRecord, policy: &str, json: &mut Json<'_>) {
         json.raw(r#","cohort":"#);
         json.value(cohort);
     }
+    json.field(r#","cohorts":"#, cohorts.as_deref(), Json::text);
     json.raw(r#","predictions":"#);
     write_predictions(json, predictions, *follows);
     json.raw(r#","policy":"#);
@@ -99,8 +101,9 @@ fn write_record(record: &DecisionRecord, policy: &str, json: &mut Json<'_>) {
         write_offer(json, served.as_ref());
     }
     json.raw(r#","reasons":"#);
+    let known = *follows && predictions.source == prior::NAME;
     json.list(reasons, |json, reason| {
-        if *follows && reason.code.is_of_the_policy() {
+        if known && reason.code.is_of_the_policy() {
             json.text(reason.code.as_str());
         } else {
             write_reason(json, reason);
@@ -238,6 +241,7 @@ fn write_policy(json: &mut Json<'_>, policy: &RecordedPolicy) {
         thresholds: Thresholds { abandonment, drift },
         discount,
         recommendations,
+        untreated_share,
     } = settings;
     json.raw(r#"{"name":"#);
     json.text(name);
@@ -259,6 +263,10 @@ fn write_policy(json: &mut Json<'_>, policy: &RecordedPolicy) {
         recommendations.as_ref(),
         Json::value,
     );
+    if !untreated_share.is_none() {
+        json.raw(r#","untreated_share":"#);
+        json.number(untreated_share.get());
+    }
     json.raw("}");
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    OfferId, Percent, Thresholds,
+    OfferId, Percent, Thresholds, UntreatedShare,
     catalogue::{CatalogueOffer, OfferState, OfferTerms, ProductCount},
 };
 
@@ -22,6 +22,9 @@ pub struct RuleSettings {
     /// The recommendations; absent where the catalogue has no active ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recommendations: Option<RuleRecommendations>,
+    /// Which share of shoppers never gets an offer; none in records before version 5.
+    #[serde(skip_serializing_if = "UntreatedShare::is_none")]
+    pub untreated_share: UntreatedShare,
 }
 
 /// The offer that the rule makes of a discount.
@@ -49,7 +52,8 @@ pub struct RuleRecommendations {
 }
 
 impl RuleSettings {
-    /// The rule over a catalogue: of each kind it makes the active offer whose id comes first, byte by byte.
+    /// The rule over a catalogue: of each kind it makes the active offer whose id comes first, byte by byte. Nobody is left
+    /// without.
     pub fn of(thresholds: Thresholds, offers: &[CatalogueOffer], store_revision: u64) -> Self {
         let mut active: Vec<&CatalogueOffer> = offers
             .iter()
@@ -77,6 +81,7 @@ impl RuleSettings {
             thresholds,
             discount: active.iter().find_map(discount),
             recommendations: active.iter().find_map(recommendations),
+            untreated_share: UntreatedShare::NONE,
         }
     }
 }
@@ -89,6 +94,8 @@ struct Read {
     thresholds: ReadThresholds,
     discount: Option<RuleDiscount>,
     recommendations: Option<RuleRecommendations>,
+    #[serde(default)]
+    untreated_share: UntreatedShare,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +117,7 @@ impl From<Read> for RuleSettings {
                 thresholds,
                 discount: read.discount,
                 recommendations: read.recommendations,
+                untreated_share: read.untreated_share,
             };
         };
         Self {
@@ -125,6 +133,7 @@ impl From<Read> for RuleSettings {
                 version: None,
                 products: ProductCount::EIGHT,
             }),
+            untreated_share: UntreatedShare::NONE,
         }
     }
 }

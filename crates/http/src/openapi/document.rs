@@ -37,6 +37,8 @@ const TAGS: &[(&str, &str)] = &[
         "sources",
         "What became of the events of a key or an import.",
     ),
+    ("cohorts", "Groups of shoppers who behave alike."),
+    ("models", "What predicts, and how well."),
     ("offers", "What can be offered."),
     ("settings", "The numbers of the rule that decides."),
     ("keys", "Who may call."),

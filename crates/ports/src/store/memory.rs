@@ -330,7 +330,10 @@ mod tests {
     async fn a_store_can_be_full_or_lose_an_answer() {
         let store = MemoryStore::new();
         let value = SettingValue::MaxFeaturesAgeMs(1);
-        let put = async || store.put_setting(value, Expected::Absent, EpochMs(0)).await;
+        let put = async || {
+            let value = value.clone();
+            store.put_setting(value, Expected::Absent, EpochMs(0)).await
+        };
 
         store.faults().set_full(true);
         assert!(matches!(put().await, Err(StoreError::Full(_))));

@@ -13,6 +13,8 @@ pub(super) struct Ledger {
     pub(super) sent: Arc<Sent>,
     /// Decisions, by the kind of offer; `none` for no offer, `unanswered` where there was no decision.
     pub(super) decisions: BTreeMap<String, u64>,
+    /// Decisions whose probabilities came of a trained model, not of the prior alone.
+    pub(super) by_models: u64,
     /// What the offers did, by their kind.
     pub(super) effects: BTreeMap<&'static str, EffectSum>,
     /// The latest offer of each kind.
@@ -47,6 +49,9 @@ impl Ledger {
     ) {
         let kind = offer.map_or("none", Offer::kind);
         *self.decisions.entry(kind.to_owned()).or_default() += 1;
+        let source = decision["predictions"]["source"].as_str();
+        let is_learnt = |source: &str| source.split(" + ").any(|one| !one.starts_with("prior"));
+        self.by_models += u64::from(source.is_some_and(is_learnt));
         let (Some(_), Some(effect)) = (offer, effect) else {
             return;
         };

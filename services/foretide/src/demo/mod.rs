@@ -7,6 +7,7 @@
 
 mod api;
 mod clock;
+mod learnt;
 mod ledger;
 mod shoppers;
 mod sight;
@@ -39,6 +40,9 @@ use crate::{
     serve::{self, Running, ServeArgs},
 };
 
+/// Cohorts and models are looked at every 20 seconds here, and not every five minutes: it is a demo of minutes.
+const LEARNING_INTERVAL_S: &str = "20";
+
 /// Shows Foretide at work with pretend shoppers, in a directory that is thrown away
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -51,6 +55,10 @@ Examples:
 
   # Two hundred actions a second for one minute, one line of JSON each second
   foretide demo --rate 200 --seconds 60 --json
+
+It begins with eighty days of the regulars' past. From the first nine weeks cohorts and models are learnt; the last \
+two weeks are then told, by which the models prove that they predict better than the prior, and are promoted. Cohorts \
+re-form and models are trained every 20 seconds.
 
 The shoppers send through the HTTP API like any shop would, so the addresses shown can be tried from \
 another terminal. Server and shoppers live by one clock, which begins at eight in the morning (UTC) and runs \
@@ -100,7 +108,7 @@ pub(crate) fn run(args: &DemoArgs, output: Output) -> anyhow::Result<()> {
             f64::from(args.rate) / f64::from(args.speed),
             opening,
         );
-        let clock = Arc::new(ShopClock::held_at(story.asked_from()));
+        let clock = Arc::new(ShopClock::held_at(story.proving_from()));
         let Some(running) = serve::start(&server, ports, &lifecycle, clock.clone()).await? else {
             return Ok(());
         };
@@ -138,6 +146,10 @@ fn server_settings(
         admin_key,
         "--max-features-age-ms",
         &max_features_age_ms,
+        "--cohorts-interval-s",
+        LEARNING_INTERVAL_S,
+        "--training-interval-s",
+        LEARNING_INTERVAL_S,
         "--log-level",
         "warn",
     ];

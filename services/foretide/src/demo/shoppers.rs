@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use foretide_events::EpochMs;
@@ -17,13 +17,23 @@ use futures_util::future::{join_all, try_join_all};
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::{api::Api, clock::ShopClock, story::Story};
+use super::{
+    api::Api,
+    clock::ShopClock,
+    learnt::Learnt,
+    story::{Phase, Story},
+};
 use crate::serve::Running;
 
 /// Between two looks at the clock.
 const PACE: Duration = Duration::from_millis(50);
 /// Between two looks at what the server has folded.
 const FOLDING: Duration = Duration::from_millis(2);
+/// Between two looks at what the server has learnt, and for how long to look for it.
+const LOOKING: Duration = Duration::from_millis(500);
+const LEARNING: Duration = Duration::from_secs(90);
+/// Meanwhile the clock goes on so much at each look.
+const LEARNING_STEP_MS: i64 = 10_000;
 /// Actions that are sent side by side, at most.
 const AT_ONCE: usize = 4_000;
 /// In so many requests, each shopper's actions in one of them.
@@ -65,13 +75,20 @@ impl Shoppers {
         }
     }
 
-    /// Plays the past of the regulars, then what happens as it happens, for ever. In the last hours of the past, offers are
-    /// asked for too: the clock stands at each question until it is answered, and runs from the opening on.
+    /// Plays the past of the regulars, then what happens as it happens, for ever. The clock creeps until the first models are
+    /// learnt from the past, and then at the end of what they are judged by. In the last hours of the past, offers are asked for
+    /// too: the clock stands at each question until it is answered, and runs from the opening on.
     pub(super) async fn play(self) -> anyhow::Result<()> {
-        let (asked_from, opens_at) = {
+        let (proving_from, asked_from, opens_at) = {
             let story = self.story.lock();
-            (story.asked_from(), story.opens_at)
+            (story.proving_from(), story.asked_from(), story.opens_at)
         };
+        while self.go_on(proving_from).await? < proving_from {}
+        self.folded().await?;
+        self.story.lock().phase = Phase::Learning;
+        self.learnt().await;
+        self.story.lock().phase = Phase::Proving;
+        self.clock.show(asked_from);
         while self.go_on(asked_from).await? < asked_from {}
         {
             let mut story = self.story.lock();
@@ -83,6 +100,7 @@ impl Shoppers {
         while self.go_on(opens_at).await? < opens_at {}
         self.clock.show(opens_at);
         self.folded().await?;
+        self.story.lock().phase = Phase::Open;
         self.clock.run(self.speed);
         loop {
             let now = EpochMs(self.clock.now_ms());
@@ -108,6 +126,21 @@ impl Shoppers {
         }
         join_all(asks.into_iter().map(|ask| self.decide(ask))).await;
         Ok(reached)
+    }
+
+    /// Waits until there are cohorts and a model for each thing to be predicted. A shop that is too small for them opens
+    /// without, after a while.
+    async fn learnt(&self) {
+        let start = Instant::now();
+        while start.elapsed() < LEARNING {
+            if Learnt::look(&self.api).await.is_complete() {
+                return;
+            }
+            tokio::time::sleep(LOOKING).await;
+            // What is learnt serves from some seconds later on, and is looked at again after some time: of the shop's clock.
+            self.clock
+                .show(EpochMs(self.clock.now_ms()).plus(LEARNING_STEP_MS));
+        }
     }
 
     /// Waits until the server knows all that it was told.

@@ -2,6 +2,7 @@
 
 use foretide_events::EpochMs;
 use foretide_simulator::{Effects, Settings, Simulator};
+use serde::Serialize;
 
 use super::ledger::Ledger;
 
@@ -11,16 +12,20 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 const OPENS_AT_HOUR: i64 = 8;
 /// For how long the regulars have been coming already: long enough to know what is usual for them.
 const PAST_DAYS: i64 = 80;
-/// How many regulars there are at most: what they did in the past is sent before the shop opens.
-const MOST_REGULARS: f64 = 480.0;
+/// How many regulars there are at most: what they did in the past is sent before the shop opens. Enough that cohorts, none of
+/// which has fewer than 50, have something to tell apart.
+const MOST_REGULARS: f64 = 1_000.0;
+/// The first models are trained on what is known so many days before the opening, and prove themselves on what follows: longer
+/// than the week ahead that drift is predicted for, with days to spare to judge by.
+const PROVING_DAYS: i64 = 14;
 /// The share of regulars, where they are fewer: the others come for the first time after the opening.
 const REGULARS: f64 = 0.85;
 /// The share of each temperament. Of the regulars 28 % drift, since when is spread over the weeks before the opening:
 /// drift is predicted of about a fifth, and some of them drop in every hour of the shop, to be seen.
 const MIX: [f64; 5] = [0.31, 0.19, 0.216, 0.28, 0.004];
-/// The engagement of those who drift begins to fall so many days after they came first: late enough to be known well,
-/// early enough that most have been drifting for weeks when the shop opens.
-const DRIFT_AFTER_DAYS: (f64, f64) = (36.0, 58.0);
+/// The engagement of those who drift begins to fall so many days after they came first, spread over nearly all of the past: so
+/// there are some to learn from in the weeks that models are trained on, and others in those that they are judged by.
+const DRIFT_AFTER_DAYS: (f64, f64) = (10.0, 76.0);
 const DRIFT_HALF_LIFE_DAYS: f64 = 1.0;
 /// Those who drifted still drop in now and then, for a glance.
 const LEAST_ENGAGEMENT: f64 = 0.1;
@@ -37,10 +42,38 @@ const LEAST_SHOPPERS: f64 = 60.0;
 /// For more the machine may be too small: for the highest rates they come more often instead, after the past is told.
 const MOST_SHOPPERS: f64 = 200_000.0;
 
+/// How far the story is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Phase {
+    /// What the regulars did before is being sent.
+    #[default]
+    Past,
+    /// Nothing happens until the first models are trained.
+    Learning,
+    /// What the regulars did since then is being sent.
+    Proving,
+    /// The shop is open.
+    Open,
+}
+
+impl Phase {
+    /// What goes on, in a few words; nothing once the shop is open.
+    pub(super) fn told(self) -> &'static str {
+        match self {
+            Self::Past => "the regulars' past is being told",
+            Self::Learning => "the first cohorts and models are being learnt",
+            Self::Proving => "the last two weeks are being told, to prove the models by",
+            Self::Open => "",
+        }
+    }
+}
+
 /// The shoppers, and what became of them.
 pub(super) struct Story {
     pub(super) simulator: Simulator,
     pub(super) ledger: Ledger,
+    pub(super) phase: Phase,
     /// Regulars with an account, by number: those whose drift is watched for.
     pub(super) watched: Vec<u32>,
     /// When the view begins.
@@ -75,6 +108,7 @@ impl Story {
             watched: (0..regulars).filter(has_account).collect(),
             simulator,
             ledger: Ledger::default(),
+            phase: Phase::default(),
             opens_at,
             rate: (wanted > MOST_SHOPPERS).then_some(rate),
         }
@@ -96,7 +130,12 @@ impl Story {
 
     /// Whether the past has been sent, so that the server knows what there is to know.
     pub(super) fn past_is_told(&self) -> bool {
-        self.simulator.reached() >= self.opens_at
+        self.phase == Phase::Open
+    }
+
+    /// When the first models are trained.
+    pub(super) fn proving_from(&self) -> EpochMs {
+        self.opens_at.plus(-PROVING_DAYS * DAY_MS)
     }
 
     /// From when on offers are asked for.

@@ -6,6 +6,7 @@ use foretide_simulator::{EffectSum, Moment};
 use serde_json::Value;
 
 use super::{
+    learnt::{Figure, Learnt, Model},
     sight::Drift,
     watcher::{Example, Snapshot},
 };
@@ -36,10 +37,9 @@ pub(super) fn block(snapshot: &Snapshot) -> String {
         "{}/s; {} accepted, {} rejected",
         snapshot.events_per_second, snapshot.accepted, snapshot.rejected
     );
-    let past = if snapshot.past_is_told {
-        fates(snapshot)
-    } else {
-        format!("{} (the regulars' past is being told)", fates(snapshot))
+    let past = match snapshot.phase.told() {
+        "" => fates(snapshot),
+        told => format!("{} ({told})", fates(snapshot)),
     };
     let shoppers = format!(
         "{} known; in the shop now: {}",
@@ -52,7 +52,10 @@ pub(super) fn block(snapshot: &Snapshot) -> String {
         ("shoppers", shoppers),
         ("drift", drift(snapshot.drift)),
         ("prices", prices(snapshot)),
-        ("decisions", offers(snapshot)),
+        ("cohorts", cohorts(&snapshot.learnt)),
+        ("moved", moves(&snapshot.learnt)),
+        ("models", models(&snapshot.learnt)),
+        ("decisions", decisions(snapshot)),
     ] {
         wrap(&format!("  {name:<11}"), &value, &mut text);
     }
@@ -66,7 +69,8 @@ pub(super) fn block(snapshot: &Snapshot) -> String {
 /// All on one line.
 pub(super) fn line(snapshot: &Snapshot) -> String {
     let mut text = format!(
-        "{:>4} s ({})  {} events/s  {} accepted, {} rejected, {}  {} shoppers  decisions: {}  drift: {}",
+        "{:>4} s ({})  {} events/s  {} accepted, {} rejected, {}  {} shoppers  cohorts: {}  moved: {}  models: {}  \
+         decisions: {}  drift: {}",
         snapshot.seconds,
         shop_time(snapshot),
         snapshot.events_per_second,
@@ -74,7 +78,10 @@ pub(super) fn line(snapshot: &Snapshot) -> String {
         snapshot.rejected,
         fates(snapshot),
         snapshot.shoppers,
-        offers(snapshot),
+        cohorts(&snapshot.learnt),
+        moves(&snapshot.learnt),
+        models(&snapshot.learnt),
+        decisions(snapshot),
         drift(snapshot.drift),
     );
     for (kind, sum) in &snapshot.effects {
@@ -134,6 +141,68 @@ fn offers(snapshot: &Snapshot) -> String {
         offers.map(|(kind, &count)| (kind.as_str(), count)),
         "none yet",
     )
+}
+
+fn decisions(snapshot: &Snapshot) -> String {
+    format!(
+        "{}; {} by trained models",
+        offers(snapshot),
+        snapshot.by_models
+    )
+}
+
+/// Each cohort with its size, the largest first.
+fn cohorts(learnt: &Learnt) -> String {
+    let sizes = learnt.cohorts.iter();
+    let sizes: Vec<_> = sizes
+        .map(|cohort| format!("{} ({}) {}", cohort.name, cohort.id, cohort.size))
+        .collect();
+    if sizes.is_empty() {
+        "none has formed yet".to_owned()
+    } else {
+        sizes.join("; ")
+    }
+}
+
+/// How many moved, and between which two the most.
+fn moves(learnt: &Learnt) -> String {
+    let all: u64 = learnt.moves.iter().map(|one| one.shoppers).sum();
+    let Some(most) = learnt.moves.first() else {
+        return "nobody yet".to_owned();
+    };
+    format!(
+        "{all} times; most ({}) from {} to {}",
+        most.shoppers,
+        learnt.name(&most.from),
+        learnt.name(&most.to)
+    )
+}
+
+/// The model of each target with its held-out figures.
+fn models(learnt: &Learnt) -> String {
+    let told: Vec<_> = learnt.models.iter().map(model).collect();
+    if told.is_empty() {
+        "none yet: the prior predicts".to_owned()
+    } else {
+        told.join("; ")
+    }
+}
+
+fn model(model: &Model) -> String {
+    let place = if model.is_serving {
+        "promoted"
+    } else {
+        "on trial beside the prior"
+    };
+    let mut text = format!("{} {place}", model.version);
+    if let Some(Figure { value, low, high }) = model.auc {
+        // Writing to a string cannot fail, here and below.
+        let _ = write!(text, ", held-out AUC {value:.2} ({low:.2} to {high:.2})");
+    }
+    if let Some(error) = model.calibration_error {
+        let _ = write!(text, ", calibration error {:.3}", error.value);
+    }
+    text
 }
 
 fn inside(snapshot: &Snapshot) -> String {
@@ -233,14 +302,23 @@ fn tell(example: &Example, text: &mut String) {
     // Writing to a string cannot fail.
     let _ = write!(
         text,
-        "\n{} {place} ({} in truth)\n  \
-         predicted  abandonment {:.0} %, drift {:.0} % (by {})\n",
+        "\n{} {place} ({} in truth)\n",
         name(&example.shopper),
         example.temperament.as_str().replace('_', " "),
+    );
+    let predicted = format!(
+        "abandonment {:.0} %, drift {:.0} % (by {})",
         percent("abandonment"),
         percent("drift"),
         decision["predictions"]["source"].as_str().unwrap_or("?"),
     );
+    wrap("  predicted  ", &predicted, text);
+    let cohort = format!(
+        "{} ({})",
+        decision["cohort"]["name"].as_str().unwrap_or("?"),
+        decision["cohort"]["id"].as_str().unwrap_or("?")
+    );
+    wrap("  cohort     ", &cohort, text);
     wrap("  offered    ", &offer(&decision["offer"]), text);
     for reason in decision["reasons"].as_array().into_iter().flatten().take(2) {
         let because = reason["text"].as_str().unwrap_or_default();

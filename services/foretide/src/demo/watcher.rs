@@ -14,15 +14,19 @@ use serde_json::Value;
 
 use super::{
     api::Api,
+    learnt::Learnt,
     ledger::Offered,
     shoppers::Sent,
     sight::{Drift, Sight},
-    story::Story,
+    story::{Phase, Story},
 };
 use crate::serve::Running;
 
 /// For how many looks an example stays.
 const EXAMPLE_STAYS: usize = 4;
+
+/// What the server has learnt is asked for at every so manieth look.
+const LEARNT_EVERY: usize = 2;
 
 /// What goes on, at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -33,8 +37,8 @@ pub(super) struct Snapshot {
     pub(super) shop_time: EpochMs,
     /// How many seconds of the shop pass in one.
     pub(super) speed: u32,
-    /// Whether what the regulars did before has all been sent; until then the server catches up.
-    pub(super) past_is_told: bool,
+    /// How far the story is; until it is open the server catches up with the past.
+    pub(super) phase: Phase,
     /// Over the last second.
     pub(super) events_per_second: u64,
     pub(super) accepted: u64,
@@ -49,6 +53,10 @@ pub(super) struct Snapshot {
     pub(super) offers: BTreeMap<String, u64>,
     /// What the offers truly did, by their kind.
     pub(super) effects: BTreeMap<&'static str, EffectSum>,
+    /// Cohorts, movements and models.
+    pub(super) learnt: Learnt,
+    /// Decisions so far that rested on a trained model.
+    pub(super) by_models: u64,
     /// Whether drift is seen.
     pub(super) drift: Drift,
     /// Products that are reduced now.
@@ -90,6 +98,7 @@ pub(super) struct Watcher {
     speed: u32,
     since: Instant,
     sight: Sight,
+    learnt: Learnt,
     priced: EpochMs,
     price_change: Option<Repriced>,
     example: Option<Example>,
@@ -113,6 +122,7 @@ impl Watcher {
             speed,
             since,
             sight: Sight::default(),
+            learnt: Learnt::default(),
             priced,
             price_change: None,
             example: None,
@@ -134,6 +144,9 @@ impl Watcher {
         };
         self.sight.ask(&self.api, whom, &now.to_string()).await;
         self.look_for_example().await;
+        if self.turn.is_multiple_of(LEARNT_EVERY) {
+            self.learnt = Learnt::look(&self.api).await;
+        }
         let fates = self.api.get(&format!("/v1/sources/{}", self.source)).await;
         self.turn += 1;
 
@@ -156,7 +169,7 @@ impl Watcher {
             seconds: self.since.elapsed().as_secs(),
             shop_time: now,
             speed: self.speed,
-            past_is_told: story.past_is_told(),
+            phase: story.phase,
             events_per_second,
             accepted,
             rejected: self.sent.rejected.load(Ordering::Relaxed),
@@ -165,6 +178,8 @@ impl Watcher {
             fates: fates.unwrap_or(Value::Null),
             offers: story.ledger.decisions.clone(),
             effects: story.ledger.effects.clone(),
+            learnt: self.learnt.clone(),
+            by_models: story.ledger.by_models,
             drift: self.sight.drift(&story),
             reduced,
             price_change: self.price_change.clone(),

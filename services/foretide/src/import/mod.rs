@@ -6,6 +6,7 @@
 //!                                                               └──────────────────┘
 //! ```
 
+mod completejourney;
 mod csv_line;
 mod fates;
 mod ids;
@@ -20,7 +21,10 @@ mod row;
 mod summary;
 mod tally;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
@@ -53,6 +57,9 @@ Examples:
   # A real clickstream into a server on this machine
   foretide import --format rees46 2019-Oct.csv.gz --write-key KEY --admin-key ADMIN
 
+  # A year of purchases in stores, from the folder of its Parquet files
+  foretide import --format completejourney data/completejourney --write-key KEY --admin-key ADMIN
+
   # Segment calls, one JSON object a line, to another machine, with the summary for a script
   foretide import --format segment calls.ndjson --to http://10.0.0.7:8080 \\
     --write-key KEY --admin-key ADMIN --json
@@ -64,6 +71,15 @@ Examples:
 Importing a file again, after a crash or by mistake, changes nothing: ids are made from what a row says \
 and how many equal rows came before it. Each shopper's events stay in the order of the file, so a file \
 should be ordered by time.
+
+Of completejourney (dunnhumby's Complete Journey 2.0: transactions, products, coupons and coupon_redemptions as \
+Parquet) each basket becomes a purchase of its household with its lines, and each coupon a coupon_attempt that was \
+applied, at the instant of its basket. Revenue is the sum of sales_value, in US dollars; the price of a piece is \
+(sales_value + coupon_match_disc) / quantity, its list price that with retail_disc; the category is department > \
+product_category. Fuel and items without a count are one piece each. A redemption names the coupon of the line it \
+belongs to, by household, day (of the stores: five hours behind UTC) and product; those without a basket count at noon. \
+Demographics, which need consent, and the campaigns that were mailed are left out. Rows of the summary are baskets and \
+coupons.
 
 The summary counts what ingest said of each row (accepted, rejected) and what the fold did with each \
 event on the log (folded, duplicate, late); resent are copies whose first reply was lost.
@@ -78,7 +94,7 @@ pub(crate) struct ImportArgs {
     #[arg(long, env = "FORETIDE_IMPORT_FORMAT", value_enum)]
     format: Format,
 
-    /// The file, plain or gzip
+    /// The file, plain or gzip; of completejourney the folder of its Parquet files
     file: PathBuf,
 
     /// The server's public address
@@ -129,6 +145,9 @@ enum Format {
     Rees46,
     /// The Retentioneering click log: CSV with `user_id`, `session_id`, `event`, `timestamp`
     Retentioneering,
+    /// The Complete Journey: a year of purchases of households, as a folder of Parquet files with `transactions.parquet` and
+    /// `products.parquet`
+    Completejourney,
     /// Segment calls, one item of a batch a line as a JSON object; each needs a `timestamp`
     Segment,
     /// Native actions as `POST /v1/actions` takes them, one a line as a JSON object; each needs an `at`
@@ -136,12 +155,22 @@ enum Format {
 }
 
 impl Format {
-    fn reader(self, currency: Currency) -> Box<dyn Reader> {
-        match self {
+    /// What reads its lines; `None` where it has none.
+    fn reader(self, currency: Currency) -> Option<Box<dyn Reader>> {
+        Some(match self {
             Self::Rees46 => Box::new(Rees46::new(currency)),
             Self::Retentioneering => Box::new(Retentioneering::new()),
+            Self::Completejourney => return None,
             Self::Segment => Box::new(JsonLines::segment()),
             Self::Ndjson => Box::new(JsonLines::native()),
+        })
+    }
+
+    /// The file that tells how far its reading is.
+    fn measure(self, file: &Path) -> PathBuf {
+        match self {
+            Self::Completejourney => file.join(completejourney::TRANSACTIONS),
+            _ => file.to_owned(),
         }
     }
 
@@ -162,7 +191,7 @@ pub(crate) async fn run(args: ImportArgs, output: Output) -> anyhow::Result<()> 
     let stop = stop::when_asked();
     let run = Uuid::new_v4().simple().to_string();
     let source = format!("import:{run}");
-    let progress = Progress::of(&args.file);
+    let progress = Progress::of(&args.format.measure(&args.file));
     let tally = Arc::new(Tally::new(|text| note(&text)));
 
     let outcome = tokio::select! {
@@ -215,14 +244,10 @@ async fn import(
         asking.check_key().await?;
     }
 
-    let file = Lines::open(&args.file, progress.read_bytes.clone())?;
-    let reader = args.format.reader(args.currency);
+    let reading = reading(args, tally, progress)?;
     let (lanes, sending) =
         Lanes::open(args.lanes.into(), args.batch.into(), member, &sender, tally);
-    let reading = tokio::task::spawn_blocking({
-        let tally = tally.clone();
-        move || read::into_lanes(file, reader, &lanes, &tally)
-    });
+    let reading = tokio::task::spawn_blocking(move || reading(&lanes));
     all_answered(sending).await?;
     reading
         .await?
@@ -233,6 +258,27 @@ async fn import(
     };
     progress.waiting();
     asking.settled().await.map(Some)
+}
+
+/// Reads a file into lanes.
+type Reading = Box<dyn FnOnce(&Lanes) -> anyhow::Result<()> + Send>;
+
+/// What reads the file into lanes. A file of lines is opened at once, so that a wrong name is told before anything is sent.
+fn reading(args: &ImportArgs, tally: &Arc<Tally>, progress: &Progress) -> anyhow::Result<Reading> {
+    let tally = tally.clone();
+    if let Some(reader) = args.format.reader(args.currency) {
+        let file = Lines::open(&args.file, progress.read_bytes.clone())?;
+        return Ok(Box::new(move |lanes| {
+            read::into_lanes(file, reader, lanes, &tally)
+        }));
+    }
+    let (folder, share) = (args.file.clone(), progress.share());
+    Ok(Box::new(move |lanes| {
+        completejourney::read(&folder, &tally, |row, done| {
+            share.set(done);
+            lanes.put(row)
+        })
+    }))
 }
 
 /// Waits for all lanes; the first that fails ends the others.

@@ -15,6 +15,25 @@ use crate::progress::Meter;
 /// How often it is brought up to date.
 const TICK: Duration = Duration::from_millis(200);
 
+/// Tells how far a file is as a share of it.
+pub(crate) struct Share {
+    bytes: u64,
+    read_bytes: Arc<AtomicU64>,
+}
+
+impl Share {
+    /// So much of it is read: 1 is all.
+    pub(crate) fn set(&self, done: f64) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a length, for people to look at"
+        )]
+        let read = (done.clamp(0.0, 1.0) * self.bytes as f64) as u64;
+        self.read_bytes.store(read, Ordering::Relaxed);
+    }
+}
+
 /// Shows how far one file is.
 pub(crate) struct Progress {
     meter: Meter,
@@ -32,6 +51,14 @@ impl Progress {
             bytes: path.metadata().map_or(0, |found| found.len()),
             read_bytes: Arc::default(),
             is_sent: AtomicBool::new(false),
+        }
+    }
+
+    /// For a reader that knows how far it is by other means than bytes.
+    pub(crate) fn share(&self) -> Share {
+        Share {
+            bytes: self.bytes,
+            read_bytes: self.read_bytes.clone(),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Reads a file row by row into the lanes.
 
 use anyhow::Context as _;
-use foretide_events::limits::MAX_EVENT_BYTES;
 
 use super::{
     lanes::Lanes,
@@ -62,13 +61,7 @@ fn heading(line: &Line<'_>, reader: &mut dyn Reader) -> anyhow::Result<()> {
 }
 
 fn usable(line: &Line<'_>, reader: &mut dyn Reader) -> Result<Row, Unusable> {
-    let row = reader.row(text(line)?)?;
-    if row.item.len() > MAX_EVENT_BYTES {
-        return Err(Unusable::too_large(format!(
-            "is larger than {MAX_EVENT_BYTES} bytes as an event"
-        )));
-    }
-    Ok(row)
+    reader.row(text(line)?)?.fitting()
 }
 
 fn text<'a>(line: &Line<'a>) -> Result<&'a str, Unusable> {
@@ -91,7 +84,7 @@ mod tests {
 
     /// Reads `lines` and counts what becomes of them, by reason for the refused and by lane for the others.
     fn read(lines: Lines, format: Format) -> (u64, BTreeMap<String, u64>) {
-        let mut reader = format.reader(Currency::EUR);
+        let mut reader = format.reader(Currency::EUR).unwrap();
         let tally = Arc::new(Tally::new(|_| {}));
         let mut lines = lines;
         let mut buffer = Vec::new();
@@ -128,7 +121,7 @@ mod tests {
         let base = "http://127.0.0.1:1/".parse().unwrap();
         let sender = Sender::new(&base, "v1/actions", "key", Some("run")).unwrap();
         let (lanes, mut sending) = Lanes::open(1, 1, "actions", &sender, &tally);
-        let reader = Format::Rees46.reader(Currency::EUR);
+        let reader = Format::Rees46.reader(Currency::EUR).unwrap();
         let refused =
             into_lanes(Lines::new(&b"a,b,c\n1,2,3\n"[..]), reader, &lanes, &tally).unwrap_err();
         assert!(refused.to_string().contains("event_time"), "{refused}");

@@ -1,5 +1,6 @@
 //! What a reader makes of one row of a file.
 
+use foretide_events::limits::MAX_EVENT_BYTES;
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -22,6 +23,25 @@ impl Row {
             item: item.to_string(),
             line: 0,
         }
+    }
+
+    /// An `item` that is written already, of the shopper that the file names `shopper`, at `line` of the file.
+    pub(crate) fn written(shopper: &str, item: String, line: u64) -> Self {
+        Self {
+            shopper: xxh3_64(shopper.as_bytes()),
+            item,
+            line,
+        }
+    }
+
+    /// The row itself, if ingest takes an event of its size.
+    pub(crate) fn fitting(self) -> Result<Self, Unusable> {
+        if self.item.len() > MAX_EVENT_BYTES {
+            return Err(Unusable::too_large(format!(
+                "is larger than {MAX_EVENT_BYTES} bytes as an event"
+            )));
+        }
+        Ok(self)
     }
 }
 

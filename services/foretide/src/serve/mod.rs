@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use clap::Args;
 use foretide_host::{
-    EdgeArgs, FoldRulesArgs, HostArgs, Ports, ProcessArgs,
+    EdgeArgs, FoldRulesArgs, HostArgs, Ports, ProcessArgs, ProfileMemoryArgs,
     config::{Checked, Settings},
 };
 use foretide_ingest::IngestConfig;
@@ -52,6 +52,8 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) fold: FoldRulesArgs,
     #[command(flatten)]
+    pub(crate) memory: ProfileMemoryArgs,
+    #[command(flatten)]
     pub(crate) processor: ProcessorConfig,
     #[command(flatten)]
     pub(crate) scoring: ScoringConfig,
@@ -65,6 +67,7 @@ impl Checked for ServeArgs {
     fn faults(&self) -> Vec<String> {
         let mut faults = self.host.log.faults();
         faults.extend(self.edge.faults(&self.host.log));
+        faults.extend(self.trainer.faults());
         faults
     }
 }

@@ -1,7 +1,7 @@
 //! Puts the services together. Nothing here decides anything: it opens, connects and starts.
 //!
 //! ```text
-//!                    ┌─ ingest ──▶ log ──▶ processor ──▶ profiles ──┬─▶ trainer ──▶ log ──▶ references ─┐
+//!                    ┌─ ingest ──▶ log ──▶ processor ──▶ profiles ──┬─▶ trainer ──▶ log ──▶ artefacts ──┐
 //!   public port ─────┤                                              │                                   │
 //!                    └─ scoring ◀───────────────────────────────────┴───────────────────────────────────┘
 //!                        profiles: embedded, the processor's table; Kafka, a follower of the compacted topic
@@ -11,8 +11,7 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use foretide_events::{RejectionReason, SourceId};
-use foretide_features::FoldRules;
-use foretide_host::{Frame, Host, Ports, follow_references};
+use foretide_host::{Frame, Host, Ports, ProfileMemoryArgs, follow_artefacts};
 use foretide_ingest::RejectedCounts;
 use foretide_ports::{
     ProfileTable,
@@ -51,7 +50,7 @@ pub(crate) async fn start(
 ) -> anyhow::Result<Option<Running>> {
     let address = ports.public.local_addr()?;
     let frame = Frame::start(ports.admin, lifecycle, clock.clone())?;
-    for component in ["log", "database", "references", "processor", "scoring"] {
+    for component in ["log", "database", "artefacts", "processor", "scoring"] {
         frame.readiness.component(component);
     }
     frame.open_public(ports.public);
@@ -61,22 +60,17 @@ pub(crate) async fn start(
 
     let ingest = foretide_ingest::start(&host, &edge, &args.ingest)?;
     let rules = args.fold.rules();
-    let owned = foretide_processor::start(&host, args.processor, rules)?;
-    let profiles = known_to_scoring(&host, owned, rules);
-    let references = follow_references(&host)?;
-    foretide_trainer::start(&host, args.trainer, &profiles, Arc::clone(&references))?;
+    let artefacts = follow_artefacts(&host)?;
+    let owned =
+        foretide_processor::start(&host, args.processor, rules, args.memory, artefacts.clone())?;
+    let profiles = known_to_scoring(&host, owned, args.memory)?;
+    foretide_trainer::start(&host, args.trainer, &profiles, artefacts.clone())?;
     let rejections = Arc::new(OwnFirst {
         own: ingest.rejected,
         store: Arc::clone(edge.store.store()),
     });
-    let scoring = foretide_scoring::start(
-        &host,
-        &edge,
-        args.scoring,
-        &profiles,
-        references,
-        rejections,
-    )?;
+    let scoring =
+        foretide_scoring::start(&host, &edge, args.scoring, &profiles, artefacts, rejections)?;
     frame.wire(vec![ingest.routes, scoring])?;
 
     Ok(Some(Running {
@@ -92,13 +86,17 @@ pub(crate) async fn start(
 
 /// With an embedded log the processor owns every partition, so scoring reads its table. With Kafka other instances own some,
 /// so scoring reads a table of its own that follows what all of them publish.
-fn known_to_scoring(host: &Host, owned: Folded, rules: FoldRules) -> Folded {
+fn known_to_scoring(
+    host: &Host,
+    owned: Folded,
+    memory: ProfileMemoryArgs,
+) -> anyhow::Result<Folded> {
     let readiness = host.readiness.component("scoring");
     if host.is_shared {
-        return foretide_processor::follow(host, rules, readiness);
+        return foretide_processor::follow(host, owned.rules, memory, readiness);
     }
     readiness.ready();
-    owned
+    Ok(owned)
 }
 
 /// Rejections summed by the store, to which this process adds its own before it reads: they are exact at once.

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use foretide_events::{EpochMs, LinkRecord, ShopperId, wire};
 use foretide_features::FoldRules;
 use foretide_ports::{
-    ACTIONS, ARTEFACTS, LINKS, PROFILES, Record, ReferenceRecord, References, TopicPartition,
+    ACTIONS, ARTEFACTS, LINKS, PROFILES, Record, References, TopicPartition, why_refused,
 };
 use foretide_processor::{
     PartitionCounts, SourceSummary, links,
@@ -136,7 +136,7 @@ pub(crate) fn line<'a>(from: TopicPartition, record: &'a Record, terms: &Terms) 
             .map(|problem| problem.to_string());
     }
     if from.topic == ARTEFACTS
-        && let Some(ReferenceRecord::Refused(_, cause)) = ReferenceRecord::of(record)
+        && let Some(cause) = why_refused(record)
     {
         line.problem = Some(cause.to_string());
     }
@@ -215,7 +215,7 @@ mod tests {
     use bytes::Bytes;
     use foretide_events::{SourceId, Text};
     use foretide_features::{Contribution, Profile, Reference};
-    use foretide_ports::{DEAD_LETTERS, ReferenceVersion, shopper_key};
+    use foretide_ports::{DEAD_LETTERS, ReferenceVersion, Versioned as _, shopper_key};
     use foretide_processor::Fates;
     use serde_json::json;
 

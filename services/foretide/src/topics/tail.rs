@@ -10,8 +10,9 @@ use clap::{
 use foretide_events::{Fate, ShopperId};
 use foretide_host::{FoldRulesArgs, config::Checked};
 use foretide_ports::{
-    ACTIONS, ARTEFACTS, Chunk, DECISIONS, LINKS, PROFILES, ReadOnlyLog, Reader, References,
-    SESSIONS, TopicName, foretide_topics, partition_for, shopper_key,
+    ACTIONS, ARTEFACTS, Chunk, DECISIONS, EXAMPLES as EXAMPLE_RECORDS, LINKS, PROFILES,
+    ReadOnlyLog, Reader, References, SESSIONS, TRANSITIONS, TopicName, foretide_topics,
+    partition_for, shopper_key,
 };
 use foretide_runtime::CancellationToken;
 
@@ -45,11 +46,14 @@ Examples:
   # Events that came too late to be part of a profile; `foretide replay --into NAME --with-late` shows what they would change
   foretide topics tail actions --fate late --data-dir ./data
 
+  # Who moves from one cohort to another, as it happens
+  foretide topics tail transitions --from end --follow --log kafka:127.0.0.1:9092
+
   # The last ten decisions of one partition
   foretide topics tail decisions --partition 0 --from -10 --data-dir ./data
 
-Each line holds topic, partition, offset, appended_at, key and value. Actions, sessions, decisions, artefacts and \
-dead letters are shown as stored; profiles, the counts beside them and links are put into words, features \
+Each line holds topic, partition, offset, appended_at, key and value. Actions, sessions, examples, transitions, \
+decisions, artefacts and dead letters are shown as stored; profiles, the counts beside them and links are put into words, features \
 as of when a profile was stored and against the reference of then. A record that cannot be read is shown in base64 \
 (value_base64) with the problem, and the rest goes on. Lines of one partition keep their order.
 
@@ -227,7 +231,16 @@ fn chosen(args: &TailArgs, count: usize) -> anyhow::Result<Option<u32>> {
     let Some(shopper) = &args.shopper else {
         return Ok(args.partition);
     };
-    if ![ACTIONS, PROFILES, LINKS, SESSIONS, DECISIONS].contains(&topic) {
+    let by_shopper = [
+        ACTIONS,
+        PROFILES,
+        LINKS,
+        SESSIONS,
+        EXAMPLE_RECORDS,
+        TRANSITIONS,
+        DECISIONS,
+    ];
+    if !by_shopper.contains(&topic) {
         bail!("{topic} is not kept by shopper: leave --shopper away and search its lines");
     }
     let partition = partition_for(&shopper_key(shopper), count);

@@ -5,7 +5,7 @@ use foretide_features::{FoldRules, Profile, Session, State};
 
 /// Shows `visit` the sessions of `profile` that ended at `from` or later, the latest first, each with the state in which it ended.
 /// Those that have settled are not told apart any more.
-pub(super) fn sessions_from(
+pub(crate) fn sessions_from(
     profile: &Profile,
     from: EpochMs,
     rules: &FoldRules,
@@ -34,7 +34,7 @@ pub(super) fn sessions_from(
 }
 
 /// When the latest session of `profile` began.
-pub(super) fn latest_start(profile: &Profile) -> Option<EpochMs> {
+pub(crate) fn latest_start(profile: &Profile) -> Option<EpochMs> {
     profile.state().latest_session().map(Session::start)
 }
 

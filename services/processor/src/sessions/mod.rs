@@ -28,15 +28,14 @@ use std::sync::{
 
 use foretide_events::{EpochMs, ShopperId};
 use foretide_features::{FoldRules, Profile};
-use foretide_ports::NewRecord;
 use parking_lot::Mutex;
 
-use self::{
-    back::{latest_start, next_start, sessions_from},
-    record::Writer,
-    waiting::Waiting,
+pub(crate) use self::back::{latest_start, sessions_from};
+use self::{back::next_start, record::Writer, waiting::Waiting};
+use crate::{
+    emission::{Out, Teller, Telling},
+    fold::Folder,
 };
-use crate::fold::Folder;
 
 /// What is appended so long after it happened is history, in milliseconds.
 pub(crate) const HISTORY_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
@@ -70,6 +69,20 @@ pub(crate) struct Touched {
     from: EpochMs,
     /// When a session began that there is no more.
     gone: Option<EpochMs>,
+    /// The shopper came back, and nothing of before changed.
+    is_return: bool,
+}
+
+impl Touched {
+    /// Sessions that ended at this instant or later may have changed.
+    pub(crate) fn from(self) -> EpochMs {
+        self.from
+    }
+
+    /// When a session began that there is no more.
+    pub(crate) fn gone(self) -> Option<EpochMs> {
+        self.gone
+    }
 }
 
 impl Sessions {
@@ -94,21 +107,34 @@ impl Sessions {
         if self.0.is_empty() || appended_at.since(at) > HISTORY_AFTER_MS {
             return None;
         }
-        Some(Before {
-            latest: latest_start(profile),
-            next: next_start(profile, at, rules),
-        })
+        Some(Before::of(profile, at, rules))
     }
 
-    /// Takes note of what an event did to the sessions of `shopper`.
-    pub(crate) fn touch(&self, partition: u32, shopper: ShopperId, touched: Touched) {
-        if let Some(partition) = self.0.get(partition as usize) {
-            partition
-                .waiting
-                .lock()
-                .touch(shopper, touched.from, touched.gone);
-            partition.due_at.store(0, Ordering::Release);
+    /// Takes note of what an event did to the sessions of `shopper`, whose profile had changed since the last commit or not.
+    pub(crate) fn touch(
+        &self,
+        partition: u32,
+        shopper: ShopperId,
+        touched: Touched,
+        had_changed: bool,
+    ) {
+        let Some(partition) = self.0.get(partition as usize) else {
+            return;
+        };
+        let mut waiting = partition.waiting.lock();
+        if touched.is_return && !had_changed && !waiting.awaits(&shopper) {
+            // The session before was announced when it was over.
+            return;
         }
+        let is_anew = !touched.is_return;
+        waiting.touch(shopper, touched.from, touched.gone, is_anew);
+        partition.due_at.store(0, Ordering::Release);
+    }
+
+    /// Whether a session of `shopper` that was there at the last commit may not have been announced.
+    pub(crate) fn awaits(&self, partition: u32, shopper: &ShopperId) -> bool {
+        let partition = self.0.get(partition as usize);
+        partition.is_some_and(|partition| partition.waiting.lock().awaits(shopper))
     }
 
     /// Takes note of a profile of `partition` that changed since the last commit. `as_of` is when the newest record applied was
@@ -140,7 +166,7 @@ impl Sessions {
             partition
                 .waiting
                 .lock()
-                .touch(profile.shopper(), session.start(), None);
+                .touch(profile.shopper(), session.start(), None, false);
             partition.due_at.store(0, Ordering::Release);
         }
     }
@@ -171,14 +197,14 @@ impl Sessions {
             .map(|(number, _)| number)
     }
 
-    /// Takes what `partition` has to announce.
-    pub(crate) fn take(&self, partition: u32, folder: &Folder, now: EpochMs) -> Vec<NewRecord> {
+    /// Takes what `partition` has to announce, and the examples that follow from it.
+    pub(crate) fn take(&self, partition: u32, folder: &Folder, now: EpochMs, out: &mut Out) {
         let (number, rules) = (partition, &folder.rules);
         let Some(partition) = self.0.get(partition as usize) else {
-            return Vec::new();
+            return;
         };
         if partition.due_at.load(Ordering::Acquire) > now.0 {
-            return Vec::new();
+            return;
         }
         let mut waiting = partition.waiting.lock();
         if let Some(as_of) = waiting.take_look_through() {
@@ -189,24 +215,36 @@ impl Sessions {
             });
         }
         waiting.ring(now);
-        let mut records = Vec::new();
         let next_link = folder.counts.next_link(number);
-        for (shopper, from, gone) in waiting.take_touched(AT_ONCE) {
-            folder.table.read(&shopper, |profile| {
-                let writer = Writer {
-                    partition: number,
-                    profile,
-                    next_link,
+        let teller = folder.emission.teller(number, folder);
+        for touched in waiting.take_touched(AT_ONCE) {
+            folder.table.read_in(number, &touched.shopper, |profile| {
+                let announcing = Announcing {
+                    writer: Writer {
+                        partition: number,
+                        profile,
+                        next_link,
+                    },
+                    teller: teller.as_ref(),
+                    now,
+                    rules,
                 };
-                announce(&writer, from, &gone, now, rules, &mut waiting, &mut records);
+                announcing.announce(&touched, &mut waiting, out);
             });
         }
         partition.due_at.store(waiting.due_at(), Ordering::Release);
-        records
     }
 }
 
 impl Before {
+    /// What is known before an event that happened at `at` is applied to `profile`.
+    pub(crate) fn of(profile: &Profile, at: EpochMs, rules: &FoldRules) -> Self {
+        Self {
+            latest: latest_start(profile),
+            next: next_start(profile, at, rules),
+        }
+    }
+
     /// What an event that happened at `at` did, now that it is applied to `profile`.
     pub(crate) fn touched(
         self,
@@ -228,6 +266,7 @@ impl Before {
         Some(Touched {
             from: at.min(former),
             gone,
+            is_return: latest > former,
         })
     }
 }
@@ -247,35 +286,49 @@ fn look_at(
     if over_at > now {
         waiting.wait(profile.shopper(), session.start(), over_at);
     } else if session.last() >= since {
-        waiting.touch(profile.shopper(), session.start(), None);
+        waiting.touch(profile.shopper(), session.start(), None, false);
     }
 }
 
-/// Announces the sessions of a profile that ended at `from` or later and are over, and withdraws those that are gone. One that
-/// goes on is waited for.
-fn announce(
-    writer: &Writer<'_>,
-    from: EpochMs,
-    gone: &[EpochMs],
+/// Announces sessions of one profile.
+struct Announcing<'a> {
+    writer: Writer<'a>,
+    teller: Option<&'a Teller<'a>>,
     now: EpochMs,
-    rules: &FoldRules,
-    waiting: &mut Waiting,
-    records: &mut Vec<NewRecord>,
-) {
-    let profile = writer.profile;
-    if profile.link().is_some() {
-        return;
-    }
-    let withdrawn = gone
-        .iter()
-        .filter(|start| now.since(**start) > rules.session_gap_ms);
-    records.extend(withdrawn.map(|start| writer.withdrawal(*start)));
-    sessions_from(profile, from, rules, |state, session| {
-        if session.is_open(now, rules) {
-            let over_at = session.last().plus(rules.session_gap_ms + 1);
-            waiting.wait(profile.shopper(), session.start(), over_at);
-        } else {
-            records.push(writer.announcement(state, session));
+    rules: &'a FoldRules,
+}
+
+impl Announcing<'_> {
+    /// Announces the sessions that were `touched` and are over, with their examples, and withdraws those that are gone. One
+    /// that goes on is waited for.
+    fn announce(&self, touched: &waiting::Touched, waiting: &mut Waiting, out: &mut Out) {
+        let (profile, now, rules) = (self.writer.profile, self.now, self.rules);
+        if profile.link().is_some() {
+            return;
         }
-    });
+        for start in &touched.gone {
+            if now.since(*start) > rules.session_gap_ms {
+                out.records.push(self.writer.withdrawal(*start));
+            }
+            if let Some(teller) = self.teller {
+                teller.gone(profile, *start, out);
+            }
+        }
+        let telling = if touched.is_anew {
+            Telling::Anew
+        } else {
+            Telling::Usual
+        };
+        sessions_from(profile, touched.from, rules, |state, session| {
+            if session.is_open(now, rules) {
+                let over_at = session.last().plus(rules.session_gap_ms + 1);
+                waiting.wait(profile.shopper(), session.start(), over_at);
+                return;
+            }
+            out.records.push(self.writer.announcement(state, session));
+            if let Some(teller) = self.teller {
+                teller.session(profile, state, session, telling, out);
+            }
+        });
+    }
 }

@@ -17,10 +17,23 @@ pub(super) struct Waiting {
     calendar: BTreeMap<i64, Vec<ShopperId>>,
     /// When the session began of each shopper in the calendar.
     open: HashMap<ShopperId, EpochMs, FixedState>,
-    /// Whose sessions are to be announced: those that ended at this instant or later.
-    touched: HashMap<ShopperId, EpochMs, FixedState>,
+    /// Whose sessions are to be announced: those that ended at this instant or later, and whether these may have changed since
+    /// they were announced.
+    touched: HashMap<ShopperId, (EpochMs, bool), FixedState>,
     /// When sessions of these began that there are no more.
     gone: HashMap<ShopperId, BTreeSet<EpochMs>, FixedState>,
+}
+
+/// Whose sessions are to be announced.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Touched {
+    pub(super) shopper: ShopperId,
+    /// Those that ended at this instant or later.
+    pub(super) from: EpochMs,
+    /// When sessions began that there are no more.
+    pub(super) gone: Vec<EpochMs>,
+    /// Whether they may have changed since they were announced.
+    pub(super) is_anew: bool,
 }
 
 impl Waiting {
@@ -39,9 +52,17 @@ impl Waiting {
     }
 
     /// The sessions of `shopper` that ended at `from` or later are to be announced; one that began at `gone` is no more.
-    pub(super) fn touch(&mut self, shopper: ShopperId, from: EpochMs, gone: Option<EpochMs>) {
-        let earliest = self.touched.entry(shopper).or_insert(from);
+    /// `is_anew` says whether they may have changed since they were announced.
+    pub(super) fn touch(
+        &mut self,
+        shopper: ShopperId,
+        from: EpochMs,
+        gone: Option<EpochMs>,
+        is_anew: bool,
+    ) {
+        let (earliest, anew) = self.touched.entry(shopper).or_insert((from, is_anew));
         *earliest = from.min(*earliest);
+        *anew |= is_anew;
         if let Some(start) = gone {
             self.gone.entry(shopper).or_default().insert(start);
         }
@@ -65,19 +86,31 @@ impl Waiting {
         {
             for shopper in slot.remove() {
                 if let Some(start) = self.open.remove(&shopper) {
-                    self.touch(shopper, start, None);
+                    self.touch(shopper, start, None, false);
                 }
             }
         }
     }
 
-    /// Takes at most `most` of the shoppers with something to announce: from when on, and which sessions are gone.
-    pub(super) fn take_touched(&mut self, most: usize) -> Vec<(ShopperId, EpochMs, Vec<EpochMs>)> {
+    /// Whether a session of `shopper` that was there at the last commit may not have been announced.
+    pub(super) fn awaits(&self, shopper: &ShopperId) -> bool {
+        self.look_through.is_some()
+            || self.open.contains_key(shopper)
+            || self.touched.contains_key(shopper)
+    }
+
+    /// Takes at most `most` of the shoppers with something to announce.
+    pub(super) fn take_touched(&mut self, most: usize) -> Vec<Touched> {
         let shoppers: Vec<ShopperId> = self.touched.keys().take(most).copied().collect();
         let take = |shopper: ShopperId| {
-            let from = self.touched.remove(&shopper)?;
+            let (from, is_anew) = self.touched.remove(&shopper)?;
             let gone = self.gone.remove(&shopper).unwrap_or_default();
-            Some((shopper, from, gone.into_iter().collect()))
+            Some(Touched {
+                shopper,
+                from,
+                gone: gone.into_iter().collect(),
+                is_anew,
+            })
         };
         shoppers.into_iter().filter_map(take).collect()
     }
@@ -100,6 +133,15 @@ mod tests {
         ShopperId([n; 16])
     }
 
+    fn touched(n: u8, from: i64, gone: &[i64], is_anew: bool) -> Touched {
+        Touched {
+            shopper: shopper(n),
+            from: EpochMs(from),
+            gone: gone.iter().copied().map(EpochMs).collect(),
+            is_anew,
+        }
+    }
+
     #[test]
     fn a_shopper_is_put_down_once_and_looked_at_when_the_moment_has_come() {
         let mut waiting = Waiting::default();
@@ -109,10 +151,7 @@ mod tests {
         waiting.ring(EpochMs(10_000));
         assert!(waiting.take_touched(9).is_empty());
         waiting.ring(EpochMs(11_000));
-        assert_eq!(
-            waiting.take_touched(9),
-            [(shopper(1), EpochMs(500), vec![])]
-        );
+        assert_eq!(waiting.take_touched(9), [touched(1, 500, &[], false)]);
         assert_eq!(waiting.due_at(), i64::MAX);
         assert!(waiting.wait(shopper(1), EpochMs(500), EpochMs(12_000)));
     }
@@ -121,22 +160,19 @@ mod tests {
     fn what_is_touched_more_than_once_is_taken_once_from_the_earliest_on_and_no_more_than_asked_for()
      {
         let mut waiting = Waiting::default();
-        for (n, from, gone) in [
-            (1, 70, None),
-            (1, 50, Some(90)),
-            (1, 60, Some(90)),
-            (2, 5, Some(1)),
+        for (n, from, gone, is_anew) in [
+            (1, 70, None, false),
+            (1, 50, Some(90), true),
+            (1, 60, Some(90), false),
+            (2, 5, Some(1), false),
         ] {
-            waiting.touch(shopper(n), EpochMs(from), gone.map(EpochMs));
+            waiting.touch(shopper(n), EpochMs(from), gone.map(EpochMs), is_anew);
         }
         let mut all = waiting.take_touched(1);
         assert_eq!((all.len(), waiting.due_at()), (1, 0));
         all.extend(waiting.take_touched(9));
         all.sort();
-        let expected = [
-            (shopper(1), EpochMs(50), vec![EpochMs(90)]),
-            (shopper(2), EpochMs(5), vec![EpochMs(1)]),
-        ];
-        assert_eq!((all, waiting.due_at()), (expected.to_vec(), i64::MAX));
+        let expected = [touched(1, 50, &[90], true), touched(2, 5, &[1], false)];
+        assert_eq!((&all[..], waiting.due_at()), (&expected[..], i64::MAX));
     }
 }

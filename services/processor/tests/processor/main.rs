@@ -7,10 +7,12 @@
 
 mod checkpoints;
 mod crashes;
+mod examples;
 mod fates;
 mod following;
 mod identity;
 mod members;
+mod memory;
 mod owners;
 mod refold;
 mod replay;

@@ -17,8 +17,8 @@ use foretide_events::{
 };
 use foretide_features::{FoldRules, Profile, ProfileDigest};
 use foretide_ports::{
-    ACTIONS, DEAD_LETTERS, Log, NewRecord, PROFILES, ProfileTable, Record, TopicName,
-    TopicPartition, foretide_topics, memory::MemoryLog, partition_for, shopper_key,
+    ACTIONS, Artefacts, ColdProfiles, DEAD_LETTERS, Log, NewRecord, PROFILES, ProfileTable, Record,
+    TopicName, TopicPartition, foretide_topics, memory::MemoryLog, partition_for, shopper_key,
 };
 use foretide_processor::{
     DigestReport, Fates, GROUP, Processor, ProcessorConfig, ProcessorError, ProcessorMetrics,
@@ -281,7 +281,9 @@ impl Rig {
             clock: self.clock.clone(),
             partitions: self.partitions,
             member: "a".to_owned(),
+            artefacts: Artefacts::default(),
             checkpoints: None,
+            memory: None,
             config: ProcessorConfig {
                 publish_interval_ms: 1,
                 ..ProcessorConfig::default()
@@ -309,7 +311,10 @@ pub struct Instance {
     pub clock: ManualClock,
     pub partitions: u32,
     pub member: String,
+    pub artefacts: Artefacts,
     pub checkpoints: Option<Checkpoints>,
+    /// How many profiles have a place in memory, and where the others go; all without.
+    pub memory: Option<(usize, Arc<dyn ColdProfiles>)>,
     pub config: ProcessorConfig,
 }
 
@@ -324,13 +329,24 @@ impl Instance {
         self
     }
 
+    /// With a place in memory for so many profiles.
+    pub fn in_memory(mut self, profiles: usize, cold: Arc<dyn ColdProfiles>) -> Self {
+        self.memory = Some((profiles, cold));
+        self
+    }
+
     pub fn on(mut self, log: Arc<dyn Log>) -> Self {
         self.log = log;
         self
     }
 
     pub fn start(self) -> Running {
-        let table = ProfileTable::new(self.partitions);
+        let table = match self.memory {
+            None => ProfileTable::new(self.partitions),
+            Some((most, cold)) => {
+                ProfileTable::spilling(self.partitions, most, cold, FoldRules::default())
+            }
+        };
         let counts = SourceCounts::new(self.partitions);
         let metrics = ProcessorMetrics::register(&Registry::new()).unwrap();
         let readiness = Readiness::new().component("processor");
@@ -339,6 +355,7 @@ impl Instance {
             table: Arc::clone(&table),
             counts: Arc::clone(&counts),
             rules: FoldRules::default(),
+            artefacts: self.artefacts,
             metrics: metrics.clone(),
             clock: Arc::new(self.clock),
             readiness: readiness.clone(),

@@ -95,7 +95,9 @@ documented! {
 
 /// Decides what to offer a shopper.
 ///
-/// A discount, recommendations, or nothing (`offer` is `null`), with the probabilities it rests on and the reasons.
+/// A discount, recommendations, or nothing (`offer` is `null`), with the shopper's cohort, the probabilities it rests on and the
+/// reasons. Probabilities are those of the models that serve, blended with the prior as far as their evidence does not carry;
+/// `source` names them. A small share of shoppers never gets an offer (`untreated`).
 ///
 /// A cart in the request (`total` and `currency`, or `items` with prices) counts instead of the one that actions told of. A
 /// shopper of whom nothing is known gets an answer with the reason `unknown_shopper`. Where something behind is down or late
@@ -196,5 +198,7 @@ fn count(api: &Api, record: &DecisionRecord, began: Instant) {
     api.metrics.deciding.observe(began.elapsed().as_secs_f64());
 }
 
+#[cfg(test)]
+mod learnt_tests;
 #[cfg(test)]
 mod tests;

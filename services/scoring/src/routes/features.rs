@@ -96,7 +96,10 @@ pub(crate) async fn list(State(api): State<Arc<Api>>) -> Json<Answer> {
         combine: spec.nature.combine.as_str(),
         uses_reference: spec.nature.uses_reference,
     };
-    let serving = api.references.serving(EpochMs(api.clock.now_ms()));
+    let serving = api
+        .artefacts
+        .references
+        .serving(EpochMs(api.clock.now_ms()));
     let features = CATALOGUE.iter().map(described).collect();
     Json(Answer {
         schema: api.catalogue.to_string(),

@@ -1,9 +1,11 @@
 //! The routes: one file each, with what they take, what they answer, and their tests.
 
+mod cohorts;
 mod decisions;
 mod feast;
 mod features;
 mod keys;
+mod models;
 mod offers;
 mod settings;
 mod shoppers;
@@ -62,6 +64,13 @@ pub(crate) fn table(api: Arc<Api>) -> (Router, OpenApi) {
             offers::patch,
             offers::archive
         ))
+        .routes(routes!(cohorts::list))
+        .routes(routes!(cohorts::movements::list))
+        .routes(routes!(cohorts::show, cohorts::name))
+        .routes(routes!(models::list))
+        .routes(routes!(models::show))
+        .routes(routes!(models::promote))
+        .routes(routes!(models::roll_back))
         .routes(routes!(settings::list))
         .routes(routes!(settings::show, settings::change, settings::reset))
         .routes(routes!(keys::list, keys::make))
@@ -165,6 +174,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(ids.len(), 22);
+        assert_eq!(ids.len(), 30);
     }
 }

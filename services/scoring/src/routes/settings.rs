@@ -8,7 +8,9 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse as _, Response},
 };
-use foretide_decision::catalogue::{MAX_FEATURES_AGE_LIMIT_MS, Setting, SettingName};
+use foretide_decision::catalogue::{
+    MAX_FEATURES_AGE_LIMIT_MS, Setting, SettingName, UnknownSetting,
+};
 use foretide_events::EpochMs;
 use foretide_http::{
     Problem, ProblemCode, documented,
@@ -108,7 +110,7 @@ pub(crate) struct SettingPath {
 }
 
 fn name_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "enum": SettingName::ALL.map(SettingName::as_str) })
+    json_schema!({ "type": "string", "enum": SettingName::NUMBERS.map(SettingName::as_str) })
 }
 
 fn number(_: &mut SchemaGenerator) -> Schema {
@@ -132,7 +134,7 @@ impl JsonSchema for AskedSetting {
                     "description": "In the range that `GET /v1/settings` tells; whole milliseconds for times.",
                 },
                 "name": {
-                    "type": "string", "enum": SettingName::ALL.map(SettingName::as_str),
+                    "type": "string", "enum": SettingName::NUMBERS.map(SettingName::as_str),
                     "description": "May be left out; it is the one in the path.",
                 },
                 "default": as_read, "minimum": as_read, "maximum": as_read, "meaning": as_read,
@@ -173,6 +175,8 @@ fn described(name: SettingName) -> (&'static str, f64) {
             "answers that rest on features older than this, in milliseconds, say that they are degraded",
             MAX_FEATURES_AGE_LIMIT_MS as f64,
         ),
+        // It is changed where the cohorts are shown.
+        SettingName::CohortNames => ("what the cohorts are called", 0.0),
     }
 }
 
@@ -202,7 +206,7 @@ fn shown(api: &Api, snapshot: &Snapshot, name: SettingName) -> ShownSetting {
     responses((status = 200, description = "The settings", body = Settings), ListRefusals))]
 pub(crate) async fn list(State(api): State<Arc<Api>>) -> Json<Settings> {
     let snapshot = stored::newest(&api.store).await;
-    let settings = SettingName::ALL.map(|name| shown(&api, &snapshot, name));
+    let settings = SettingName::NUMBERS.map(|name| shown(&api, &snapshot, name));
     Json(Settings {
         settings: settings.into(),
     })
@@ -274,8 +278,13 @@ pub(crate) async fn reset(
 }
 
 fn parse_name(name: Result<Path<String>, PathRejection>) -> Result<SettingName, Problem> {
-    SettingName::parse(&variable(name, "name")?)
-        .map_err(|error| Problem::new(ProblemCode::NotFound, error.to_string()).at("name"))
+    let name = SettingName::parse(&variable(name, "name")?);
+    // What the cohorts are called is no number, and is changed where they are shown.
+    let number = name.and_then(|name| match name {
+        SettingName::CohortNames => Err(UnknownSetting),
+        number => Ok(number),
+    });
+    number.map_err(|error| Problem::new(ProblemCode::NotFound, error.to_string()).at("name"))
 }
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ impl<T> Read<T> {
     ) -> Result<Self, Problem> {
         let (at, now) = (parse_at(at)?, EpochMs(api.clock.now_ms()));
         let instant = at.unwrap_or(now);
-        let serving = api.references.serving(instant);
+        let serving = api.artefacts.references.serving(instant);
         let (found, freshness) = known(api, shopper, at, now, |state| {
             read(state, instant, &serving.reference)
         })?;

@@ -280,7 +280,7 @@ pub async fn the_revision_rises_with_each_change_and_only_then(harness: &dyn Har
     store.revoke_key(&id, at(2)).await.unwrap();
     seen(false, "a revocation again").await;
     store
-        .put_setting(value, Expected::Any, at(0))
+        .put_setting(value.clone(), Expected::Any, at(0))
         .await
         .unwrap();
     seen(true, "a setting").await;

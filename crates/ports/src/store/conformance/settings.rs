@@ -1,6 +1,9 @@
 //! Settings.
 
+use std::sync::Arc;
+
 use foretide_decision::catalogue::{MAX_FEATURES_AGE_LIMIT_MS, SettingName, SettingValue};
+use foretide_events::Text;
 use foretide_models::Probability;
 
 use super::{Harness, Outcome, Outcome::Passed, at};
@@ -8,6 +11,11 @@ use crate::store::{Expected, StoreError};
 
 fn threshold(share: f64) -> SettingValue {
     SettingValue::DiscountThreshold(Probability::new(share).unwrap())
+}
+
+fn names(names: &[(&str, &str)]) -> SettingValue {
+    let entry = |(id, name): &(&str, &str)| (Text::new(id).unwrap(), Text::new(name).unwrap());
+    SettingValue::CohortNames(Arc::new(names.iter().map(entry).collect()))
 }
 
 /// Numbers come back exactly.
@@ -21,15 +29,17 @@ pub async fn a_setting_is_read_back_until_it_is_removed(harness: &dyn Harness) -
         SettingValue::DriftThreshold(third),
         SettingValue::MaxFeaturesAgeMs(0),
         SettingValue::MaxFeaturesAgeMs(MAX_FEATURES_AGE_LIMIT_MS),
+        names(&[]),
+        names(&[("c-1", "Hat \"people\" \0 ü"), ("c-2", "Others")]),
     ];
     for value in values {
         let put = store
-            .put_setting(value, Expected::Any, at(1))
+            .put_setting(value.clone(), Expected::Any, at(1))
             .await
             .unwrap();
         assert_eq!(
-            (put.name, put.value, put.updated_at),
-            (value.name(), value, at(1))
+            (put.name, &put.value, put.updated_at),
+            (value.name(), &value, at(1))
         );
         assert!(store.settings().await.unwrap().contains(&put));
     }

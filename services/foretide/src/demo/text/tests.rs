@@ -1,7 +1,10 @@
 use foretide_simulator::{Effect, Outcome, Temperament};
 use serde_json::json;
 
-use super::*;
+use super::{
+    super::learnt::{Cohort, Move},
+    *,
+};
 
 fn snapshot() -> Snapshot {
     let ends = |probability, purchased| Outcome {
@@ -16,6 +19,31 @@ fn snapshot() -> Snapshot {
         shoppers: 12,
         fates: json!({ "folded": 70, "duplicate": 0, "late": 0 }),
         offers: [("discount".to_owned(), 2)].into(),
+        learnt: Learnt {
+            cohorts: vec![Cohort {
+                id: "c-3".to_owned(),
+                name: "price-sensitive browsers".to_owned(),
+                size: 312,
+            }],
+            moves: vec![Move {
+                from: "c-1".to_owned(),
+                to: "c-3".to_owned(),
+                shoppers: 14,
+            }],
+            models: vec![Model {
+                target: "drift".to_owned(),
+                version: "drift-0123456789abcdef".to_owned(),
+                is_serving: true,
+                auc: Some(Figure {
+                    value: 0.712,
+                    low: 0.68,
+                    high: 0.74,
+                }),
+                ..Model::default()
+            }],
+            ..Learnt::default()
+        },
+        by_models: 1,
         drift: Drift {
             drifting: 9,
             seen: 7,
@@ -36,6 +64,7 @@ fn snapshot() -> Snapshot {
             shopper: json!({ "user_id": "shopper-000007" }),
             decision: json!({
                 "predictions": { "drift": 0.2, "abandonment": 0.83, "source": "prior-1" },
+                "cohort": { "id": "c-3", "name": "price-sensitive browsers" },
                 "offer": { "id": "discount-10", "kind": "discount", "amount": "12.99", "currency": "EUR", "cart_total": "129.90" },
                 "reasons": [{ "code": "rule", "text": "the probability of abandonment, 0.830, is above 0.7, most because of seconds_since_seen" }],
             }),
@@ -60,7 +89,11 @@ fn a_block_shows_the_offer_its_reason_what_it_does_and_the_features() {
         "25/s",
         "70 folded",
         "7 of 9 drifting seen",
-        "2 discount",
+        "2 discount; 1 by trained models",
+        "price-sensitive browsers (c-3) 312",
+        "14 times; most (14) from c-1 to price-sensitive",
+        "drift-0123456789abcdef promoted, held-out AUC 0.71",
+        "  cohort     price-sensitive browsers (c-3)",
         "+42 EUR",
         "shopper-000007 over a cart (bargain hunter in truth)",
         "83 %",

@@ -44,7 +44,7 @@ struct ShownPredictions<'a> {
     drift: Probability,
     /// That the purchase is abandoned in this visit.
     abandonment: Probability,
-    /// The model that says so.
+    /// The models that say so: one name for both, or that of drift, ` + `, and that of abandonment.
     source: &'a str,
     /// What each is made of, in log-odds.
     contributions: ShownContributions<'a>,

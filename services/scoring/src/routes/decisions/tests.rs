@@ -220,8 +220,11 @@ async fn a_decision_is_recorded_with_all_it_rested_on() {
         record.features.values.get("seconds_since_seen"),
         Some(600.0)
     );
-    assert_eq!(record.predict_again().as_ref(), Some(&record.predictions));
-    let choice = record.recompute().unwrap();
+    assert_eq!(
+        record.predict_again(&()).as_ref(),
+        Some(&record.predictions)
+    );
+    let choice = record.recompute(&()).unwrap();
     assert_eq!(
         (&choice.offer, &choice.reasons),
         (&record.chosen, &record.reasons)

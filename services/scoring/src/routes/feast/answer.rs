@@ -95,7 +95,7 @@ impl Answer {
     /// remembered as of the instant.
     pub(super) fn to(question: &Question, api: &Api) -> Result<Self, Problem> {
         let now = EpochMs(api.clock.now_ms());
-        let serving = api.references.serving(question.at.unwrap_or(now));
+        let serving = api.artefacts.references.serving(question.at.unwrap_or(now));
         let read = |shopper: &Option<ShopperId>| {
             let Some(shopper) = shopper else {
                 return Ok(Row::NOBODY);

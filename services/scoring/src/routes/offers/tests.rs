@@ -380,7 +380,7 @@ fn every_decision_recomputes_from_its_record_whatever_the_catalogue_and_the_sett
                     .await
                     .ok();
                 let records = shop.recorded().await;
-                let choice = records[0].recompute().unwrap();
+                let choice = records[0].recompute(&()).unwrap();
                 prop_assert_eq!(&choice.offer, &records[0].chosen);
                 prop_assert_eq!(choice.arms.as_slice(), records[0].arms.as_slice());
                 prop_assert!(records[0].reasons.starts_with(&choice.reasons));

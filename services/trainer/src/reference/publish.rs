@@ -6,15 +6,8 @@ use foretide_events::{EpochMs, Text};
 use foretide_features::Reference;
 use foretide_ports::{ReferenceVersion, References};
 
-use crate::learn::Learnt;
-
-/// How long after it is published a version begins to serve, in milliseconds: until then all who read along have it, and what
-/// they answer is what later looks find for that instant.
-pub(crate) const LEAD_MS: i64 = 5_000;
-
-/// How long a version is kept after the next one took over, in milliseconds: as long as decisions are kept (90 days), and
-/// the actions before the oldest of them (30 days).
-const KEPT_MS: i64 = 120 * 24 * 3_600_000;
+use super::learn::Learnt;
+use crate::parts::{KEPT_MS, free_name, next_since};
 
 /// The version to publish at `now`; `None` where what was learnt is hardly different from what is published already.
 pub(crate) fn next_version(
@@ -29,45 +22,45 @@ pub(crate) fn next_version(
         return None;
     }
     let version = name(&learnt.reference, known);
-    // Never before one that another trainer, whose clock may go otherwise, has published.
-    let earliest = newest.map_or(EpochMs::EARLIEST, |newest| newest.since.plus(1));
+    let since = next_since(now, newest.map(|newest| newest.since));
     Some(ReferenceVersion {
         reference: Arc::new(learnt.reference.named(version.clone())),
         version,
-        since: now.plus(LEAD_MS).max(earliest),
+        since,
         shoppers: learnt.shoppers,
     })
 }
 
-/// A name by content. What was published before and comes again is another version: it serves at another time.
+/// A name by content.
 fn name(reference: &Reference, known: &References) -> Text<64> {
     let taken = known.all();
     let hash = reference.content_hash() >> 32;
-    let mut name = format!("reference-{hash:08x}");
-    let mut times = 1;
-    while taken.iter().any(|version| *version.version == *name) {
-        times += 1;
-        name = format!("reference-{hash:08x}-{times}");
-    }
-    Text::new(&name).unwrap_or_default()
+    let is_taken = |name: &str| taken.iter().any(|version| *version.version == *name);
+    free_name(&format!("reference-{hash:08x}"), is_taken)
 }
 
-/// The versions that have not served for so long that nobody asks for them any more.
-pub(crate) fn outlived(known: &References, now: EpochMs) -> Vec<Arc<ReferenceVersion>> {
+/// The versions that have not served for so long that nobody asks for them any more, and that nothing rests on (`in_use` says
+/// of which that is so).
+pub(crate) fn outlived(
+    known: &References,
+    now: EpochMs,
+    in_use: impl Fn(&str) -> bool,
+) -> Vec<Arc<ReferenceVersion>> {
     let all = known.all();
     let next = all.iter().skip(1);
     let old = all
         .iter()
         .zip(next)
-        .filter(|(_, next)| now.since(next.since) > KEPT_MS);
+        .filter(|(version, next)| now.since(next.since) > KEPT_MS && !in_use(&version.version));
     old.map(|(version, _)| Arc::clone(version)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use foretide_ports::{NewRecord, Record};
+    use foretide_ports::{NewRecord, Record, Versioned as _};
 
     use super::*;
+    use crate::parts::LEAD_MS;
 
     const NOW: EpochMs = EpochMs(1_795_341_600_000);
     const DAY_MS: i64 = 24 * 3_600_000;
@@ -138,8 +131,12 @@ mod tests {
             let version = next(share, &known, NOW.plus(days * DAY_MS)).unwrap();
             publish(&known, &version);
         }
-        let outlived = |days: i64| outlived(&known, NOW.plus(days * DAY_MS)).len();
+        let at = |days: i64| NOW.plus(days * DAY_MS);
+        let outlived = |days: i64| outlived(&known, at(days), |_| false).len();
         assert_eq!([outlived(130), outlived(131), outlived(420)], [0, 1, 1]);
         assert_eq!([outlived(421), outlived(9999)], [2, 2], "the newest stays");
+        let first = known.all()[0].version.clone();
+        let left = super::outlived(&known, at(9999), |name| *first == *name);
+        assert_eq!(left.len(), 1, "cohorts that serve rest on the first");
     }
 }
