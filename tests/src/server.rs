@@ -117,7 +117,8 @@ impl Server {
             processes: vec![serve],
             gateway: None,
             arguments: Vec::new(),
-            environment: Vec::new(),
+            // A test that expects an offer asks of a certain shopper, who must not be of those who never get one.
+            environment: vec![("FORETIDE_UNTREATED_SHARE".to_owned(), "0".to_owned())],
             next_victim: AtomicUsize::new(0),
             directory,
         }

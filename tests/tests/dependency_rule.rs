@@ -1,5 +1,5 @@
-//! Keeps the dependency rule of `crates/README.md`: services → adapters and runtime → ports → decision → models →
-//! features → events and privacy, never back.
+//! Keeps the dependency rule of `crates/README.md`: services → adapters and runtime → ports → decision and training → models
+//! and cohorts → features → events and privacy, never back.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a broken surrounding fails the test
 
@@ -18,8 +18,8 @@ const FLOORS: &[(u8, &[&str])] = &[
         2,
         &["foretide-features", "foretide-frame", "foretide-simulator"],
     ),
-    (3, &["foretide-models"]),
-    (4, &["foretide-decision"]),
+    (3, &["foretide-models", "foretide-cohorts"]),
+    (4, &["foretide-decision", "foretide-training"]),
     (5, &["foretide-ports"]),
     (6, ADAPTERS),
     // What every process shares: it opens the adapters, and knows no service.
@@ -44,7 +44,9 @@ const ADAPTERS: &[&str] = &[
 const PURE: &[&str] = &[
     "foretide-events",
     "foretide-features",
+    "foretide-cohorts",
     "foretide-models",
+    "foretide-training",
     "foretide-decision",
     "foretide-privacy",
     "foretide-simulator",
@@ -77,7 +79,9 @@ const RESERVED: &[(&str, &[&str])] = &[
         "linfa-clustering",
         &["foretide-cohorts", "foretide-training"],
     ),
-    ("hessboost", &["foretide-models", "foretide-training"]),
+    ("linfa-logistic", &["foretide-training"]),
+    ("ndarray", &["foretide-cohorts", "foretide-training"]),
+    ("hessboost", &["foretide-training"]),
 ];
 
 /// Normal dependencies of every crate of the workspace, by name.

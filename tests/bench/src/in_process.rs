@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use foretide_features::FoldRules;
-use foretide_ports::{Log, ProfileTable, Record, TopicName};
+use foretide_ports::{Artefacts, Log, ProfileTable, Record, TopicName};
 use foretide_processor::{
     Processor, ProcessorConfig, ProcessorError, ProcessorMetrics, ProcessorParts, SourceCounts,
 };
@@ -19,6 +19,7 @@ pub fn parts(log: Arc<dyn Log>, readiness: &Readiness) -> anyhow::Result<Process
         table: ProfileTable::new(PARTITIONS),
         counts: SourceCounts::new(PARTITIONS),
         rules: FoldRules::default(),
+        artefacts: Artefacts::default(),
         metrics: ProcessorMetrics::register(&Registry::new())?,
         clock: Arc::new(SystemClock),
         readiness: readiness.component("processor"),

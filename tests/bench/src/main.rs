@@ -10,6 +10,7 @@
     reason = "results go to standard output; counts are small"
 )]
 
+mod cohorts;
 mod constant;
 mod decide;
 mod flat;
@@ -34,6 +35,7 @@ mod product;
 mod profile_bytes;
 mod restore;
 mod server;
+mod single_row;
 mod visible;
 
 use std::{
@@ -138,6 +140,20 @@ enum Command {
         /// Days that are simulated
         #[arg(long, default_value_t = 28)]
         days: i64,
+    },
+    /// The score of one row, against the C API of `LightGBM` and the same model; needs Python and `cc`
+    SingleRow,
+    /// Cohorts: assigning everyone and re-forming, against faiss and scikit-learn; needs Python
+    Cohorts {
+        /// Shoppers who are simulated, and whom all others are like
+        #[arg(long, default_value_t = 20_000)]
+        simulated: u32,
+        /// Shoppers who are assigned
+        #[arg(long, default_value_t = 1_000_000)]
+        shoppers: usize,
+        /// Shoppers of the sample that cohorts are formed from
+        #[arg(long, default_value_t = 50_000)]
+        sample: usize,
     },
     /// The fold over Kafka against a stream processor; needs `foretide-processor` built beside this, and Java or Python
     Folding {
@@ -260,6 +276,20 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Flat { few, many, events } => flat::run(few, many, events, pairs),
         Command::Restore { profiles, days } => restore::run(&directory, profiles, days, pairs),
+        Command::SingleRow => single_row::run(&directory, pairs),
+        Command::Cohorts {
+            simulated,
+            shoppers,
+            sample,
+        } => cohorts::run(
+            &directory,
+            cohorts::Scope {
+                simulated,
+                shoppers,
+                sample,
+                pairs,
+            },
+        ),
         Command::ExactlyOnce { shoppers, events } => {
             peer_once::run(&directory, shoppers, events, pairs)
         }

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 /// Two sums are equal if they differ by no more than this, relatively.
 const TOLERANCE: f64 = 1e-9;
-/// Or by no more than this: a sum that has decayed to 1e-9 is forgotten, by one side a little sooner than by the other. One
-/// action is worth 1.
-const FORGOTTEN: f64 = 2e-9;
+/// Or ours by no more than this less: what is worth less than that when a half-life is over is forgotten, by a profile of ours
+/// alone. One action is worth 1.
+const FORGOTTEN: f64 = 1e-3;
 /// A profile of ours forgets, each time a week is over, categories that have less than a fiftieth of all attention; peers do not.
 /// So as much may be missing of one, with what was forgotten of it in the weeks before.
 const LEAST_SHARES: f64 = 0.04;
@@ -158,19 +158,19 @@ pub fn compare(ours: &AllSums, theirs: &AllSums) -> anyhow::Result<f64> {
     Ok(largest)
 }
 
-/// The largest relative difference; `None` if more than numbers differ. What ours forgot of a category is no difference.
+/// The largest relative difference; `None` if more than numbers differ. What ours forgot is no difference.
 fn difference(our: &Sums, their: &Sums) -> Option<f64> {
     const NOTHING: (f64, f64) = (0.0, 0.0);
     let known = |category| their.attention.contains_key(category);
     if our.as_of != their.as_of || !our.attention.keys().all(known) {
         return None;
     }
-    let relative = |a: f64, b: f64| {
-        let difference = (a - b).abs();
-        if difference > FORGOTTEN {
-            difference / a.abs().max(b.abs())
-        } else {
+    let relative = |ours: f64, theirs: f64| {
+        let missing = theirs - ours;
+        if (0.0..=FORGOTTEN).contains(&missing) {
             0.0
+        } else {
+            missing.abs() / ours.abs().max(theirs.abs())
         }
     };
     let total: f64 = their.attention.values().map(|(seconds, _)| seconds).sum();

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use foretide_events::{EpochMs, ShopperId};
 use foretide_features::{FoldRules, Profile};
 use foretide_ports::{
-    Log, NewRecord, PROFILES, ProfileTable, TopicPartition, partition_for, shopper_key,
+    ACTIONS, Log, NewRecord, PROFILES, ProfileTable, TopicPartition, partition_for, shopper_key,
 };
 use foretide_processor::{PartitionCounts, published::counts_record};
+use foretide_runtime::{Clock as _, SystemClock};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
@@ -115,6 +116,25 @@ fn timed<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<Cost> {
     Ok(cost)
 }
 
+/// Has the profiles be those of actions up to here: an action in each partition, and counts that say they are part of them.
+async fn consume(log: &dyn Log) -> anyhow::Result<()> {
+    let action = |partition| NewRecord {
+        at: TopicPartition {
+            topic: ACTIONS,
+            partition,
+        },
+        key: Bytes::new(),
+        value: Some(Bytes::from_static(b"{}")),
+    };
+    log.append((0..PARTITIONS).map(action).collect()).await?;
+    let mut counts = PartitionCounts::default();
+    counts.next_offset = 1;
+    counts.as_of = EpochMs(SystemClock.now_ms());
+    let counts = |partition| counts_record(partition, &counts);
+    log.append((0..PARTITIONS).map(counts).collect()).await?;
+    Ok(())
+}
+
 /// Puts profiles on the log: those of simulated shoppers, under as many pseudonyms as it takes.
 async fn fill(log: &dyn Log, profiles: usize, days: i64) -> anyhow::Result<()> {
     let population = Population::simulate(&Installation::pseudonymiser(), SIMULATED, days, UNTIL)?;
@@ -148,8 +168,7 @@ async fn fill(log: &dyn Log, profiles: usize, days: i64) -> anyhow::Result<()> {
             log.append(std::mem::take(&mut portion)).await?;
         }
     }
-    let counts = |partition| counts_record(partition, &PartitionCounts::default());
-    log.append((0..PARTITIONS).map(counts).collect()).await?;
+    consume(log).await?;
     println!(
         "{profiles} profiles, {} bytes each at the mean",
         bytes / profiles.max(1)
