@@ -61,7 +61,7 @@ impl Outcome {
 }
 
 impl ReferenceTrainer {
-    /// A trainer that does nothing until it is [run](Self::run).
+    /// A trainer that does nothing until it is run.
     pub(crate) fn new(parts: TrainerParts, config: &TrainerConfig) -> Self {
         Self {
             parts,
