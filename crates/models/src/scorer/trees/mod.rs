@@ -15,7 +15,7 @@ use crate::refused::{Refused, sensible};
 /// The most nodes of all trees together: several thousand trees of a usual size.
 const NODE_LIMIT: usize = 1 << 20;
 
-/// Regression trees whose leaves are summed. They are kept twice: as they were built, and [laid out](Layout) to be walked fast.
+/// Regression trees whose leaves are summed. They are kept twice: as they were built, and laid out to be walked fast.
 ///
 /// A row is brought to single precision first, as training does: a number that is too large for it counts as infinite, which is
 /// above every threshold.
