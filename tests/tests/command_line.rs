@@ -19,11 +19,13 @@ use foretide_tests::{
 use serde_json::Value;
 
 const KEY: &[u8] = b"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n";
-const TOPICS: [&str; 7] = [
+const TOPICS: [&str; 9] = [
     "actions",
     "profiles",
     "links",
     "sessions",
+    "transitions",
+    "examples",
     "artefacts",
     "decisions",
     "dead-letters",

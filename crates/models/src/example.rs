@@ -45,7 +45,7 @@ pub struct Point {
     pub session_started_at: Option<EpochMs>,
     /// When the latest action of that session was.
     pub session_ended_at: Option<EpochMs>,
-    /// How much it counts: the points of one session share a weight of 1.
+    /// How much it counts: a third for each point of a session, which has three at most.
     pub weight: f64,
     /// Whether it happened, where the record itself says so: for abandonment, that nothing was bought in the session after the
     /// point. What became of a point of drift follows from a later point of the same shopper.

@@ -11,7 +11,7 @@ use std::{
     fmt,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
@@ -45,6 +45,8 @@ struct Spill {
     rules: FoldRules,
     /// The most profiles in memory under one lock.
     per_shard: usize,
+    /// Whether the last profile could not be put there.
+    is_refused: AtomicBool,
     /// What went wrong first.
     trouble: OnceLock<ColdError>,
 }
@@ -71,6 +73,7 @@ impl ProfileTable {
             cold,
             rules,
             per_shard: in_memory.div_ceil(shards).max(1),
+            is_refused: AtomicBool::new(false),
             trouble: OnceLock::new(),
         };
         Arc::new(Self::of(partitions, Some(spill)))

@@ -12,7 +12,7 @@
 
 use std::{
     collections::BTreeSet,
-    mem,
+    io, mem,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -352,7 +352,15 @@ fn scan(
         foretide_faults::reach("while-writing-a-checkpoint");
         Ok(())
     })?;
-    Ok(draft)
+    // One that cannot be got back from disk would be missing, and after the next start its shopper would begin anew.
+    match folder.table.trouble() {
+        Some(trouble) => Err(CheckpointError::Io {
+            attempt: "write all profiles of",
+            path: format!("partition {partition}").into(),
+            source: io::Error::other(trouble.clone()),
+        }),
+        None => Ok(draft),
+    }
 }
 
 /// Gives each profile of `partition` to `write`, as an entry. A profile is encoded under its lock but written without: the

@@ -50,7 +50,7 @@ Examples:
   curl -u ADMIN: http://127.0.0.1:8080/v1/decisions -H 'content-type: application/json' \\
     -d '{\"shopper\":{\"user_id\":\"ann\"}}'
 
-Each instance follows what foretide-processor and foretide-trainer publish and holds all profiles in memory. It is ready once it \
+Each instance follows what foretide-processor and foretide-trainer publish and holds all profiles (--profiles-in-memory). It is ready once it \
 has caught up; `features_age_ms` in each answer and foretide_scoring_profiles_age_seconds among the metrics \
 say how old its knowledge is. Every service gets the same log, database, partitions, keys and pseudonym key, \
 and a data directory of its own.

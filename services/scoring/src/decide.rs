@@ -127,7 +127,13 @@ fn predictors(serving: &Serving, known: &Known, cart: Option<&KnownCart>) -> Pre
     if serving.are_none() {
         return serving;
     }
-    serving.of_such(known.feature(Feature::SessionsTotal), has_cart(cart))
+    // Of a cart that only the request tells of, features say nothing: models have not learnt from such.
+    let is_told = |feature| known.feature(feature).is_some_and(|value| value > 0.0);
+    let has_told_cart = is_told(Feature::CartItems) || is_told(Feature::SessionCheckoutStep);
+    serving.of_such(
+        known.feature(Feature::SessionsTotal),
+        has_cart(cart) && has_told_cart,
+    )
 }
 
 /// The features that the predictions rest on.

@@ -49,11 +49,11 @@ Examples:
   # One is enough: while it is away, what it published last goes on serving
   foretide-trainer --data-dir /var/lib/foretide/trainer --log kafka:broker-1:9092,broker-2:9092
 
-It follows what foretide-processor publishes and holds all profiles in memory, and the newest examples. What it learns it \
+It follows what foretide-processor publishes and holds all profiles, and the newest examples. What it learns it \
 publishes on foretide.artefacts, by version and with the time from which it serves: `foretide topics tail artefacts` \
 shows it with reports on each attempt, and answers name the version that they rest on. Everything it needs is on the log: \
 killed at any moment, it goes on where it was. A second one does no harm. It sees pseudonyms only and needs neither keys \
-nor the database; the data directory holds nothing but its name.
+nor the database; the data directory holds its name, and profiles that have no place in memory, which it begins without.
 
 The admin port answers /livez, /readyz and /metrics without a key: keep it away from the public. SIGTERM ends it at \
 once, which loses nothing. Every flag can be given in the environment: `foretide config sample` prints all variables.";

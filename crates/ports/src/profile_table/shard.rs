@@ -212,7 +212,16 @@ impl Place<'_> {
             .spill
             .cold
             .put(self.partition, &profile.shopper(), &stored);
-        put.is_ok()
+        match put {
+            Ok(()) => self.spill.is_refused.store(false, Ordering::Relaxed),
+            Err(error) => {
+                if !self.spill.is_refused.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(%error, "profiles cannot be put on disk: more than intended stay in memory");
+                }
+                return false;
+            }
+        }
+        true
     }
 
     fn remove(&self, shopper: &ShopperId) {

@@ -139,7 +139,8 @@ impl Teller<'_> {
             .iter()
             .filter_map(|moment| Some((moment.slot, self.point(profile, session, moment)?)))
             .collect();
-        let weight = 1.0 / points.len().max(1) as f64;
+        // The same however many there are: that is known only at the end, and goes with how it ends.
+        let weight = 1.0 / Slot::ALL.len() as f64;
         let mut told = Vec::with_capacity(points.len());
         for (slot, point) in points {
             let id = slot.id(profile.shopper(), session.start());

@@ -216,7 +216,8 @@ impl ModelTrainer {
         let rows = self
             .parts
             .aside
-            .fit(stop, move || learning.rows(target, now));
+            // Not at a low priority: those who follow the log wait for the window meanwhile.
+            .read(stop, move || learning.rows(target, now));
         let Some(rows) = rows.await?.flatten() else {
             return Ok(None);
         };
@@ -272,6 +273,11 @@ impl ModelTrainer {
 
     /// What is to serve, if another model than now.
     fn change(&self, target: Target, standing: &Standing, done: &Done) -> Option<ServingChange> {
+        // Whoever changed it meanwhile, by hand or another trainer, is not overruled by a comparison with what no longer serves.
+        let now = Standing::of(&self.parts.artefacts.models, target, self.parts.now());
+        if now.newest_since != standing.newest_since {
+            return None;
+        }
         let (version, cause) = match &done.look.as_ref()?.decision {
             Decision::Keep => return None,
             Decision::Promote { version, .. } => (Some(version.clone()), ServingCause::Promoted),

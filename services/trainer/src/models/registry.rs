@@ -33,8 +33,8 @@ pub(super) fn outlived(
             let known = served_until.entry(version.clone()).or_insert(until);
             *known = until.max(*known);
         }
-        // The newest says what serves, and the highest how the sequence goes on.
-        let is_old = now.since(until) > KEPT_MS && place + 1 < changes.len();
+        // The newest says what serves, the one before it what to go back to, and the highest how the sequence goes on.
+        let is_old = now.since(until) > KEPT_MS && place + 2 < changes.len();
         if is_old && Some(change.sequence) != highest {
             records.push(change.tombstone());
         }

@@ -133,7 +133,7 @@ fn abandonment(
         let expected = Expected {
             at: *at,
             label: Some(*bought_then == bought(end.state())),
-            weight: 1.0 / points.len() as f64,
+            weight: 1.0 / 3.0,
             known: known(events, *at).0,
         };
         let id = format!("{shopper}/abandonment/{}/{slot}", visit[0].at.0);
@@ -287,7 +287,7 @@ fn a_session_with_a_cart_is_told_once_it_is_over_and_not_before() {
     assert_eq!(cart.session_started_at, Some(started));
     assert_eq!(cart.session_ended_at, Some(cart.at));
     assert_eq!(cart.certain_at, cart.at.plus(160 * MINUTE_MS));
-    assert!((cart.weight - 1.0).abs() < 1e-9);
+    assert!((cart.weight - 1.0 / 3.0).abs() < 1e-9);
     assert_eq!(
         (point("checkout"), point("later")),
         (None, None),
