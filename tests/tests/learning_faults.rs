@@ -109,6 +109,11 @@ fn garbage_among_the_artefacts_is_refused_and_what_served_goes_on() {
     let past = Past::of(&server, 500, 40);
     past.import(&server);
     assert!(in_time(|| has_learnt(&server)), "{}", server.log_tail());
+    // Of an empty cart there is nothing to say.
+    let cart = json!({ "actions": [{ "type": "cart_add", "shopper": { "user_id": past.users[0] },
+        "product": { "product_id": "p1", "price": { "minor_units": 1000, "currency": "EUR" } } }] });
+    let sent = server.ingest("/v1/actions", cart.to_string().as_bytes());
+    assert_eq!(sent.body["accepted"], 1, "{}", sent.body);
     // From now on nothing good comes any more.
     server.process("trainer-1").kill();
     let version = models(&server, "abandonment").remove(0);

@@ -14,10 +14,12 @@ use std::{
 const MAX_HEAD: usize = 64 * 1024;
 
 /// What scoring answers; everything else is sent in.
-const ASKED: [&str; 10] = [
+const ASKED: [&str; 12] = [
     "decisions",
     "shoppers",
     "sources",
+    "cohorts",
+    "models",
     "features",
     "offers",
     "keys",
