@@ -6,7 +6,7 @@ use foretide_events::EpochMs;
 use parquet::{
     basic::{ConvertedType, LogicalType, TimeUnit, Type as Physical},
     column::reader::{ColumnReader, ColumnReaderImpl},
-    data_type::{ByteArray, DataType},
+    data_type::{AsBytes, ByteArray, DataType},
     errors::ParquetError,
     file::reader::{FileReader as _, SerializedFileReader},
     schema::types::ColumnDescriptor,
@@ -44,8 +44,10 @@ pub enum ReadError {
         /// Those that there are.
         there: String,
     },
-    /// A value is none that its column can have.
-    #[error("a value of the column `{0}` cannot be read")]
+    /// A value is none that its column can have: bytes that are no text, a time that there is not.
+    #[error(
+        "a value of the column `{0}` cannot be read: leave the column out, or write it as text or numbers"
+    )]
     Value(String),
 }
 
@@ -73,7 +75,11 @@ enum Meaning {
     Unsigned,
     /// A whole number to be divided by so many powers of ten.
     Decimal(i32),
+    /// The same in bytes, the highest first.
+    LongDecimal(i32),
     Number,
+    /// A number of sixteen bits (IEEE 754 binary16).
+    Half,
     Flag,
     Days,
     Millis,
@@ -218,9 +224,13 @@ impl Meaning {
             Physical::FLOAT | Physical::DOUBLE => Self::Number,
             Physical::INT96 => Self::Nanos,
             Physical::INT32 | Physical::INT64 => Self::of_whole(column, logical, converted),
-            Physical::BYTE_ARRAY if converted == ConvertedType::DECIMAL => return None,
-            Physical::BYTE_ARRAY => Self::Text,
-            Physical::FIXED_LEN_BYTE_ARRAY => return None,
+            Physical::BYTE_ARRAY | Physical::FIXED_LEN_BYTE_ARRAY => match (logical, converted) {
+                (Some(LogicalType::Decimal(decimal)), _) => Self::LongDecimal(decimal.scale),
+                (_, ConvertedType::DECIMAL) => Self::LongDecimal(column.type_scale()),
+                (Some(LogicalType::Float16), _) => Self::Half,
+                _ if column.physical_type() == Physical::BYTE_ARRAY => Self::Text,
+                _ => return None,
+            },
         })
     }
 
@@ -256,7 +266,7 @@ impl Meaning {
         match self {
             Self::Text => Kind::Text,
             Self::Integer | Self::Unsigned => Kind::Integer,
-            Self::Decimal(_) | Self::Number => Kind::Number,
+            Self::Decimal(_) | Self::LongDecimal(_) | Self::Number | Self::Half => Kind::Number,
             Self::Flag => Kind::Flag,
             Self::Days | Self::Millis | Self::Micros | Self::Nanos => Kind::Instant,
         }
@@ -286,9 +296,38 @@ impl Meaning {
                     wholes.into_iter().map(|whole| whole.map(number)).collect(),
                 ))
             }
-            Self::Unsigned if wholes.iter().flatten().any(|&whole| whole < 0) => None,
+            // Larger than a signed number can be: the nearest double.
+            Self::Unsigned if wholes.iter().flatten().any(|&whole| whole < 0) => {
+                #[expect(clippy::cast_precision_loss, reason = "numbers are doubles here")]
+                let number = |whole: i64| whole.cast_unsigned() as f64;
+                Some(Values::Number(
+                    wholes.into_iter().map(|whole| whole.map(number)).collect(),
+                ))
+            }
             _ => Some(Values::Integer(wholes)),
         }
+    }
+}
+
+impl Meaning {
+    /// Bytes as the numbers they are. `None` if some are none.
+    fn of_bytes<T: AsBytes>(self, cells: &[Option<T>]) -> Option<Values> {
+        let number = |bytes: &[u8]| match self {
+            Self::LongDecimal(scale) => {
+                #[expect(clippy::cast_precision_loss, reason = "numbers are doubles here")]
+                let whole = whole_of(bytes)? as f64;
+                Some(whole / 10_f64.powi(scale))
+            }
+            Self::Half => half_of(bytes),
+            _ => None,
+        };
+        let cell = |cell: &Option<T>| match cell {
+            Some(bytes) => number(bytes.as_bytes()).map(Some),
+            None => Some(None),
+        };
+        Some(Values::Number(
+            cells.iter().map(cell).collect::<Option<_>>()?,
+        ))
     }
 }
 
@@ -323,9 +362,38 @@ fn read(
             ))
         }
         ColumnReader::DoubleColumnReader(reader) => Some(Values::Number(cells(reader, rows)?)),
-        ColumnReader::ByteArrayColumnReader(reader) => texts(cells(reader, rows)?),
-        ColumnReader::FixedLenByteArrayColumnReader(_) => None,
+        ColumnReader::ByteArrayColumnReader(reader) => {
+            let cells = cells(reader, rows)?;
+            match meaning {
+                Meaning::Text => texts(cells),
+                _ => meaning.of_bytes(&cells),
+            }
+        }
+        ColumnReader::FixedLenByteArrayColumnReader(reader) => {
+            meaning.of_bytes(&cells(reader, rows)?)
+        }
     })
+}
+
+/// The number that `bytes` are in two's complement, the highest first; `None` if there are more than sixteen.
+fn whole_of(bytes: &[u8]) -> Option<i128> {
+    let negative = bytes.first().is_some_and(|first| first & 0x80 != 0);
+    let mut wide = [if negative { 0xff } else { 0 }; 16];
+    wide[16_usize.checked_sub(bytes.len())?..].copy_from_slice(bytes);
+    Some(i128::from_be_bytes(wide))
+}
+
+/// The number that two bytes are, the lowest first: a sign, five bits of exponent, ten of fraction.
+fn half_of(bytes: &[u8]) -> Option<f64> {
+    let bits = u16::from_le_bytes(bytes.try_into().ok()?);
+    let fraction = f64::from(bits & 0x3ff) / 1024.0;
+    let size = match i32::from(bits >> 10 & 0x1f) {
+        0 => fraction * 2_f64.powi(-14),
+        0x1f if fraction == 0.0 => f64::INFINITY,
+        0x1f => f64::NAN,
+        exponent => (1.0 + fraction) * 2_f64.powi(exponent - 15),
+    };
+    Some(if bits >> 15 == 0 { size } else { -size })
 }
 
 /// Bytes as texts; `None` if some are not UTF-8.

@@ -16,6 +16,8 @@ pub struct Table {
     pub columns: Vec<(String, Cells)>,
     /// Columns that were passed over: without a name, as data frames write the numbers of rows, or nested.
     pub passed_over: Vec<String>,
+    /// Columns that were not wanted.
+    pub unwanted: Vec<String>,
 }
 
 /// The cells of one column.
@@ -41,7 +43,7 @@ pub struct Texts {
 }
 
 impl Table {
-    /// Reads the file at `path`, whose name says its format.
+    /// Reads the file at `path`, whose name says its format, without the columns `unwanted`.
     ///
     /// **CSV**: the first line names the columns; cells are divided by commas, semicolons or tabs. A column whose cells all are numbers
     /// holds numbers; true or false, flags; RFC 3339 times or dates, times; anything else makes it text. Nothing, `NA`, `N/A`, `NaN`,
@@ -51,21 +53,36 @@ impl Table {
     ///
     /// # Errors
     /// The file cannot be read, is no frame, or is of another format.
-    pub fn read(path: &Path) -> Result<Self, ReadError> {
+    pub fn read(path: &Path, unwanted: &[String]) -> Result<Self, ReadError> {
         match Format::of_file(path) {
-            Some(Format::Csv) => csv_in::read(path),
-            Some(Format::Parquet) => parquet(path),
+            Some(Format::Csv) => Ok(csv_in::read(path)?.without(unwanted)),
+            Some(Format::Parquet) => parquet(path, unwanted),
             _ => Err(ReadError::Format),
         }
     }
+
+    fn without(mut self, unwanted: &[String]) -> Self {
+        let is_unwanted = |name: &String| unwanted.contains(name);
+        let gone = self.columns.extract_if(.., |(name, _)| is_unwanted(name));
+        self.unwanted.extend(gone.map(|(name, _)| name));
+        self
+    }
 }
 
-fn parquet(path: &Path) -> Result<Table, ReadError> {
+fn parquet(path: &Path, unwanted: &[String]) -> Result<Table, ReadError> {
     let file = ParquetIn::open(path)?;
     let (mut table, mut wanted) = (Table::default(), Vec::new());
-    table.passed_over.extend(file.nested());
+    for path in file.nested() {
+        if unwanted.contains(&path) {
+            table.unwanted.push(path);
+        } else {
+            table.passed_over.push(path);
+        }
+    }
     for column in file.columns() {
-        if column.name.is_empty() || column.name.starts_with("__index_level_") {
+        if unwanted.contains(&column.name) {
+            table.unwanted.push(column.name.clone());
+        } else if column.name.is_empty() || column.name.starts_with("__index_level_") {
             table.passed_over.push(column.name.clone());
         } else {
             wanted.push((column.name.as_str(), column.kind));

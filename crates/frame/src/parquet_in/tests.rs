@@ -2,7 +2,10 @@ use std::{fs, sync::Arc};
 
 use parquet::{
     basic::{Compression, GzipLevel, Repetition, ZstdLevel},
-    data_type::{ByteArrayType, DoubleType, Int32Type, Int64Type, Int96, Int96Type},
+    data_type::{
+        ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, Int32Type, Int64Type,
+        Int96, Int96Type,
+    },
     file::{properties::WriterProperties, writer::SerializedFileWriter},
     schema::{parser::parse_message_type, types::Type},
 };
@@ -185,4 +188,40 @@ fn what_is_no_parquet_file_is_refused() {
     assert!(matches!(ParquetIn::open(&path), Err(ReadError::Io(_))));
     fs::write(&path, b"a,b\n1,2\n").unwrap();
     assert!(matches!(ParquetIn::open(&path), Err(ReadError::Parquet(_))));
+}
+
+#[test]
+fn long_decimals_halves_and_large_unsigned_numbers_are_numbers() {
+    let plain = Compression::UNCOMPRESSED;
+    let fixed = |bytes: Vec<u8>| FixedLenByteArray::from(ByteArray::from(bytes));
+    let numbers = |numbers: &[f64]| Values::Number(numbers.iter().copied().map(Some).collect());
+    let of_12345 = 12_345_i128.to_be_bytes().to_vec();
+    let of_minus_1 = (-1_i128).to_be_bytes().to_vec();
+    assert_eq!(
+        column::<FixedLenByteArrayType>(
+            "REQUIRED FIXED_LEN_BYTE_ARRAY (16) x (DECIMAL(38, 2))",
+            plain,
+            &[fixed(of_12345), fixed(of_minus_1)],
+            None,
+        ),
+        (Kind::Number, numbers(&[123.45, -0.01]))
+    );
+    let halves = [0x3c00_u16, 0xc000, 0x0001, 0x7c00];
+    let halves = halves.map(|half| fixed(half.to_le_bytes().to_vec()));
+    assert_eq!(
+        column::<FixedLenByteArrayType>(
+            "REQUIRED FIXED_LEN_BYTE_ARRAY (2) x (FLOAT16)",
+            plain,
+            &halves,
+            None,
+        ),
+        (
+            Kind::Number,
+            numbers(&[1.0, -2.0, 2_f64.powi(-24), f64::INFINITY])
+        )
+    );
+    assert_eq!(
+        column::<Int64Type>("REQUIRED INT64 x (UINT_64)", plain, &[-1, 7], None).1,
+        numbers(&[18_446_744_073_709_551_615.0, 7.0])
+    );
 }

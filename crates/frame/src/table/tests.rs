@@ -7,7 +7,7 @@ fn of_csv(text: &[u8]) -> Result<Table, ReadError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("frame.csv");
     fs::write(&path, text).unwrap();
-    Table::read(&path)
+    Table::read(&path, &[])
 }
 
 fn column<'a>(table: &'a Table, name: &str) -> &'a Cells {
@@ -82,9 +82,9 @@ fn what_is_no_frame_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("frame.xlsx");
     fs::write(&path, b"x").unwrap();
-    assert!(matches!(Table::read(&path), Err(ReadError::Format)));
+    assert!(matches!(Table::read(&path, &[]), Err(ReadError::Format)));
     assert!(matches!(
-        Table::read(&folder.path().join("none.csv")),
+        Table::read(&folder.path().join("none.csv"), &[]),
         Err(ReadError::Io(_))
     ));
 }
@@ -114,7 +114,7 @@ fn a_frame_of_parquet_comes_back_as_it_was_written() {
     writer.row(&row).unwrap();
     writer.row(&[Cell::Missing; 6]).unwrap();
     writer.finish().unwrap();
-    let table = Table::read(&path).unwrap();
+    let table = Table::read(&path, &[]).unwrap();
     assert_eq!(table.passed_over, ["__index_level_0__"]);
     assert_eq!(table.columns.len(), 5);
     let texts = Texts {

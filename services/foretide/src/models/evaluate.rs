@@ -139,9 +139,23 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, env = "FORETIDE_EVALUATE_OUT", value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// Draw ROC, calibration and importance into this directory, as SVG
+    /// Draw ROC, calibration and importance into this directory, as SVG and as PNG
     #[arg(long, env = "FORETIDE_EVALUATE_PLOTS", value_name = "DIR")]
     plots: Option<PathBuf>,
+}
+
+impl EvaluateArgs {
+    /// The columns that nothing is read of.
+    pub(super) fn unwanted(&self) -> Vec<String> {
+        let names = self.exclude.iter().map(|name| name.trim().to_owned());
+        names.filter(|name| !self.is_needed(name)).collect()
+    }
+
+    /// Whether the column `name` has a part of its own.
+    fn is_needed(&self, name: &str) -> bool {
+        let needed = [Some(&self.label), self.group.as_ref(), self.time.as_ref()];
+        needed.into_iter().flatten().any(|needed| needed == name)
+    }
 }
 
 impl Checked for EvaluateArgs {
@@ -184,7 +198,8 @@ struct Line<'a> {
 /// Runs the command.
 pub(super) fn run(args: &EvaluateArgs, output: Output) -> anyhow::Result<()> {
     let name = args.frame.display();
-    let table = Table::read(&args.frame).with_context(|| format!("the frame {name}"))?;
+    let table =
+        Table::read(&args.frame, &args.unwanted()).with_context(|| format!("the frame {name}"))?;
     let rows = rows::of(args, table).with_context(|| format!("the frame {name}"))?;
     for said in &rows.notes {
         note(said);

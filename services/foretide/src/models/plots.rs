@@ -1,36 +1,45 @@
-//! Plots of reports, as SVG: text that any browser shows, and no library to build.
+//! Plots of reports, as SVG and as PNG.
 
-use std::{fmt::Write as _, fs, io, path::Path};
+mod drawing;
+mod png;
+mod svg;
+
+use std::{fs, io, path::Path};
 
 use foretide_training::{Importance, report::Report};
+
+use self::drawing::{Anchor, COLOURS, DIAGONAL, Drawing, GRID, Mark, Place};
 
 /// The side of the square that a curve is drawn in, and what is left around it for words.
 const SIDE: f64 = 420.0;
 const LEFT: f64 = 70.0;
 const TOP: f64 = 46.0;
 
-/// A colour for each kind, apart for people who see no red or green, too.
-const COLOURS: [&str; 2] = ["#0072b2", "#d55e00"];
-
-/// How many columns an importance plot shows.
+/// How many columns an importance plot shows, how wide a letter of their names is, and how many letters there may be.
 const NAMED: usize = 20;
+const LETTER: f64 = 8.0;
+const LETTERS: usize = 60;
 
-/// Writes `roc.svg`, `calibration.svg` and `importance-KIND.svg` into `folder`, which is made if it is not there.
+/// Writes `roc`, `calibration` and `importance-KIND`, each as `.svg` and `.png`, into `folder`, which is made if it is not there.
 pub(super) fn draw(reports: &[Report], folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    fs::write(folder.join("roc.svg"), roc(reports))?;
-    fs::write(folder.join("calibration.svg"), calibration(reports))?;
+    let mut plots = vec![
+        ("roc".to_owned(), roc(reports)),
+        ("calibration".to_owned(), calibration(reports)),
+    ];
     for report in reports {
-        let name = format!("importance-{}.svg", report.kind.as_str());
-        fs::write(
-            folder.join(name),
-            importance(&report.importance, report.kind.as_str()),
-        )?;
+        let kind = report.kind.as_str();
+        let drawn = importance(&report.importance, kind);
+        plots.push((format!("importance-{kind}"), drawn));
+    }
+    for (name, drawing) in plots {
+        fs::write(folder.join(format!("{name}.svg")), svg::written(&drawing))?;
+        fs::write(folder.join(format!("{name}.png")), png::written(&drawing)?)?;
     }
     Ok(())
 }
 
-fn roc(reports: &[Report]) -> String {
+fn roc(reports: &[Report]) -> Drawing {
     let curves = reports.iter().map(|report| {
         let points = report
             .roc
@@ -48,7 +57,7 @@ fn roc(reports: &[Report]) -> String {
     )
 }
 
-fn calibration(reports: &[Report]) -> String {
+fn calibration(reports: &[Report]) -> Drawing {
     let curves = reports.iter().map(|report| {
         let points = report
             .calibration_curve
@@ -73,160 +82,122 @@ fn square(
     up: &str,
     curves: impl Iterator<Item = (String, Vec<(f64, f64)>)>,
     with_dots: bool,
-) -> String {
-    let (x, y) = (
-        |share: f64| LEFT + share * SIDE,
-        |share: f64| TOP + (1.0 - share) * SIDE,
-    );
-    let mut body = String::new();
+) -> Drawing {
+    let at = |across: f64, up: f64| (LEFT + across * SIDE, TOP + (1.0 - up) * SIDE);
+    let by = |(x, y): Place, right: f64, down: f64| (x + right, y + down);
+    let mut drawing = Drawing {
+        width: LEFT + SIDE + 30.0,
+        height: TOP + SIDE + 60.0,
+        marks: Vec::new(),
+    };
     for tick in 0..=5 {
         let share = f64::from(tick) / 5.0;
-        line(&mut body, [x(share), y(0.0), x(share), y(1.0)], "#e4e4e4");
-        line(&mut body, [x(0.0), y(share), x(1.0), y(share)], "#e4e4e4");
-        text(
-            &mut body,
-            x(share),
-            y(0.0) + 18.0,
-            "middle",
-            &format!("{share:.1}"),
-        );
-        text(
-            &mut body,
-            x(0.0) - 8.0,
-            y(share) + 4.0,
-            "end",
-            &format!("{share:.1}"),
-        );
+        let number = format!("{share:.1}");
+        drawing.line(at(share, 0.0), at(share, 1.0), GRID);
+        drawing.line(at(0.0, share), at(1.0, share), GRID);
+        drawing.text(by(at(share, 0.0), 0.0, 18.0), Anchor::Middle, &number);
+        drawing.text(by(at(0.0, share), -8.0, 4.0), Anchor::End, &number);
     }
-    line(&mut body, [x(0.0), y(0.0), x(1.0), y(1.0)], "#999999");
+    drawing.line(at(0.0, 0.0), at(1.0, 1.0), DIAGONAL);
     for (place, (name, points)) in curves.enumerate() {
         let colour = COLOURS[place % COLOURS.len()];
-        let path: Vec<String> = points
-            .iter()
-            .map(|(across, up)| format!("{:.1},{:.1}", x(*across), y(*up)))
-            .collect();
-        let _ = writeln!(
-            body,
-            r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="2"/>"#,
-            path.join(" ")
-        );
-        for (across, up) in points.iter().filter(|_| with_dots) {
-            let (x, y) = (x(*across), y(*up));
-            let _ = writeln!(
-                body,
-                r#"<circle cx="{x:.1}" cy="{y:.1}" r="3.5" fill="{colour}"/>"#
-            );
-        }
-        let row = y(0.0) - 16.0 - 20.0 * place as f64;
-        line(&mut body, [x(0.52), row - 4.0, x(0.57), row - 4.0], colour);
-        text(&mut body, x(0.59), row, "start", &name);
+        let through: Vec<Place> = points.iter().map(|(across, up)| at(*across, *up)).collect();
+        let dots = through.iter().filter(|_| with_dots).map(|at| Mark::Dot {
+            at: *at,
+            radius: 3.5,
+            colour,
+        });
+        let dots: Vec<Mark> = dots.collect();
+        drawing.marks.push(Mark::Line {
+            through,
+            thickness: 2.0,
+            colour,
+        });
+        drawing.marks.extend(dots);
+        let row = -16.0 - 20.0 * place as f64;
+        let [from, to] = [0.52, 0.57].map(|across| by(at(across, 0.0), 0.0, row - 4.0));
+        drawing.line(from, to, colour);
+        drawing.text(by(at(0.59, 0.0), 0.0, row), Anchor::Start, &name);
     }
-    text(&mut body, x(0.5), y(0.0) + 42.0, "middle", across);
-    let (middle, edge) = (y(0.5), x(0.0) - 46.0);
-    let _ = writeln!(
-        body,
-        r#"<text x="{edge}" y="{middle}" text-anchor="middle" transform="rotate(-90 {edge} {middle})">{}</text>"#,
-        escaped(up)
-    );
-    text(&mut body, x(0.5), TOP - 18.0, "middle", title);
-    page(LEFT + SIDE + 30.0, TOP + SIDE + 60.0, &body)
+    drawing.text(by(at(0.5, 0.0), 0.0, 42.0), Anchor::Middle, across);
+    drawing.marks.push(Mark::Text {
+        at: by(at(0.0, 0.5), -46.0, 0.0),
+        anchor: Anchor::Middle,
+        climbs: true,
+        text: up.to_owned(),
+    });
+    drawing.text(by(at(0.5, 1.0), 0.0, -18.0), Anchor::Middle, title);
+    drawing
 }
 
-fn importance(importance: &[Importance], kind: &str) -> String {
+fn importance(importance: &[Importance], kind: &str) -> Drawing {
     let shown: Vec<&Importance> = importance
         .iter()
         .filter(|column| column.share > 0.0)
         .take(NAMED)
         .collect();
-    let most = shown.first().map_or(1.0, |column| column.share);
-    let longest = shown
+    let names: Vec<String> = shown
         .iter()
-        .map(|column| column.column.chars().count())
-        .max()
-        .unwrap_or(0);
-    let left = 20.0 + 7.5 * longest as f64;
-    let mut body = String::new();
-    text(
-        &mut body,
-        left,
-        TOP - 18.0,
-        "start",
-        &format!("What the {kind} model rests on: shares of the columns"),
-    );
-    for (place, column) in shown.iter().enumerate() {
+        .map(|column| shortened(&column.column))
+        .collect();
+    let most = shown.first().map_or(1.0, |column| column.share);
+    let longest = names.iter().map(|name| name.chars().count()).max();
+    let left = 20.0 + LETTER * longest.unwrap_or(0) as f64;
+    let mut drawing = Drawing {
+        width: left + SIDE + 80.0,
+        height: TOP + 24.0 * shown.len() as f64 + 20.0,
+        marks: Vec::new(),
+    };
+    let title = format!("What the {kind} model rests on: shares of the columns");
+    drawing.text((left, TOP - 18.0), Anchor::Start, &title);
+    for (place, (column, name)) in shown.iter().zip(&names).enumerate() {
         let y = TOP + 24.0 * place as f64;
         let width = column.share / most * SIDE;
-        let _ = writeln!(
-            body,
-            r#"<rect x="{left:.1}" y="{y:.1}" width="{width:.1}" height="17" fill="{}"/>"#,
-            COLOURS[0]
-        );
-        text(&mut body, left - 8.0, y + 13.0, "end", &column.column);
+        drawing.marks.push(Mark::Bar {
+            at: (left, y),
+            width,
+            height: 17.0,
+            colour: COLOURS[0],
+        });
+        drawing.text((left - 8.0, y + 13.0), Anchor::End, name);
         let share = format!("{:.1} %", column.share * 100.0);
-        text(&mut body, left + width + 6.0, y + 13.0, "start", &share);
+        drawing.text((left + width + 6.0, y + 13.0), Anchor::Start, &share);
     }
-    page(
-        left + SIDE + 80.0,
-        TOP + 24.0 * shown.len() as f64 + 20.0,
-        &body,
-    )
+    drawing
 }
 
-fn page(width: f64, height: f64, body: &str) -> String {
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" \
-         font-family=\"sans-serif\" font-size=\"13\" fill=\"#222222\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{body}</svg>\n"
-    )
-}
-
-fn line(body: &mut String, [x1, y1, x2, y2]: [f64; 4], colour: &str) {
-    let _ = writeln!(
-        body,
-        r#"<line x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}" stroke="{colour}"/>"#
-    );
-}
-
-fn text(body: &mut String, x: f64, y: f64, anchor: &str, text: &str) {
-    let text = escaped(text);
-    let _ = writeln!(
-        body,
-        r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">{text}</text>"#
-    );
-}
-
-/// Text that means itself in XML: names of columns are anything.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            c if c.is_control() => safe.push(' '),
-            c => safe.push(c),
-        }
+/// The name of a column, and of a very long one its beginning.
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= LETTERS {
+        return name.to_owned();
     }
-    safe
+    let beginning: String = name.chars().take(LETTERS - 3).collect();
+    format!("{beginning}...")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn column(name: &str) -> Importance {
+        Importance {
+            column: name.to_owned(),
+            share: 1.0,
+        }
+    }
+
     #[test]
     fn names_of_columns_cannot_break_out_of_the_plot() {
-        let column = Importance {
-            column: "<script>&\u{0}".to_owned(),
-            share: 1.0,
-        };
-        let plot = importance(&[column], "boosted");
+        let plot = svg::written(&importance(&[column("<script>&\u{0}")], "boosted"));
         assert!(plot.contains("&lt;script&gt;&amp; ") && !plot.contains("<script>"));
+        let long = importance(&[column(&"long ".repeat(10_000))], "boosted");
+        assert!(long.width < 1_200.0);
     }
 
     #[test]
     fn nothing_to_show_is_an_empty_plot() {
-        assert!(importance(&[], "boosted").starts_with("<svg"));
+        let empty = importance(&[], "boosted");
+        assert!(svg::written(&empty).starts_with("<svg"));
+        assert!(png::written(&empty).unwrap().starts_with(b"\x89PNG"));
     }
 }

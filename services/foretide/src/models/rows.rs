@@ -15,6 +15,9 @@ use super::evaluate::EvaluateArgs;
 /// Texts with more levels than this, most of which are of few rows, are ids.
 const MANY_LEVELS: usize = 100;
 
+/// Numbers of features lie within plus and minus this: scorers hold no larger ones.
+const LARGEST: f64 = 1e30;
+
 /// The share of rows that are learnt from where nothing is said.
 const TRAIN_SHARE: f64 = 0.75;
 
@@ -41,16 +44,23 @@ pub(super) fn of(args: &EvaluateArgs, table: Table) -> anyhow::Result<Rows> {
             groups = Some(groups_of(&cells));
         } else if args.time.as_ref() == Some(&name) {
             times = Some(Times::of(&name, cells)?);
-        } else if !args.exclude.contains(&name) {
+        } else {
             match feature(cells) {
-                Ok(column) => features.push((name, column)),
+                Ok((column, beyond)) => {
+                    if beyond > 0 {
+                        notes.push(format!(
+                            "{beyond} numbers of `{name}` lie beyond ±{LARGEST:e} and are taken for that"
+                        ));
+                    }
+                    features.push((name, column));
+                }
                 Err(why) => notes.push(format!("`{name}` is left out: {why}")),
             }
         }
     }
     for name in table.passed_over {
         notes.push(format!(
-            "`{name}` is passed over: it has no name of its own or is nested"
+            "`{name}` is passed over: it has no name of its own, is nested, or holds bytes that mean nothing here"
         ));
     }
     let labels = labels.context("the label is gone")?;
@@ -91,17 +101,20 @@ pub(super) fn of(args: &EvaluateArgs, table: Table) -> anyhow::Result<Rows> {
 }
 
 fn check_names(args: &EvaluateArgs, table: &Table) -> anyhow::Result<()> {
+    let unread = table.passed_over.iter().chain(&table.unwanted);
     let there: BTreeSet<&str> = table
         .columns
         .iter()
         .map(|(name, _)| name.as_str())
+        .chain(unread.map(String::as_str))
         .collect();
     let named = [
         ("--label", Some(&args.label)),
         ("--group", args.group.as_ref()),
         ("--time", args.time.as_ref()),
     ];
-    let excluded = args.exclude.iter().map(|name| ("--exclude", Some(name)));
+    let unwanted = args.unwanted();
+    let excluded = unwanted.iter().map(|name| ("--exclude", Some(name)));
     for (flag, name) in named.into_iter().chain(excluded) {
         if let Some(name) = name.filter(|name| !there.contains(name.as_str())) {
             let all: Vec<&str> = table
@@ -183,7 +196,10 @@ fn labels_of(
 /// Whether a label's value is `positive`, as text or as number.
 fn same(level: &str, positive: &str) -> bool {
     let number = |text: &str| text.trim().parse::<f64>().ok();
-    level == positive || number(level).is_some_and(|level| Some(level) == number(positive))
+    let is_flag = matches!(level, "true" | "false") && level.eq_ignore_ascii_case(positive);
+    level == positive
+        || is_flag
+        || number(level).is_some_and(|level| Some(level) == number(positive))
 }
 
 fn truth(level: &str) -> Option<bool> {
@@ -258,14 +274,22 @@ fn groups_of(cells: &Cells) -> Vec<u64> {
     codes.iter().enumerate().map(group).collect()
 }
 
-/// A column as a feature, or why it cannot be one.
-fn feature(cells: Cells) -> Result<Column, &'static str> {
+/// A column as a feature, with how many of its numbers were too large; or why it cannot be one.
+fn feature(cells: Cells) -> Result<(Column, usize), &'static str> {
+    let whole = |column| Ok((column, 0));
     match cells {
-        Cells::Number(numbers) => Ok(Column::Numbers(numbers)),
+        Cells::Number(mut numbers) => {
+            let mut beyond = 0;
+            for number in &mut numbers {
+                beyond += usize::from(number.abs() > LARGEST);
+                *number = number.clamp(-LARGEST, LARGEST);
+            }
+            Ok((Column::Numbers(numbers), beyond))
+        }
         Cells::Flag(flags) => {
             let number =
                 |flag: Option<bool>| flag.map_or(f64::NAN, |flag| f64::from(u8::from(flag)));
-            Ok(Column::Numbers(flags.into_iter().map(number).collect()))
+            whole(Column::Numbers(flags.into_iter().map(number).collect()))
         }
         Cells::Instant(_) => {
             Err("times mean nothing later on; what may be learnt from is how long ago they were")
@@ -277,7 +301,7 @@ fn feature(cells: Cells) -> Result<Column, &'static str> {
                     "nearly every row has a text of its own, so nothing can be learnt from it",
                 );
             }
-            Ok(Column::Categories(Categories {
+            whole(Column::Categories(Categories {
                 levels: texts.levels,
                 codes: texts.codes,
             }))

@@ -51,7 +51,8 @@ fn with_frame<R>(text: &str, of: impl FnOnce(&Path) -> R) -> R {
 
 fn rows_of(text: &str, flags: &str) -> anyhow::Result<Rows> {
     with_frame(text, |path| {
-        rows::of(&args(path, flags), Table::read(path).unwrap())
+        let args = args(path, flags);
+        rows::of(&args, Table::read(path, &args.unwanted()).unwrap())
     })
 }
 
@@ -93,17 +94,14 @@ fn a_report_is_printed_and_written_for_each_kind() {
             );
         }
         for name in [
-            "roc.svg",
-            "calibration.svg",
-            "importance-logistic.svg",
-            "importance-boosted.svg",
+            "roc",
+            "calibration",
+            "importance-logistic",
+            "importance-boosted",
         ] {
-            assert!(
-                fs::read_to_string(plots.join(name))
-                    .unwrap()
-                    .ends_with("</svg>\n"),
-                "{name}"
-            );
+            let drawn = |kind: &str| fs::read(plots.join(format!("{name}.{kind}"))).unwrap();
+            assert!(drawn("svg").ends_with(b"</svg>\n"), "{name}");
+            assert!(drawn("png").starts_with(b"\x89PNG"), "{name}");
         }
     });
 }
@@ -112,7 +110,7 @@ fn a_report_is_printed_and_written_for_each_kind() {
 fn a_leak_is_named_to_people() {
     with_frame(&frame(), |path| {
         let args = args(path, "--label y --exclude bought --kind logistic");
-        let rows = rows::of(&args, Table::read(path).unwrap()).unwrap();
+        let rows = rows::of(&args, Table::read(path, &args.unwanted()).unwrap()).unwrap();
         let text = text::of(&judged(Kind::Logistic, &args, &rows).unwrap(), &rows);
         assert!(text.contains("likely a leak: `leak` alone"), "{text}");
     });
@@ -213,5 +211,27 @@ fn a_frame_of_one_class_is_refused_with_the_counts() {
             refused.contains("3 positive and 0 negative") && refused.contains("frame.csv"),
             "{refused}"
         );
+    });
+}
+
+#[test]
+fn numbers_too_large_for_any_scorer_are_bounded_and_told_of() {
+    let text = frame()
+        .replace("\n1,>50K,", "\n1,>50K,1e300")
+        .replace("y,bought,1e300x", "y,bought,x");
+    let rows = rows_of(&text, "--label y --exclude bought,leak").unwrap();
+    assert!(
+        rows.notes
+            .iter()
+            .any(|note| note.contains("`x` lie beyond")),
+        "{:?}",
+        rows.notes
+    );
+    with_frame(&text, |path| {
+        let args = args(path, "--label y --exclude bought,leak");
+        let rows = rows::of(&args, Table::read(path, &args.unwanted()).unwrap()).unwrap();
+        for kind in Kind::ALL {
+            judged(kind, &args, &rows).unwrap();
+        }
     });
 }
