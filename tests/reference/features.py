@@ -679,12 +679,18 @@ class Shopper:
             "basket_deviation": self.basket.deviation(log1p(cart), reference["basket"]) if cart and same else None,
             "category_mix_deviation": self.mix(now - before, reference),
         }
+        if session:
+            parts = {
+                name: value if value is None or name == "category_mix_deviation" else max(0.0, value)
+                for name, value in parts.items()
+            }
         present = [value for value in parts.values() if value is not None]
         overall = None
         if present:
             size = sqrt(sum(value * value for value in present) / len(present))
             overall = -size if sum(present) < 0 else size
-        return parts | {"deviation": overall}
+        found = parts | {"deviation": overall}
+        return dict.fromkeys(found) if now - before > DAY else found
 
     def mix(self, since, reference):
         recent = [amount * exp2(-max(since, 0) / DAY) for amount in self.categories.of("recent")]

@@ -7,16 +7,20 @@ use crate::{
 };
 
 /// So many values are remembered: each later one moves the estimates by a twentieth.
-const MEMORY: u8 = 20;
+pub(crate) const MEMORY: u8 = 20;
 /// A value further off than so many scales counts as that far off (Huber's ψ).
-const CUT: f64 = 3.0;
+pub(crate) const CUT: f64 = 3.0;
 /// √(π/2): makes a standard deviation of a mean absolute one, where values are normal.
 const SD_OF_MEAN_DEVIATION: f64 = 1.253_314_137_315_500_3;
+/// As many values, of a habit or of times away, as the population counts for.
+pub(crate) const PRIOR: f64 = 3.0;
+/// No scale that a deviation is told in is less.
+pub(crate) const LEAST_SHRUNK_SCALE: f64 = 0.1;
 /// No scale is less.
-const LEAST_SCALE: f64 = 0.05;
+pub(crate) const LEAST_SCALE: f64 = 0.05;
 
 /// The scales of engagement, sessions and baskets while there is one value.
-const FIRST_SCALES: [f64; 3] = [0.7, 1.0, 0.6];
+pub(crate) const FIRST_SCALES: [f64; 3] = [0.7, 1.0, 0.6];
 
 /// A running estimate, by count and not by time. Its numbers are rounded as sums are, and never negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -47,12 +51,9 @@ impl Baseline {
 
     /// How far `now` is from what is usual, in scales, shrunk towards the population while little is known.
     pub(crate) fn deviation(&self, now: f64, usual: Spread) -> f64 {
-        /// As many values as the population counts for.
-        const PRIOR: f64 = 3.0;
-        const LEAST: f64 = 0.1;
         let n = f64::from(self.n);
         let shrunk = |own: f64, usual: f64| (n * own + PRIOR * usual) / (n + PRIOR);
-        let scale = shrunk(self.scale, usual.scale).max(LEAST);
+        let scale = shrunk(self.scale, usual.scale).max(LEAST_SHRUNK_SCALE);
         bounded((now - shrunk(self.location, usual.location)) / scale)
     }
 

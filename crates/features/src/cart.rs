@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The most different products a cart holds: the one put in first gives way.
-const ITEM_LIMIT: usize = 200;
+pub(crate) const ITEM_LIMIT: usize = 200;
 /// The most bytes that they may take together in the stored form, counted as if they came dear: about seventy products with
 /// usual ids.
 pub(crate) const BYTE_LIMIT: usize = 1024;
@@ -88,8 +88,8 @@ impl Cart {
         self.items.iter().map(|item| u64::from(item.quantity)).sum()
     }
 
-    /// What it is worth, in the currency of the price seen last; items priced in another, or not at all, are left
-    /// out. `None` where no price is known.
+    /// What it is worth, in the currency of the last price put into it; items priced in another, or not at all, are
+    /// left out. `None` where nothing was put in with a price since it was empty.
     pub fn value(&self) -> Option<Money> {
         let currency = self.currency?;
         let minor_units = self

@@ -85,6 +85,11 @@ impl HalfLife {
         period(to) - period(from)
     }
 
+    /// Whether no sum is halved between `from` and `to`, whatever its half-life: a period of each begins with one of half an hour.
+    pub(crate) fn no_period_begins(from: EpochMs, to: EpochMs) -> bool {
+        Self::HalfHour.halvings(from, to) == 0
+    }
+
     /// What 1 in a sum that has reached `as_of` is worth at `now`, or at `as_of` if that is later.
     pub(crate) fn worth(self, as_of: EpochMs, now: EpochMs) -> f64 {
         let in_period = as_of.0.rem_euclid(self.ms());
@@ -222,6 +227,16 @@ mod tests {
                 let once = halved(kept(sum), half_life.halvings(EpochMs(from), at));
                 prop_assert_eq!(stepwise.to_bits(), once.to_bits());
                 prop_assert_eq!(once.to_bits(), kept(once).to_bits());
+            }
+        }
+
+        #[test]
+        fn where_no_half_hour_begins_no_period_does(from in -(1_i64 << 41)..1_i64 << 41, step in -2_000_000..2_000_000_i64) {
+            let (from, to) = (EpochMs(from), EpochMs(from + step));
+            if HalfLife::no_period_begins(from, to) {
+                for half_life in HalfLife::ALL {
+                    prop_assert_eq!(half_life.halvings(from, to), 0);
+                }
             }
         }
 

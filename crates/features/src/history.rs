@@ -38,6 +38,8 @@ struct Settled {
 pub(crate) struct History {
     /// Observations that may still be joined or corrected. The last is the newest.
     recents: VecDeque<Observation>,
+    /// Which ids those may have.
+    ids: Ids,
     recent_bytes: usize,
     settled: Option<Box<Settled>>,
 }
@@ -78,7 +80,7 @@ impl History {
         let settled = self.settled.as_ref();
         if old || settled.is_some_and(|settled| observation.key <= settled.last) {
             Fate::Late
-        } else if self.recents.iter().any(|recent| recent.key.id == id) {
+        } else if self.ids.may_hold(id) && self.recents.iter().any(|recent| recent.key.id == id) {
             Fate::Duplicate
         } else {
             Fate::Folded
@@ -92,6 +94,11 @@ impl History {
 
     pub(crate) fn insert(&mut self, observation: Observation) {
         self.recent_bytes += observation.size();
+        self.ids.add(observation.key.id);
+        if self.is_next(observation.key) {
+            self.recents.push_back(observation);
+            return;
+        }
         let place = self
             .recents
             .partition_point(|recent| recent.key < observation.key);
@@ -146,12 +153,28 @@ impl History {
         self.recents.partition_point(|recent| recent.key.at <= at)
     }
 
+    /// Settles all recents at once if what happens next, at `at`, lies so much later that each would settle. `current` is the state
+    /// with all of them: taking it costs less than folding them a second time.
+    pub(crate) fn settle_before(&mut self, at: EpochMs, current: &State) {
+        let Some(last) = self.recents.back().map(Observation::key) else {
+            return;
+        };
+        if at.since(last.at) <= SETTLE_AFTER_MS {
+            return;
+        }
+        let state = current.clone();
+        self.settled = Some(Box::new(Settled { last, state }));
+        self.recents.clear();
+        self.recent_bytes = 0;
+        self.ids = Ids::default();
+    }
+
     /// Settles what is old enough, and the oldest of what is too much; returns how many of the latter.
     pub(crate) fn settle(&mut self, rules: &FoldRules) -> u32 {
         let Some(newest) = self.newest() else {
             return 0;
         };
-        let mut early = 0;
+        let (mut early, mut settled_now) = (0, 0);
         while let Some(oldest) = self.recents.front() {
             let due = newest.at.since(oldest.key.at) > SETTLE_AFTER_MS;
             let crowded = self.recents.len() > RECENT_LIMIT || self.recent_bytes > RECENT_BYTES;
@@ -162,6 +185,7 @@ impl History {
                 break;
             };
             early += u32::from(!due);
+            settled_now += 1;
             self.recent_bytes -= oldest.size();
             let settled = self.settled.get_or_insert_with(|| {
                 Box::new(Settled {
@@ -171,6 +195,9 @@ impl History {
             });
             settled.last = oldest.key;
             settled.state.fold(&oldest, rules);
+        }
+        if self.ids.forget(settled_now, self.recents.len()) {
+            self.ids = Ids::of(&self.recents);
         }
         let past = newest.at.plus(-SETTLE_AFTER_MS);
         if let Some(settled) = &mut self.settled
@@ -258,9 +285,103 @@ impl History {
             let (deed, topic) = reader.deed()?;
             let observation = Observation { key, topic, deed };
             self.recent_bytes += observation.size();
+            self.ids.add(key.id);
             self.recents.push_back(observation);
             before = Some(key);
         }
         Ok(())
+    }
+}
+
+/// Which ids there may be among the recents. Most events are no copies, and then nothing of those before has to be looked at, which
+/// lie in memory far apart. It says nothing of what the recents are, so all are equal.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ids {
+    /// A bit for each id.
+    bits: [u64; 4],
+    /// How many were added of which nothing is there any more.
+    gone: u32,
+}
+
+impl PartialEq for Ids {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Ids {
+    fn of(recents: &VecDeque<Observation>) -> Self {
+        let mut ids = Self::default();
+        for recent in recents {
+            ids.add(recent.key.id);
+        }
+        ids
+    }
+
+    /// The place of the bit of `id`: eight of the bits of its hash.
+    fn place(id: IdHash) -> (usize, u32) {
+        let [a, ..] = id.0.to_le_bytes();
+        (usize::from(a >> 6), u32::from(a & 63))
+    }
+
+    fn add(&mut self, id: IdHash) {
+        let (word, bit) = Self::place(id);
+        self.bits[word] |= 1 << bit;
+    }
+
+    /// Whether there may be an observation with this id. If not, there is none.
+    fn may_hold(&self, id: IdHash) -> bool {
+        let (word, bit) = Self::place(id);
+        self.bits[word] >> bit & 1 == 1
+    }
+
+    /// So many more are gone, and so many are left: whether it is time to begin anew.
+    fn forget(&mut self, gone: u32, left: usize) -> bool {
+        self.gone += gone;
+        self.gone as usize > left.max(16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Deed;
+
+    #[test]
+    fn most_ids_that_are_not_there_are_known_not_to_be() {
+        let id = |number: u32| IdHash::of(&number.to_string());
+        let mut ids = Ids::default();
+        (0..20).for_each(|number| ids.add(id(number)));
+        assert!((0..20).all(|number| ids.may_hold(id(number))));
+        let mistaken = (20..1020).filter(|number| ids.may_hold(id(*number)));
+        assert!(mistaken.count() < 200);
+    }
+
+    proptest! {
+        /// What may still come as a copy is found, whatever has settled meanwhile.
+        #[test]
+        fn every_recent_id_is_found(steps in prop::collection::vec((0..40_000_i64, -20_000..1_i64), 1..400)) {
+            let (mut history, mut newest) = (History::default(), 0);
+            for (number, (step, back)) in (0_u32..).zip(steps) {
+                newest += step * 1_000;
+                let key = Key {
+                    at: EpochMs(newest + back * 1_000),
+                    id: IdHash::of(&number.to_string()),
+                };
+                let observation = Observation { key, topic: None, deed: Deed::Custom };
+                if history.judge(&observation) == Fate::Folded {
+                    history.insert(observation);
+                    let _ = history.settle(&FoldRules::default());
+                }
+                prop_assert!(history.recents().all(|recent| history.ids.may_hold(recent.key.id)));
+                prop_assert!(history.recents.iter().is_sorted_by_key(Observation::key));
+                let anew = Ids::of(&history.recents);
+                let stale = history.ids.gone as usize;
+                prop_assert!(stale > 0 || history.ids.bits == anew.bits);
+                prop_assert!(stale <= history.recents.len().max(16));
+            }
+        }
     }
 }

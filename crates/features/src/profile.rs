@@ -251,6 +251,9 @@ impl Profile {
             Fate::Folded => {
                 in_order = self.goes_on(observation.key);
                 if in_order {
+                    if self.contributions.histories().next().is_none() {
+                        self.own.settle_before(observation.key.at, &self.current);
+                    }
                     self.current.fold(&observation, rules);
                 }
                 self.own.insert(observation);

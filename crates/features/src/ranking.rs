@@ -12,7 +12,7 @@ use crate::{
 pub(crate) const HALF_LIFE: HalfLife = HalfLife::Week;
 
 /// One with less than this share of all attention is forgotten when a week is over.
-const LEAST_SHARE: f64 = 0.02;
+pub(crate) const LEAST_SHARE: f64 = 0.02;
 
 /// What attention goes to.
 pub(crate) trait Name: Clone {

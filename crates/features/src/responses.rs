@@ -12,7 +12,12 @@ use crate::{
 pub(crate) const HALF_LIFE: HalfLife = HalfLife::Month;
 
 /// A price that changed by less than this, in natural logarithms, is the same.
-const SAME: f64 = 0.005;
+pub(crate) const SAME: f64 = 0.005;
+
+/// As many views at the same price as the usual share counts for.
+pub(crate) const PRIOR_VIEWS: f64 = 4.0;
+/// What the ridge adds to the squares.
+pub(crate) const RIDGE: f64 = 0.1;
 
 /// How the price of a product changed between two views of it: by how much, in natural logarithms, above zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,10 +105,6 @@ impl Responses {
     /// taking on the change, whose intercept is how often products are taken that cost what they did. `worth` is what 1 in a
     /// sum is worth now, `usual` how often shoppers take such a product. `None` if no price has changed.
     pub(crate) fn elasticity(&self, worth: f64, usual: f64) -> Option<f64> {
-        /// As many views at the same price as the usual share counts for.
-        const PRIOR_VIEWS: f64 = 4.0;
-        /// What the ridge adds to the squares.
-        const RIDGE: f64 = 0.1;
         let now = |part| self.get(part) * worth;
         if now(Part::DropViews) + now(Part::RiseViews) < crate::prices::HARDLY_ANY {
             return None;

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The most products kept.
-const LIMIT: usize = 6;
+pub(crate) const LIMIT: usize = 6;
 
 /// A product is told apart by 32 bits of the hash of its id: among six, one in 700 million is taken for another.
 pub(crate) type ProductHash = u32;

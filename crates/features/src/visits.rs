@@ -2,7 +2,12 @@
 
 use foretide_events::EpochMs;
 
-use crate::{HalfLife, Reference, baseline::bounded, moments::Moments, prices::HARDLY_ANY};
+use crate::{
+    HalfLife, Reference,
+    baseline::{LEAST_SHRUNK_SCALE, PRIOR, bounded},
+    moments::Moments,
+    prices::HARDLY_ANY,
+};
 
 /// The half-life of what is known of it.
 pub(crate) const HALF_LIFE: HalfLife = HalfLife::Month;
@@ -36,13 +41,11 @@ pub(crate) fn overdue(
     now: EpochMs,
     reference: &Reference,
 ) -> f64 {
-    /// As many visits as the population counts for.
-    const PRIOR: f64 = 3.0;
     let usual = reference.visit_gap;
     let n = gaps.values.n * worth;
     let mean = usual.location + gaps.values.above(usual.location) * worth / (n + PRIOR);
     let squares = gaps.squares_around(mean) * worth + PRIOR * usual.scale * usual.scale;
-    let scale = libm::sqrt(squares / (n + PRIOR)).max(0.1);
+    let scale = libm::sqrt(squares / (n + PRIOR)).max(LEAST_SHRUNK_SCALE);
     bounded((ln_gap(now.since(last)) - mean) / scale)
 }
 

@@ -276,14 +276,90 @@ fn days_and_visits_are_held_against_what_is_usual() {
     assert!(usual.get(Feature::SessionLengthDeviation).unwrap().abs() < 0.5);
     let away = at(&profile, last + 8 * DAY_MS);
     assert!(away.get(Feature::VisitOverdue).unwrap() > 3.0);
-    assert!(away.get(Feature::EngagementDeviation).unwrap() < -1.0);
-    assert!(away.get(Feature::Deviation).unwrap() < -1.0);
-    assert_eq!(
-        away.get(Feature::CategoryMixDeviation),
-        None,
-        "hardly anything lately"
-    );
-    assert_eq!(away.get(Feature::BasketDeviation), None);
+    for of_now in [
+        Feature::EngagementDeviation,
+        Feature::SessionLengthDeviation,
+        Feature::CategoryMixDeviation,
+        Feature::BasketDeviation,
+        Feature::Deviation,
+    ] {
+        assert_eq!(away.get(of_now), None, "{of_now:?}: nothing happens now");
+    }
+}
+
+#[test]
+fn who_is_long_away_is_overdue_however_long_that_is() {
+    let visits = (0..20).map(|day| (day * 24 * 60, product_view("mug", "kitchen", None)));
+    let profile = after(visits.collect());
+    let overdue = |days: i64| {
+        let features = at(&profile, (19 + days) * DAY_MS);
+        features.get(Feature::VisitOverdue).unwrap()
+    };
+    assert!(overdue(1) < 1.0);
+    assert!(overdue(3) > 1.0 && overdue(3) < overdue(30) && overdue(30) <= overdue(3000));
+}
+
+/// Comes daily for an hour, fills a cart, and buys what is in it for 100 euros.
+fn regular(today: &[(i64, Action)]) -> Profile {
+    let days = (0..20).flat_map(|day| {
+        let visit = (0..6).map(|n| (n * 12, product_view("mug", "kitchen", Some(60_000))));
+        let order = (61, purchase(&format!("order-{day}"), 10_000, "EUR"));
+        let visit = visit.chain([order]);
+        visit.map(move |(minute, action)| (day * 24 * 60 + minute, action))
+    });
+    let today = today
+        .iter()
+        .map(|(minute, action)| (20 * 24 * 60 + minute, action.clone()));
+    after(days.chain(today).collect())
+}
+
+#[test]
+fn a_session_that_has_just_begun_is_not_held_against_complete_ones() {
+    let cup = CartAdd {
+        product: product("cup", Some("kitchen"), Some(1_000), None),
+        ..CartAdd::default()
+    };
+    let begun = [
+        (0, product_view("mug", "kitchen", Some(1_000))),
+        (0, Action::CartAdd(cup)),
+    ];
+    let (start, profile) = (20 * DAY_MS, regular(&begun));
+    let parts = [
+        Feature::EngagementDeviation,
+        Feature::SessionLengthDeviation,
+        Feature::BasketDeviation,
+    ];
+    let two_seconds_in = at(&profile, start + 2_000);
+    for part in parts {
+        assert_eq!(two_seconds_in.get(part), Some(0.0), "{part:?}");
+    }
+    assert!(two_seconds_in.get(Feature::Deviation).unwrap().abs() < 1.0);
+    let over = at(&profile, start + 40 * MINUTE_MS);
+    assert_eq!(over.get(Feature::SessionLengthDeviation), None);
+    assert!(over.get(Feature::EngagementDeviation).unwrap() < 0.0);
+    assert!(over.get(Feature::BasketDeviation).unwrap() < -1.0);
+    assert!(over.get(Feature::Deviation).unwrap() < -0.5);
+}
+
+#[test]
+fn more_than_usual_is_told_while_the_session_goes_on() {
+    let cup = CartAdd {
+        product: product("cup", Some("kitchen"), Some(1_000_000), None),
+        ..CartAdd::default()
+    };
+    let mut long: Vec<_> = (0..40)
+        .map(|n| (n * 12, product_view("mug", "kitchen", Some(300_000))))
+        .collect();
+    long.push((39 * 12, Action::CartAdd(cup)));
+    let features = at(&regular(&long), 20 * DAY_MS + 40 * 12 * MINUTE_MS);
+    for part in [
+        Feature::EngagementDeviation,
+        Feature::SessionLengthDeviation,
+        Feature::BasketDeviation,
+        Feature::Deviation,
+    ] {
+        assert!(features.get(part).unwrap() > 1.0, "{part:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 mod nature;
 mod page;
 mod reading;
+#[cfg(test)]
+mod stated;
 mod table;
 
 use std::fmt::Write as _;

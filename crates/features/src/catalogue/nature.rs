@@ -1,5 +1,7 @@
 //! How features behave.
 
+use std::borrow::Cow;
+
 use crate::{FoldRules, HalfLife};
 
 /// What a feature is measured in.
@@ -84,12 +86,20 @@ impl TimeToLive {
         }
     }
 
-    /// Its stable name.
-    pub fn as_str(self) -> &'static str {
+    /// As people say it.
+    pub fn in_words(self) -> Cow<'static, str> {
+        const DAY_MS: i64 = 24 * HOUR_MS;
+        const HOUR_MS: i64 = 60 * 60 * 1000;
+        let counted = |n: i64, unit: &str| match n {
+            1 => format!("1 {unit}").into(),
+            _ => format!("{n} {unit}s").into(),
+        };
         match self {
-            Self::Unlimited => "none",
-            Self::SessionGap => "the session gap",
-            Self::Ms(_) => "1 day",
+            Self::Unlimited => "ever".into(),
+            Self::SessionGap => "the session gap".into(),
+            Self::Ms(ms) if ms % DAY_MS == 0 => counted(ms / DAY_MS, "day"),
+            Self::Ms(ms) if ms % HOUR_MS == 0 => counted(ms / HOUR_MS, "hour"),
+            Self::Ms(ms) => counted(ms, "millisecond"),
         }
     }
 }
@@ -201,6 +211,25 @@ impl Nature {
         Self {
             uses_reference: true,
             ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_to_live_is_told_as_long_as_it_is() {
+        for (time_to_live, words) in [
+            (TimeToLive::Unlimited, "ever"),
+            (TimeToLive::SessionGap, "the session gap"),
+            (TimeToLive::Ms(86_400_000), "1 day"),
+            (TimeToLive::Ms(3 * 86_400_000), "3 days"),
+            (TimeToLive::Ms(7_200_000), "2 hours"),
+            (TimeToLive::Ms(1500), "1500 milliseconds"),
+        ] {
+            assert_eq!(time_to_live.in_words(), words);
         }
     }
 }

@@ -55,10 +55,7 @@ fn describe(spec: &FeatureSpec, page: &mut String) {
         bound(*min),
         bound(*max),
         half_life.map_or("none", |half_life| half_life.in_words()),
-        match time_to_live.as_str() {
-            "none" => "ever",
-            limited => limited,
-        },
+        time_to_live.in_words(),
         order.as_str(),
         combine.as_str(),
         if *uses_reference {

@@ -28,6 +28,7 @@ pub struct Reading<'a> {
     pub(super) now: EpochMs,
     pub(super) reference: &'a Reference,
     pub(super) session: Option<&'a Session>,
+    rules: FoldRules,
     /// When the state is read: now, or as of when it is if that is later.
     reached: EpochMs,
     /// What 1 in the sums of each half-life is worth now.
@@ -74,12 +75,17 @@ impl Deviations {
             .map(|session| reading.seconds_since(session.start()));
         let usual = reference.mix;
         let mix = state.mix_divergence(reading.now);
+        // What an open session adds to is not yet what it will come to: there only an excess says something.
+        let so_far = |deviation: f64| match reading.session {
+            Some(_) if deviation <= 0.0 => 0.0,
+            _ => deviation,
+        };
         Self {
             engagement: state
                 .last_seen()
-                .map(|_| of(&habits.day, daily, reference.day)),
-            session: seconds.map(|now| of(&habits.session, now, reference.session)),
-            basket: basket().map(|now| of(&habits.basket, now, reference.basket)),
+                .map(|_| so_far(of(&habits.day, daily, reference.day))),
+            session: seconds.map(|now| so_far(of(&habits.session, now, reference.session))),
+            basket: basket().map(|now| so_far(of(&habits.basket, now, reference.basket))),
             mix: mix.map(|now| bounded((now - usual.location) / usual.scale)),
         }
     }
@@ -98,9 +104,22 @@ impl Deviations {
 }
 
 impl Reading<'_> {
-    /// The value of `feature`, relative to what the reference says is usual; `None` if it is missing.
+    /// The value of `feature`, relative to what the reference says is usual; `None` if it is missing, or holds no longer.
     pub fn get(&self, feature: Feature) -> Option<f64> {
+        if self.is_expired(feature) {
+            return None;
+        }
         compute(self, feature).filter(|value| value.is_finite())
+    }
+
+    /// Whether the shopper's newest event is longer ago than `feature` holds. Here, so that who serves it, trains on it or
+    /// shows it sees the same.
+    pub fn is_expired(&self, feature: Feature) -> bool {
+        let time_to_live = feature.spec().nature.time_to_live;
+        let age_ms = self.now.since(self.state.as_of);
+        time_to_live
+            .ms(&self.rules)
+            .is_some_and(|most| age_ms > most)
     }
 
     /// The values of all features.
@@ -263,6 +282,7 @@ impl State {
             now,
             reference,
             session: self.session(now, rules),
+            rules: *rules,
             reached: now.max(self.as_of),
             worths: Default::default(),
             decays: Default::default(),

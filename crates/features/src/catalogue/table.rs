@@ -81,7 +81,7 @@ const PRICED_30D: Nature = ORDERED_30D;
 const LEVELS: Nature = ORDERED_30D.relative();
 const RESPONSES: Nature = ORDERED_30D.relative();
 const GAPS: Nature = ORDERED_30D;
-const OVERDUE: Nature = ORDERED_30D.relative().holding(DAY);
+const OVERDUE: Nature = ORDERED_30D.relative();
 
 const TOTAL: Nature = Nature::plain(Order::Free, Combine::Sum);
 const TOTAL_IN_ORDER: Nature = Nature::plain(Order::Canonical, Combine::Sum);
@@ -249,8 +249,8 @@ catalogue! {
     /// Share of searches that a look at a product followed, before the next search and in the same session. Missing
     /// without searches.
     SearchFollowShare30d "search_follow_share_30d" Share [0.0, 1.0] ORDERED_30D
-        "sum(first product_view or product_click after a search, before the next search and the end of the \
-         session: 1) / searches_30d",
+        "min(1, sum(first product_view or product_click after a search, before the next search and the end of the \
+         session: 1) / searches_30d)",
         |r| {
                 Reading::share(r.tally(Tally::FollowedSearches30d), r.tally(Tally::Searches30d))
         };
@@ -365,7 +365,7 @@ catalogue! {
         |r| r.in_session(Session::product_views);
     /// Product views of products looked at before in the open session.
     SessionRepeatViews "session_repeat_views" Count [0.0, U32] SESSION
-        "number of product_view in the session whose product is among the 12 different ones viewed last and was \
+        "number of product_view in the session whose product is among the 6 different ones viewed last and was \
          viewed in the session before",
         |r| r.in_session(Session::repeat_views);
     /// Searches in the open session.
@@ -417,9 +417,10 @@ catalogue! {
     CartPieces "cart_pieces" Count [0.0, ANY] CART
         "Σ quantity in the cart",
         |r| Some(r.state.cart().pieces() as f64);
-    /// Worth of the cart. Missing if no price in it is known.
+    /// Worth of the cart. Missing if nothing was put into it with a price since it was empty.
     CartValue "cart_value" Money [0.0, ANY] CART
-        "Σ price · quantity in the cart, of prices in the currency of the price seen last",
+        "Σ price · quantity in the cart, of prices in the currency of the last price put into it; another \
+         price of a product put in again takes the place of its price",
         |r| {
                 r.state.cart().value().map(|worth| major_units(worth.minor_units.max(0) as f64, worth.currency))
         };
@@ -522,7 +523,7 @@ catalogue! {
         };
     /// Worth of what was put into the cart, in the currency of the latest price.
     CartValueAdded30d "cart_value_added_30d" Money [0.0, ANY] PRICED_30D
-        "sum(cart_add: price · quantity, which is 1 if absent)",
+        "sum(cart_add: price · quantity), quantity as for the cart: the event's, else the product's, else 1",
         |r| Some(r.money(Tally::CartValueAdded30d));
     /// Worth of what was put on a wishlist, in the currency of the latest price.
     WishlistValue30d "wishlist_value_30d" Money [0.0, ANY] PRICED_30D
@@ -530,7 +531,7 @@ catalogue! {
         |r| Some(r.money(Tally::WishlistValue30d));
     /// Share of the products looked at that cost more before. Missing if none had a price.
     DiscountedViewShare30d "discounted_view_share_30d" Share [0.0, 1.0] PRICED_30D
-        "sum(product_view with a price below its list_price: 1) / sum(product_view with a price: 1)",
+        "min(1, sum(product_view with a price below its list_price: 1) / sum(product_view with a price: 1))",
         |r| {
                 Reading::share(r.tally(Tally::DiscountedViews30d), r.tally(Tally::PricedViews30d))
         };
@@ -540,7 +541,7 @@ catalogue! {
         |r| Some(r.tally(Tally::PriceFilters30d));
     /// Share of them among filterings, sortings and searches. Missing without any.
     PriceFilterShare30d "price_filter_share_30d" Share [0.0, 1.0] SUM_30D
-        "price_filters_30d / (sum(product_list_filter: 1) + searches_30d)",
+        "min(1, price_filters_30d / (sum(product_list_filter: 1) + searches_30d))",
         |r| {
                 let all = r.tally(Tally::ProductListFilters30d) + r.tally(Tally::Searches30d);
                 Reading::share(r.tally(Tally::PriceFilters30d), all)
@@ -553,7 +554,7 @@ catalogue! {
         };
     /// Share of coupons that were applied. Missing without attempts.
     CouponSuccessShare30d "coupon_success_share_30d" Share [0.0, 1.0] SUM_30D
-        "sum(coupon_attempt with outcome applied: 1) / coupon_attempts_30d",
+        "min(1, sum(coupon_attempt with outcome applied: 1) / coupon_attempts_30d)",
         |r| {
                 let (applied, denied) = (r.tally(Tally::CouponsApplied30d), r.tally(Tally::CouponsDenied30d));
                 Reading::share(applied, applied + denied)
@@ -589,32 +590,33 @@ catalogue! {
          = (sum(…: g) + 3·μ0) / (n + 3), σ² = (sum(…: (g − μ)²) + 3·σ0²) / (n + 3); μ0, σ0 = ln_visit_gap_hours \
          of the reference",
         |r| r.visit_overdue();
-    /// Hour of the day where the shopper is. Missing if the time zone is not known.
+    /// Hour of the day where the shopper is. Missing if no `identify` told the time zone.
     LocalHour "local_hour" Hour [0.0, 23.0] ZONE
         "hour of now in time_zone of the latest identify that names a zone of the IANA database",
         |r| Some(f64::from(r.local()?.hour()));
-    /// Day of the week where the shopper is. Missing if the time zone is not known.
+    /// Day of the week where the shopper is. Missing if no `identify` told the time zone.
     LocalWeekday "local_weekday" Weekday [1.0, 7.0] ZONE
         "weekday of now there, Monday is 1",
         |r| {
                 Some(f64::from(r.local()?.weekday().to_monday_one_offset()))
         };
 
-    /// How far the engagement of the last day is from that of the shopper's usual days. Missing if never there.
+    /// How far the engagement of the last day is from that of the shopper's usual days; while a session is open, how far
+    /// above. Missing if never there.
     EngagementDeviation "engagement_deviation" Deviation [-10.0, 10.0] HABIT
         "deviation of ln(1 + engagement_1d · ln 2) from the baseline of ln(1 + Σ engagement of a UTC day), over \
-         days with presence before the latest; s0 = 0.7, reference ln_daily_engagement",
+         days with presence before the latest; s0 = 0.7, reference ln_daily_engagement; so far",
         |r| r.deviations().engagement;
-    /// How far the length of the open session is from the usual one. Missing if none is open.
-    SessionLengthDeviation "session_length_deviation" Deviation [-10.0, 10.0] HABIT_OF_SESSION
+    /// How far the open session is longer than the usual one, zero while it is not. Missing if none is open.
+    SessionLengthDeviation "session_length_deviation" Deviation [0.0, 10.0] HABIT_OF_SESSION
         "deviation of ln(1 + session_seconds) from the baseline of ln(1 + seconds from first to last presence), \
-         over sessions before the latest; s0 = 1, reference ln_session_seconds",
+         over sessions before the latest; s0 = 1, reference ln_session_seconds; so far",
         |r| r.deviations().session;
-    /// How far the worth of the cart is from that of the usual order. Missing if the cart has no worth, or one in
-    /// another currency than orders had.
+    /// How far the worth of the cart is from that of the usual order; while a session is open, how far above. Missing if
+    /// the cart has no worth, or one in another currency than orders had.
     BasketDeviation "basket_deviation" Deviation [-10.0, 10.0] HABIT
         "deviation of ln(1 + cart_value) from the baseline of ln(1 + value), over new orders with a value above 0 \
-         since the currency of orders last changed; s0 = 0.6, reference ln_basket",
+         since the currency of orders last changed; s0 = 0.6, reference ln_basket; so far",
         |r| r.deviations().basket;
     /// How far the categories looked at lately are from the usual ones. Missing with less than a second of attention
     /// lately.

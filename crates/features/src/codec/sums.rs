@@ -49,7 +49,12 @@ impl Precision {
 
 /// The whole number above zero that `mean` is the logarithm of.
 fn whole(mean: f64, precision: Precision) -> Option<u64> {
-    let number = libm::round(libm::exp(mean));
+    let value = libm::exp(mean);
+    let number = libm::round(value);
+    // Most means are no such logarithm, which is seen without working one out: those that are kept are right to 1.5e-11.
+    if (value - number).abs() > number * 1e-9 {
+        return None;
+    }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -76,7 +81,7 @@ fn to_units(mean: f64) -> u64 {
 pub(crate) struct SumWriter<'w, 'a> {
     writer: &'w mut Writer<'a>,
     precision: Precision,
-    /// Up to seven bits that are no whole byte yet.
+    /// Up to 63 bits that are no whole word yet.
     bits: u64,
     used: u32,
     exponent: u64,
@@ -146,9 +151,8 @@ impl<'w, 'a> SumWriter<'w, 'a> {
 
     /// Fills up the last byte.
     pub(crate) fn end(self) {
-        if self.used > 0 {
-            self.writer.bytes(&self.bits.to_le_bytes()[..1]);
-        }
+        let bytes = self.used.div_ceil(8) as usize;
+        self.writer.bytes(&self.bits.to_le_bytes()[..bytes]);
     }
 
     fn exact(&mut self, number: f64) {
@@ -171,14 +175,18 @@ impl<'w, 'a> SumWriter<'w, 'a> {
         }
     }
 
+    /// At most 63 bits.
     fn put(&mut self, bits: u64, count: u32) {
         self.bits |= bits << self.used;
-        self.used += count;
-        let whole = self.used / 8;
-        self.writer
-            .bytes(&self.bits.to_le_bytes()[..whole as usize]);
-        self.bits >>= whole * 8;
-        self.used %= 8;
+        let used = self.used + count;
+        if used < u64::BITS {
+            self.used = used;
+            return;
+        }
+        self.writer.bytes(&self.bits.to_le_bytes());
+        // What had no room any more: there was something before, or all would have had.
+        self.bits = bits >> (u64::BITS - self.used);
+        self.used = used - u64::BITS;
     }
 }
 

@@ -154,16 +154,17 @@ impl<'a> Writer<'a> {
         saw(&mut self.seen, product, price);
     }
 
-    /// A product that was looked at: its number among those, from 1, or 0 and its hash; the price it had, if that is known.
-    fn seen(&mut self, product: ProductHash) -> Option<i64> {
-        let mut seen = self.seen.iter();
-        if let Some(place) = seen.position(|(seen, _)| *seen == product) {
-            self.length(place + 1);
-            return self.seen[place].1;
+    /// The number among the products that were looked at, where it was.
+    fn place_of(&self, product: ProductHash) -> Option<usize> {
+        self.seen.iter().position(|(seen, _)| *seen == product)
+    }
+
+    /// A product that was looked at: its number among those, from 1, or 0 and its hash.
+    fn seen(&mut self, product: ProductHash, place: Option<usize>) {
+        self.length(place.map_or(0, |place| place + 1));
+        if place.is_none() {
+            self.bytes(&product.to_le_bytes());
         }
-        self.varint(0);
-        self.bytes(&product.to_le_bytes());
-        None
     }
 
     /// The spelling (two bits), the length and the text; or no spelling and the number of a text spelt out before, from 1.
@@ -228,10 +229,8 @@ impl<'a> Writer<'a> {
     }
 
     fn view(&mut self, view: &View) {
-        let known = view.product.and_then(|product| {
-            let mut seen = self.seen.iter();
-            seen.find(|(seen, _)| *seen == product)?.1
-        });
+        let place = view.product.and_then(|product| self.place_of(product));
+        let known = place.and_then(|place| self.seen[place].1);
         let price = view.price.map(|price| price.minor_units);
         let currency = view.price.map(|price| price.currency);
         let flags = [
@@ -251,7 +250,7 @@ impl<'a> Writer<'a> {
         self.out.push(flags);
         self.varint(u64::from(view.dwell_ms));
         if let Some(product) = view.product {
-            self.seen(product);
+            self.seen(product, place);
         }
         if flags & (PRICE | SAME_CURRENCY) == PRICE {
             self.currency(currency);
@@ -261,8 +260,10 @@ impl<'a> Writer<'a> {
         {
             self.signed(price.wrapping_sub(known.unwrap_or(0)));
         }
-        if let Some(product) = view.product {
-            self.saw(product, price);
+        match (view.product, place) {
+            (Some(_), Some(place)) => self.seen[place].1 = price.or(known),
+            (Some(product), None) => remember(&mut self.seen, (product, price)),
+            (None, _) => {}
         }
         if let Some(brand) = view.brand {
             self.brand(brand);
@@ -281,7 +282,7 @@ impl<'a> Writer<'a> {
             self.out
                 .push(u8::from(named) | u8::from(line.priced.is_some()) << 1);
             if let Some(product) = line.product {
-                self.seen(product);
+                self.seen(product, self.place_of(product));
             }
             if let Some((topic, price)) = &line.priced {
                 self.topic(Some(topic));
@@ -317,8 +318,18 @@ pub(super) fn saw(
 ) {
     match seen.iter_mut().find(|(seen, _)| *seen == product) {
         Some((_, known)) => *known = price.or(*known),
-        None => seen.push((product, price)),
+        None => remember(seen, (product, price)),
     }
+}
+
+/// Most profiles name no more of a kind: their lists grow once.
+const ROOM: usize = 16;
+
+fn remember<T>(known: &mut Vec<T>, one: T) {
+    if known.capacity() == 0 {
+        known.reserve_exact(ROOM);
+    }
+    known.push(one);
 }
 
 /// Bits of a deed's byte that are the deed's.
@@ -332,7 +343,7 @@ const NEAR_TOPICS: usize = 6;
 fn place(seen: &mut Vec<u64>, hash: u64) -> Option<usize> {
     let place = seen.iter().position(|other| *other == hash);
     if place.is_none() {
-        seen.push(hash);
+        remember(seen, hash);
     }
     place
 }

@@ -212,6 +212,10 @@ impl State {
 
     /// Decays everything to `at`.
     pub(crate) fn move_to(&mut self, at: EpochMs) {
+        if HalfLife::no_period_begins(self.as_of, at) {
+            self.as_of = at;
+            return;
+        }
         self.tallies.move_to(self.as_of, at);
         self.affinity.0.move_to(self.as_of, at);
         self.brands.move_to(self.as_of, at);

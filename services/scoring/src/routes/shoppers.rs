@@ -70,7 +70,7 @@ documented! {
 /// Shows a shopper, by the pseudonym.
 ///
 /// When first and last seen, sessions, cart, purchases, affinity, and every feature with its value (`null` where it is
-/// missing), unit and age.
+/// missing, or holds no longer: `/v1/shoppers/{id}/features` says which), unit and age.
 ///
 /// `at` (RFC 3339, now by default): what was known then, told against the `reference` of then. 404 if the shopper was unknown,
 /// 422 if `at` lies before what is still remembered: the 25 hours before the shopper's newest action, and 256 actions at most

@@ -88,7 +88,10 @@ struct ShownPurchases {
 #[schemars(rename = "CategoryShare")]
 struct ShownShare {
     category: Category,
+    /// 0 to 1.
     share: f64,
+    /// How much of `share` may belong to categories that are no longer kept.
+    error: f64,
 }
 
 /// Every feature by name, in the catalogue's order.
@@ -124,6 +127,7 @@ impl Answer {
                 .map(|taste| ShownShare {
                     category: taste.category,
                     share: taste.share,
+                    error: taste.error,
                 })
                 .collect(),
             reference: ShownReference::of(&shown.serving),

@@ -24,7 +24,7 @@ async fn a_shopper_is_shown_with_cart_affinity_counts_and_features() {
     );
     assert_eq!(
         answer["affinity"],
-        json!([{"category": "hats", "share": 1.0}])
+        json!([{"category": "hats", "share": 1.0, "error": 0.0}])
     );
     assert_eq!(answer["purchases"]["count"], 0);
     assert_eq!(
@@ -36,6 +36,32 @@ async fn a_shopper_is_shown_with_cart_affinity_counts_and_features() {
         Value::Null
     );
     assert_eq!(answer["features_age_ms"], 0);
+}
+
+#[tokio::test]
+async fn a_shopper_and_the_features_of_one_tell_the_same_at_every_instant() {
+    let shop = Shop::new();
+    for days in [40, 12, 8, 7, 5] {
+        shop.fold("ann", days * DAY_MS, view("p1"));
+    }
+    let shopper = shop.fold("ann", 4 * DAY_MS, add("p1", 5_995));
+    let newest = NOW.plus(-4 * DAY_MS);
+    let mut expired = 0;
+    for later in [0, MINUTE_MS, 31 * MINUTE_MS, DAY_MS, DAY_MS + 1, 4 * DAY_MS] {
+        let at = newest.plus(later);
+        let path = format!("/v1/shoppers/{shopper}");
+        let shown = shop.get(&format!("{path}?at={at}")).await.ok();
+        let served = shop.get(&format!("{path}/features?at={at}")).await.ok();
+        for (name, feature) in served["features"].as_object().unwrap() {
+            let value = &shown["features"][name]["value"];
+            assert_eq!(*value, feature["value"], "{name} after {later} ms");
+            expired += usize::from(feature["status"] == "OUTSIDE_MAX_AGE");
+        }
+        assert!(served["features"]["visit_overdue"]["value"].is_number());
+        let deviation = &served["features"]["deviation"]["value"];
+        assert_eq!(deviation.is_number(), later <= DAY_MS, "{deviation}");
+    }
+    assert!(expired > 0);
 }
 
 #[tokio::test]
