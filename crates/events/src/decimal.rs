@@ -52,6 +52,18 @@ impl Decimal {
         })
     }
 
+    /// `measure` times this, cut after as many digits as are kept; `None` where it is too large an amount.
+    pub(crate) fn times(self, measure: Self) -> Option<Self> {
+        let one = 10_i64.pow(Self::DIGITS);
+        let product =
+            i128::from(self.hundred_thousandths) * i128::from(measure.hundred_thousandths);
+        let hundred_thousandths = i64::try_from(product / i128::from(one)).ok()?;
+        let limit = Self::WHOLE_LIMIT.unsigned_abs() * one.unsigned_abs();
+        (hundred_thousandths.unsigned_abs() < limit).then_some(Self {
+            hundred_thousandths,
+        })
+    }
+
     /// This amount of `currency`. Digits below the minor unit round half away from zero.
     pub fn of(self, currency: Currency) -> Money {
         let unit = 10_i64.pow(Self::DIGITS - currency.minor_digits());
@@ -119,6 +131,22 @@ mod tests {
         ] {
             let number: Decimal = serde_json::from_str(number).unwrap();
             assert_eq!(Decimal::parse(text), Ok(number));
+        }
+    }
+
+    #[test]
+    fn a_product_is_exact_to_its_digits_and_none_where_it_is_too_large() {
+        let decimal = |text| Decimal::parse(text).unwrap();
+        for (amount, measure, product) in [
+            ("19.99", "0.75", Some("14.9925")),
+            ("-0.01", "0.5", Some("-0.005")),
+            ("0.00001", "0.99999", Some("0")),
+            ("99999999999", "1", Some("99999999999")),
+            ("99999999999", "1.00001", None),
+            ("99999999999.99999", "99999999999.99999", None),
+        ] {
+            let found = decimal(amount).times(decimal(measure));
+            assert_eq!(found, product.map(decimal), "{amount} × {measure}");
         }
     }
 }

@@ -7,7 +7,8 @@
 //! Shops send all sorts of properties, so only what Foretide acts on is held to its type: a wrong id, amount, currency,
 //! quantity or time refuses the event and names the field; a time may have any offset of ISO 8601, such as `+0100`.
 //! Descriptive text of another type is left out, and cut where it is too long. Unknown properties are ignored. A blank text is
-//! an absent one. A `sentAt` that cannot be read is an absent one too: it says nothing of the event, and without it the
+//! an absent one. A `quantity` that is no whole number, as of goods by weight, becomes one piece at the price of all of it;
+//! an `sku` stands in for a `product_id` that is absent. A `sentAt` that cannot be read is an absent one too: it says nothing of the event, and without it the
 //! sender's clock is believed.
 
 mod catalogue;

@@ -217,6 +217,76 @@ fn what_foretide_acts_on_must_be_right_and_is_named_where_it_is_not() {
 }
 
 #[test]
+fn goods_by_weight_are_one_piece_at_the_price_of_all_of_it() {
+    let ordered = |quantity: Value, price: &str| {
+        let line =
+            json!({ "product_id": "p", "price": price, "list_price": "20", "quantity": quantity });
+        let Action::Purchase(order) = action("Order Completed", &json!({ "products": [line] }))
+        else {
+            panic!("an order")
+        };
+        let line = order.products.iter().next().expect("its line").clone();
+        let units = |money: Option<foretide_events::Money>| money.map(|money| money.minor_units);
+        (
+            line.quantity,
+            units(line.price),
+            units(line.list_price),
+            units(order.value),
+        )
+    };
+    let one = |price, list, value| (Some(1), Some(price), Some(list), Some(value));
+    assert_eq!(ordered(json!(0.5), "10.00"), one(500, 1000, 500));
+    assert_eq!(ordered(json!("0.75"), "19.99"), one(1499, 1500, 1499));
+    assert_eq!(ordered(json!(2.5), "3.33"), one(833, 5000, 833));
+    assert_eq!(ordered(json!("5e-1"), "10"), one(500, 1000, 500));
+    let pieces = (Some(2), Some(1000), Some(2000), Some(2000));
+    assert_eq!(ordered(json!(2.0), "10"), pieces);
+    for bad in [
+        json!(-0.5),
+        json!("half"),
+        json!("0,5"),
+        json!(1e300),
+        json!([1]),
+    ] {
+        let products = json!([{ "product_id": "p", "quantity": bad }]);
+        assert_eq!(
+            refused(track("Order Completed", &json!({ "products": products }))),
+            (
+                RejectionReason::InvalidField,
+                Some("properties.products[0].quantity".to_owned())
+            ),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn a_shop_without_product_ids_goes_by_its_skus() {
+    let id = |properties: Value| {
+        let Action::CartAdd(add) = action("Product Added", &properties) else {
+            panic!("an addition")
+        };
+        (
+            add.product.product_id.expect("an id").to_string(),
+            add.product.sku.map(|sku| sku.to_string()),
+        )
+    };
+    let sku = Some("G-32".to_owned());
+    assert_eq!(
+        id(json!({ "sku": "G-32" })),
+        ("G-32".to_owned(), sku.clone())
+    );
+    assert_eq!(
+        id(json!({ "product_id": " ", "sku": "G-32" })),
+        ("G-32".to_owned(), sku.clone())
+    );
+    assert_eq!(
+        id(json!({ "product_id": "p", "sku": "G-32" })),
+        ("p".to_owned(), sku)
+    );
+}
+
+#[test]
 fn what_only_describes_never_costs_the_event() {
     let viewed = action(
         "Product Viewed",

@@ -232,6 +232,7 @@ mod tests {
             since: EpochMs(0),
             cause: ServingCause::Admin,
             by: Text::new("test").unwrap(),
+            by_hand: false,
         };
         rig.publish(to_the_prior.record().unwrap()).await;
         for (name, expected) in [

@@ -17,13 +17,15 @@ use crate::{
     database::{self, DatabaseWatch},
     instance, key_file, until_there,
     waiting::until_answers,
-    watch_log,
+    watch::{LogHealth, watch_log},
 };
 
 /// What every service is given.
 pub struct Host {
     /// The log, whose topics are declared.
     pub log: Arc<dyn Log>,
+    /// How the log is.
+    pub log_health: LogHealth,
     /// Names the log.
     pub log_id: Uuid,
     /// Partitions of the topics keyed by shopper.
@@ -190,12 +192,13 @@ impl<'a> Opening<'a> {
     /// Watches the log from now on.
     fn done(self, log: Arc<dyn Log>, log_id: Uuid) -> Host {
         let frame = self.frame;
-        frame.lifecycle.spawn(
-            "log watcher",
-            watch_log(log.clone(), self.ready, frame.lifecycle.soft().clone()),
-        );
+        let log_health = LogHealth::new(self.ready);
+        let stop = frame.lifecycle.soft().clone();
+        let watching = watch_log(log.clone(), log_health.clone(), stop);
+        frame.lifecycle.spawn("log watcher", watching);
         Host {
             log,
+            log_health,
             log_id,
             partitions: self.args.partitions,
             is_shared: self.args.is_shared(),

@@ -41,5 +41,5 @@ pub use self::{
     profile_memory::ProfileMemoryArgs,
     public::PublicRoutes,
     waiting::{until_answers, until_there},
-    watch::{log_not_ready, watch_log},
+    watch::{LogHealth, LogState, watch_log},
 };

@@ -16,6 +16,8 @@ use foretide_kafka::{KafkaLog, KafkaOptions};
 use foretide_ports::{ACTIONS, Log, foretide_topics};
 use foretide_runtime::{SharedClock, SystemClock};
 
+use crate::config::Several;
+
 /// Where data lives.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Storage")]
@@ -38,11 +40,11 @@ pub struct LogArgs {
         value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub partitions: u32,
 
-    /// A setting of the Kafka clients, such as `security.protocol=ssl` or `replication.factor=3`; several with
-    /// semicolons between
-    #[arg(long, env = "FORETIDE_KAFKA_SETTING", value_name = "NAME=VALUE", value_delimiter = ';', hide_env_values = true,
-        value_parser = setting)]
-    pub kafka_setting: Vec<(String, String)>,
+    /// A setting of the Kafka clients, such as `security.protocol=ssl` or `replication.factor=3`; the flag may be given
+    /// several times, and the variable holds several with semicolons between: one in a value is written twice there, `;;`
+    #[arg(long, env = "FORETIDE_KAFKA_SETTING", value_name = "NAME=VALUE", hide_env_values = true,
+        value_parser = Several(setting))]
+    pub kafka_setting: Vec<KafkaSettings>,
 
     /// The key of the pseudonyms, base64 of 32 random bytes; made as `DATA_DIR/pseudonym.key` with the embedded
     /// log, must be given with Kafka
@@ -54,6 +56,9 @@ pub struct LogArgs {
         default_value_t = EmbeddedOptions::default().reserve_bytes)]
     pub disk_reserve_bytes: u64,
 }
+
+/// Settings of the Kafka clients that were given at once: names and values.
+type KafkaSettings = Vec<(String, String)>;
 
 /// Which log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,14 +105,28 @@ impl LogArgs {
                 || (name == "security.protocol" && value.contains("ssl"))
                 || (name.starts_with("sasl.mechanism") && value.starts_with("scram"))
         };
-        let asks_for_tls = self.kafka_setting.iter().find(encrypts);
-        match asks_for_tls {
-            // The name alone: some values are secrets.
-            Some((name, _)) if !cfg!(feature = "tls") => vec![format!(
+        let mut options = self.kafka_options(String::new(), "");
+        let mut faults = Vec::new();
+        // The names alone: some values are secrets.
+        if !cfg!(feature = "tls")
+            && let Some((name, _)) = options.settings.iter().find(encrypts)
+        {
+            faults.push(format!(
                 "--kafka-setting: {name} needs encryption, which this build is without: build with `cargo build --release \
                  --features tls` (Debian package libssl-dev), or use the container image"
-            )],
-            _ => Vec::new(),
+            ));
+            options.settings.retain(|setting| !encrypts(&setting));
+        }
+        let of_kafka = options.faults().into_iter();
+        faults.extend(of_kafka.map(|fault| format!("--kafka-setting: the setting {fault}")));
+        faults
+    }
+
+    fn kafka_options(&self, brokers: String, instance: &str) -> KafkaOptions {
+        KafkaOptions {
+            brokers,
+            instance: instance.to_owned(),
+            settings: self.kafka_setting.concat(),
         }
     }
 
@@ -138,11 +157,7 @@ impl LogArgs {
                 open_embedded(&dir, self.disk_reserve_bytes, clock.clone())
             }
             LogChoice::Kafka(brokers) => {
-                let options = KafkaOptions {
-                    brokers: brokers.clone(),
-                    instance: instance.to_owned(),
-                    settings: self.kafka_setting.clone(),
-                };
+                let options = self.kafka_options(brokers.clone(), instance);
                 let log = KafkaLog::connect(options)
                     .with_context(|| format!("connecting to the brokers {brokers} (--log)"))?;
                 Ok(Arc::new(log))
@@ -208,7 +223,51 @@ fn open_embedded(
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        log: LogArgs,
+    }
+
+    #[test]
+    fn a_flag_holds_one_setting_whatever_is_in_it() {
+        let words = [
+            "x",
+            "--data-dir",
+            "d",
+            "--kafka-setting",
+            "sasl.password=a;b=c;;d",
+        ];
+        let log = Cli::parse_from(words).log;
+        let settings = log.kafka_options(String::new(), "i").settings;
+        assert_eq!(
+            settings,
+            [("sasl.password".to_owned(), "a;b=c;;d".to_owned())]
+        );
+        assert_eq!(log.faults(), [""; 0]);
+    }
+
+    #[test]
+    fn every_kafka_setting_at_fault_is_told_by_its_name_alone() {
+        let words = "x --data-dir d --kafka-setting sasl.passwordd=hunter2 --kafka-setting socket.timeout.ms=hunter2 \
+                     --kafka-setting acks=hunter2 --kafka-setting client.rack=hunter2";
+        let faults = Cli::parse_from(words.split_whitespace()).log.faults();
+        assert_eq!(faults.len(), 3, "{faults:?}");
+        for (fault, name) in faults
+            .iter()
+            .zip(["sasl.passwordd", "socket.timeout.ms", "acks"])
+        {
+            assert!(
+                fault.starts_with(&format!("--kafka-setting: the setting {name} ")),
+                "{fault}"
+            );
+            assert!(!fault.contains("hunter2"), "{fault}");
+        }
+    }
 
     #[test]
     fn a_log_is_chosen_by_its_kind_and_place() {

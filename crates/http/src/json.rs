@@ -4,6 +4,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header::CONTENT_TYPE},
     response::{IntoResponse as _, Response},
 };
+use bytes::Bytes;
 use http_body_util::{Either, Full};
 use serde::{
     Serialize,
@@ -27,8 +28,8 @@ pub fn json_answer<T: Serialize>(value: &T, expected_bytes: usize) -> Result<Res
 
 /// Answers a [`DirectRoute`](crate::DirectRoute) with `text`, which is JSON. The map of the request's `headers` becomes that of the
 /// answer's: a connection reads its next request into it, and so no request makes one.
-pub fn direct_answer(mut headers: HeaderMap, text: Vec<u8>) -> Answer {
-    let mut answer = Answer::new(Either::Left(Full::from(text)));
+pub fn direct_answer(mut headers: HeaderMap, text: impl Into<Bytes>) -> Answer {
+    let mut answer = Answer::new(Either::Left(Full::new(text.into())));
     headers.clear();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     *answer.headers_mut() = headers;

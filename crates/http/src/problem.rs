@@ -81,8 +81,6 @@ codes! {
     OutOfRange = "out_of_range", UNPROCESSABLE_ENTITY, "The value is out of range";
     /// The route does not take this method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed";
-    /// The caller sends more than it may.
-    TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS, "Too many requests";
     /// More is in flight than the process takes.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too much is in flight";
     /// The request took longer than it may.

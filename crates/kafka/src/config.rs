@@ -1,7 +1,9 @@
 //! How each kind of client is set up.
 
 use foretide_ports::{LogError, MAX_RECORD_BYTES};
-use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
+
+use crate::errors;
 
 /// How to reach the cluster.
 #[derive(Clone, Debug)]
@@ -61,22 +63,21 @@ pub(crate) enum Sight {
 }
 
 impl KafkaOptions {
-    /// Refuses settings that would break a guarantee, and a replication factor that is no number.
+    /// What is wrong with the settings, each by itself: one that would break a guarantee, that librdkafka does not know, or
+    /// whose value it does not take. A sentence each, about "the Kafka setting", and never a value: some are secrets.
+    pub fn faults(&self) -> Vec<String> {
+        let faults = self.settings.iter();
+        faults
+            .filter_map(|(key, value)| setting_fault(key, value))
+            .collect()
+    }
+
+    /// Refuses settings with faults by the first of them.
     pub(crate) fn check(&self) -> Result<(), LogError> {
-        for (key, value) in &self.settings {
-            let bare = key
-                .trim_start_matches("producer.")
-                .trim_start_matches("consumer.");
-            if RESERVED.contains(&bare) {
-                let problem = format!("the Kafka setting {key} is fixed: exactly-once rests on it");
-                return Err(LogError::Unusable(problem));
-            }
-            if key == REPLICATION_FACTOR && !value.parse::<i32>().is_ok_and(|copies| copies > 0) {
-                let problem = format!("the setting {key}={value} is no number from 1");
-                return Err(LogError::Unusable(problem));
-            }
+        match self.faults().into_iter().next() {
+            Some(fault) => Err(LogError::Unusable(format!("the Kafka setting {fault}"))),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The number of copies of a topic to create, if it was set.
@@ -167,6 +168,25 @@ impl KafkaOptions {
     }
 }
 
+/// What is wrong with one setting.
+fn setting_fault(key: &str, value: &str) -> Option<String> {
+    let bare = ["producer.", "consumer."]
+        .iter()
+        .find_map(|of| key.strip_prefix(of))
+        .unwrap_or(key);
+    if RESERVED.contains(&bare) {
+        return Some(format!("{key} is fixed: exactly-once rests on it"));
+    }
+    if key == REPLICATION_FACTOR {
+        let is_number = value.parse::<i32>().is_ok_and(|copies| copies > 0);
+        return (!is_number).then(|| format!("{key} is no number from 1"));
+    }
+    match ClientConfig::new().set(bare, value).create_native_config() {
+        Err(KafkaError::ClientConfig(kind, _, bare, _)) => Some(errors::setting_fault(kind, &bare)),
+        _ => None,
+    }
+}
+
 /// The setting's own name, if it applies to the clients whose prefix is `of`.
 fn setting_for<'a>(of: &str, key: &'a str) -> Option<&'a str> {
     match key.strip_prefix(of) {
@@ -237,14 +257,43 @@ mod tests {
             let refused = options(&[(key, "x")]).check();
             assert!(matches!(refused, Err(LogError::Unusable(_))), "{key}");
         }
-        assert_eq!(options(&[("security.protocol", "ssl")]).check(), Ok(()));
+        assert_eq!(
+            options(&[("security.protocol", "plaintext")]).check(),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn every_setting_at_fault_is_told_and_no_value() {
+        let faults = options(&[
+            ("acks", "hunter2"),
+            ("replication.factor", "hunter2"),
+            ("sasl.passwordd", "hunter2"),
+            ("socket.timeout.ms", "hunter2"),
+            ("producer.linger.ms", "5"),
+            ("client.rack", "hunter2"),
+        ])
+        .faults();
+        let named = [
+            "acks",
+            "replication.factor",
+            "sasl.passwordd",
+            "socket.timeout.ms",
+        ];
+        assert_eq!(faults.len(), named.len(), "{faults:?}");
+        for (fault, name) in faults.iter().zip(named) {
+            assert!(
+                fault.starts_with(name) && !fault.contains("hunter2"),
+                "{fault}"
+            );
+        }
     }
 
     #[test]
     fn prefixed_settings_go_to_their_clients_only_and_override_the_defaults() {
         let options = options(&[
             ("producer.linger.ms", "1"),
-            ("socket.timeout.ms", "9"),
+            ("socket.timeout.ms", "90"),
             ("replication.factor", "2"),
         ]);
         assert_eq!(options.check(), Ok(()));
@@ -252,7 +301,7 @@ mod tests {
         assert_eq!(producer.get("linger.ms"), Some("1"));
         assert_eq!(reader.get("linger.ms"), None);
         assert_eq!(producer.get("session.timeout.ms"), None);
-        assert_eq!(reader.get("socket.timeout.ms"), Some("9"));
+        assert_eq!(reader.get("socket.timeout.ms"), Some("90"));
         assert_eq!(
             (
                 options.replication_factor(),

@@ -14,8 +14,14 @@ pub struct Readiness {
 /// What a component says of itself. Clones share one state.
 #[derive(Clone, Debug)]
 pub struct Component {
-    /// Why it is not ready; `None` when it is.
-    cause: Arc<RwLock<Option<String>>>,
+    state: Arc<RwLock<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    is_ready: bool,
+    /// What is amiss: always something while it is not ready.
+    cause: Option<String>,
 }
 
 /// The readiness of a process, as `/readyz` shows it.
@@ -32,7 +38,7 @@ pub struct ReadinessReport {
 pub struct ComponentReport {
     /// Whether it can do its work now.
     pub ready: bool,
-    /// Why not.
+    /// Why not; of one that is ready, what it does without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
 }
@@ -75,35 +81,50 @@ impl Readiness {
 impl Component {
     fn starting() -> Self {
         Self {
-            cause: Arc::new(RwLock::new(Some("starting".to_owned()))),
+            state: Arc::new(RwLock::new(State {
+                is_ready: false,
+                cause: Some("starting".to_owned()),
+            })),
         }
     }
 
     /// It can do its work from now on. Returns whether that is news.
     pub fn ready(&self) -> bool {
-        self.cause.write().take().is_some()
+        let mut state = self.state.write();
+        state.is_ready = true;
+        state.cause.take().is_some()
+    }
+
+    /// It can do its work from now on, though something is amiss: this `cause`.
+    pub fn ready_despite(&self, cause: impl Into<String>) {
+        *self.state.write() = State {
+            is_ready: true,
+            cause: Some(cause.into()),
+        };
     }
 
     /// It cannot do its work, for this `cause`. Returns whether it could until now.
     pub fn not_ready(&self, cause: impl Into<String>) -> bool {
-        self.cause.write().replace(cause.into()).is_none()
+        let mut state = self.state.write();
+        state.cause = Some(cause.into());
+        std::mem::replace(&mut state.is_ready, false)
     }
 
     /// Whether it can do its work now.
     pub fn is_ready(&self) -> bool {
-        self.cause.read().is_none()
+        self.state.read().is_ready
     }
 
-    /// Why it cannot do its work; `None` when it can.
+    /// Why it cannot do its work, or what is amiss all the same; `None` when all is well.
     pub fn cause(&self) -> Option<String> {
-        self.cause.read().clone()
+        self.state.read().cause.clone()
     }
 
     fn report(&self) -> ComponentReport {
-        let cause = self.cause();
+        let state = self.state.read();
         ComponentReport {
-            ready: cause.is_none(),
-            cause,
+            ready: state.is_ready,
+            cause: state.cause.clone(),
         }
     }
 }
@@ -123,6 +144,25 @@ mod tests {
         assert!(readiness.is_ready());
         assert!(readiness.component("log").not_ready("the broker is away"));
         assert!(!readiness.is_ready() && !log.is_ready());
+    }
+
+    #[test]
+    fn a_component_may_be_ready_although_something_is_amiss_and_says_what() {
+        let readiness = Readiness::new();
+        let log = readiness.component("log");
+        log.ready();
+        log.ready_despite("the broker is away");
+        assert!(readiness.is_ready());
+        assert_eq!(
+            serde_json::to_value(readiness.report()).unwrap(),
+            serde_json::json!({"ready": true, "components": {
+                "log": {"ready": true, "cause": "the broker is away"},
+            }})
+        );
+        assert!(log.ready(), "that it is over is news");
+        assert!(!log.ready());
+        assert!(log.not_ready("the broker is away again"));
+        assert!(!readiness.is_ready());
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use foretide_events::{RejectionReason, SourceId};
-use foretide_ports::{BatchId, RejectionCount, StoreError};
+use foretide_ports::{
+    BatchId, RejectionCount, StoreError,
+    store::{MOST_IMPORT_RUNS, MOST_WRITERS},
+};
 
 use crate::{connection::Value, session::Session};
 
@@ -14,6 +17,7 @@ pub(crate) async fn add(
     batch: BatchId,
     counts: &[RejectionCount],
 ) -> Result<(), StoreError> {
+    bound(session).await?;
     if !is_new(session, batch).await? {
         return Ok(());
     }
@@ -29,6 +33,42 @@ pub(crate) async fn add(
             Value::count(count),
         ];
         session.execute(sql, &values).await?;
+    }
+    Ok(())
+}
+
+/// What is there in numbers, and those that may be. Writers that are no UUIDs of version 7 are of no order and left alone.
+const HELD: &str = "SELECT \
+    (SELECT COUNT(DISTINCT source) FROM foretide_rejections WHERE source LIKE 'import:%'), \
+    (SELECT COUNT(*) FROM foretide_rejection_batches WHERE SUBSTR(writer, 15, 1) = '7')";
+
+/// Forgets import runs and writers beyond their numbers, before the batch at hand is added.
+async fn bound(session: &mut Session) -> Result<(), StoreError> {
+    let held = session.row(HELD).await?;
+    let surplus_runs = held.count(0)? > MOST_IMPORT_RUNS as u64;
+    let surplus_writers = held.count(1)? > MOST_WRITERS as u64;
+    if !surplus_runs && !surplus_writers {
+        return Ok(());
+    }
+    // Rows are deleted in any order. Both tables are locked in the order in which they are written, before either is, so that
+    // instances do not wait for each other; reading goes on. In SQLite there is one who writes anyway.
+    if session.is_postgres() {
+        let lock = "LOCK TABLE foretide_rejection_batches, foretide_rejections IN EXCLUSIVE MODE";
+        session.script(lock).await?;
+    }
+    // One wants a LIMIT before an OFFSET, the other does not know -1.
+    if surplus_runs {
+        let sql = "DELETE FROM foretide_rejections WHERE source IN (SELECT source FROM foretide_rejections \
+            WHERE source LIKE 'import:%' GROUP BY source ORDER BY MAX(events) DESC, source \
+            LIMIT 1000000000 OFFSET $1)";
+        let most = Value::count(MOST_IMPORT_RUNS as u64);
+        session.execute(sql, &[most]).await?;
+    }
+    if surplus_writers {
+        let sql = "DELETE FROM foretide_rejection_batches WHERE writer IN (SELECT writer FROM foretide_rejection_batches \
+            WHERE SUBSTR(writer, 15, 1) = '7' ORDER BY writer DESC LIMIT 1000000000 OFFSET $1)";
+        let most = Value::count(MOST_WRITERS as u64);
+        session.execute(sql, &[most]).await?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use foretide_events::Event;
-use foretide_host::log_not_ready;
+use foretide_host::LogState;
 use foretide_http::{Problem, ProblemCode};
 use foretide_ports::LogError;
 use tokio::time::timeout;
@@ -34,8 +34,23 @@ pub(crate) async fn append(state: &IngestState, events: &[Event]) -> Result<(), 
     Ok(())
 }
 
+/// Refuses events while the log is not there.
+pub(crate) fn check_log(state: &IngestState) -> Result<(), Problem> {
+    match state.log_health.state() {
+        LogState::There => Ok(()),
+        LogState::Full => Err(log_full()),
+        LogState::Starting | LogState::Away | LogState::Broken => Err(log_away()),
+    }
+}
+
+/// The refusal of events while the log has no room.
+fn log_full() -> Problem {
+    let detail = "the log has no room for events: try again when there is some";
+    Problem::new(ProblemCode::LogFull, detail).retry_after_s(FULL_RETRY_S)
+}
+
 /// The refusal of events while the log is away. Anyone may be told it, so it names no broker and no disk.
-pub(crate) fn log_away() -> Problem {
+fn log_away() -> Problem {
     let detail = "the log cannot store events now: try again (/readyz on the admin port says why)";
     Problem::new(ProblemCode::LogAway, detail).retry_after_s(AWAY_RETRY_S)
 }
@@ -44,11 +59,7 @@ pub(crate) fn log_away() -> Problem {
 fn refusal(state: &IngestState, error: &LogError) -> Problem {
     let (cause, problem) = match error {
         LogError::Away(_) => ("away", log_away()),
-        LogError::Full(_) => {
-            let detail = "the log has no room for events: try again when there is some";
-            let problem = Problem::new(ProblemCode::LogFull, detail);
-            ("full", problem.retry_after_s(FULL_RETRY_S))
-        }
+        LogError::Full(_) => ("full", log_full()),
         _ => {
             let detail = "the log cannot store events; what the server logged tells more";
             ("broken", Problem::new(ProblemCode::Internal, detail))
@@ -63,7 +74,7 @@ fn refusal(state: &IngestState, error: &LogError) -> Problem {
         tracing::error!(%error, "events cannot be stored");
     } else {
         // The watch turns it green again as soon as the log is there.
-        log_not_ready(&state.log_ready, error);
+        state.log_health.not_there(error);
     }
     problem
 }

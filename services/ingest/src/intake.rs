@@ -14,7 +14,7 @@ use uuid::{Timestamp, Uuid};
 
 use crate::{
     IngestState,
-    append::{append, log_away},
+    append::{append, check_log},
     caller::Caller,
     dry_run::{self, DryRun},
     form::{Form, Opened},
@@ -112,8 +112,8 @@ impl Ingest {
 
     /// Reads the body of a request, if the log is there to take what is in it.
     async fn read(&self, body: &mut BodyReader, is_dry: bool) -> Result<HeldBody, Problem> {
-        if !is_dry && !self.state.log_ready.is_ready() {
-            return Err(log_away());
+        if !is_dry {
+            check_log(&self.state)?;
         }
         body.read(self.state.config.body_limits(), &self.state.budget)
             .await

@@ -42,7 +42,7 @@ struct Batch {
 
 impl Default for Batch {
     fn default() -> Self {
-        let (writer, number) = (Uuid::new_v4(), 0);
+        let (writer, number) = (Uuid::now_v7(), 0);
         Self {
             id: BatchId { writer, number },
             counts: Vec::new(),

@@ -27,7 +27,7 @@ pub fn start(host: &Host, edge: &Edge, config: &IngestConfig) -> anyhow::Result<
     host.lifecycle.spawn("rejection counts", keeping);
     let state = IngestState {
         log: Arc::clone(&host.log),
-        log_ready: host.readiness.component("log"),
+        log_health: host.log_health.clone(),
         partitions: host.partitions,
         pseudonymiser: Arc::new(edge.pseudonymiser.clone()),
         clock: Arc::clone(&host.clock),

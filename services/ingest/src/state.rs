@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use foretide_host::LogHealth;
 use foretide_http::{Keys, MemoryBudget};
 use foretide_ports::Log;
 use foretide_privacy::Pseudonymiser;
-use foretide_runtime::{Component, SharedClock};
+use foretide_runtime::SharedClock;
 
 use crate::{IngestConfig, IngestMetrics, RejectedCounts};
 
@@ -15,7 +16,7 @@ pub struct IngestState {
     /// Where events go.
     pub log: Arc<dyn Log>,
     /// Whether the log is there: [`foretide_host::watch_log`] says so. Nothing is taken while it is not.
-    pub log_ready: Component,
+    pub log_health: LogHealth,
     /// The number of partitions of the topic of actions.
     pub partitions: u32,
     /// Makes pseudonyms of raw ids.

@@ -10,6 +10,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use foretide_events::{EpochMs, Event, ShopperId, wire};
+use foretide_host::LogHealth;
 use foretide_http::{Keys, MemoryBudget, Protection};
 use foretide_ports::{ACTIONS, Log, Record, foretide_topics, memory::MemoryLog};
 use foretide_privacy::{IdKind, PseudonymKey, Pseudonymiser};
@@ -34,6 +35,7 @@ pub(crate) struct Shop {
     pub(crate) log: MemoryLog,
     pub(crate) keys: Keys,
     pub(crate) log_ready: Component,
+    pub(crate) log_health: LogHealth,
     pub(crate) clock: ManualClock,
     pub(crate) metrics: IngestMetrics,
     pub(crate) rejected: RejectedCounts,
@@ -81,14 +83,15 @@ impl Shop {
     pub(crate) async fn with(config: IngestConfig) -> Self {
         let log = memory_log(PARTITIONS).await;
         let log_ready = Readiness::new().component("log");
-        log_ready.ready();
+        let log_health = LogHealth::new(log_ready.clone());
+        log_health.there();
         let metrics = IngestMetrics::register(&prometheus::Registry::new()).unwrap();
         let rejected = RejectedCounts::default();
         let clock = ManualClock::at(NOW_MS);
         let keys = Keys::new(&Secret::new(WRITE_KEY), &Secret::new(ADMIN_KEY));
         let state = IngestState {
             log: Arc::new(log.clone()),
-            log_ready: log_ready.clone(),
+            log_health: log_health.clone(),
             partitions: PARTITIONS,
             pseudonymiser: Arc::new(pseudonymiser()),
             clock: Arc::new(clock.clone()),
@@ -106,6 +109,7 @@ impl Shop {
             log,
             keys,
             log_ready,
+            log_health,
             clock,
             metrics,
             rejected,

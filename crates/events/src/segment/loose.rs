@@ -1,6 +1,6 @@
 //! Reading properties that shops send in many shapes: numbers as text, text as numbers, blank for absent.
 //!
-//! `id`, `amount`, `currency`, `count`, `fraction` and `at` complain about what they cannot read, as Foretide acts on these.
+//! `id`, `amount`, `currency`, `count`, `quantity`, `fraction` and `at` complain about what they cannot read, as Foretide acts on these.
 //! `words`, `category`, `count_if_any` and `Instant` describe: they leave out what they cannot read and cut what is too long.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
@@ -49,6 +49,14 @@ impl<'a> Scalar<'a> {
         let number = self.number()?;
         let is_count = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
         is_count.then_some(number as u32)
+    }
+
+    /// The number, not negative, it is or spells, to five digits after the point.
+    fn measure(&self) -> Option<Decimal> {
+        let number = self.number()?;
+        let in_range = (0.0..=f64::from(u32::MAX)).contains(&number);
+        // Written without an exponent, whichever way it was sent.
+        in_range.then(|| Decimal::parse(&number.to_string()).ok())?
     }
 
     /// The text it is, or its digits; `None` where it is blank or neither text nor number.
@@ -107,6 +115,27 @@ pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
         scalar
             .count()
             .ok_or("is not a whole number from 0 to 4294967295".to_owned())
+    })
+}
+
+/// How much of a product there is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Quantity {
+    /// Pieces.
+    Pieces(u32),
+    /// No whole number, as of goods that are sold by weight or length: in the unit that the price is for.
+    Measure(Decimal),
+}
+
+/// Reads how much of a product there is.
+pub(super) fn quantity<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Quantity>, D::Error> {
+    acted_on(deserializer, |scalar| {
+        let pieces = scalar.count().map(Quantity::Pieces);
+        pieces
+            .or_else(|| scalar.measure().map(Quantity::Measure))
+            .ok_or("is not a number from 0 to 4294967295".to_owned())
     })
 }
 

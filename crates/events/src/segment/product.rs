@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use super::{loose, read};
+use super::{
+    loose::{self, Quantity},
+    read,
+};
 use crate::{
     CartAdd, CartRemove, Category, Currency, Decimal, Finite, Fraction, Label, List, Product,
     ProductClick, ProductView, Review, Share, ShopId, WishlistChange, fault::Fault,
@@ -33,8 +36,8 @@ pub(super) struct ProductProps {
     list_price: Option<Decimal>,
     #[serde(deserialize_with = "loose::currency")]
     pub(super) currency: Option<Currency>,
-    #[serde(deserialize_with = "loose::count")]
-    quantity: Option<u32>,
+    #[serde(deserialize_with = "loose::quantity")]
+    quantity: Option<Quantity>,
     #[serde(deserialize_with = "loose::id")]
     coupon: Option<ShopId>,
     #[serde(deserialize_with = "loose::count_if_any")]
@@ -69,23 +72,37 @@ struct Beside {
 }
 
 impl ProductProps {
-    /// The product; `default` is the currency of its amounts where it names none.
+    /// The product; `default` is the currency of its amounts where it names none. A shop that has no id for it but an SKU
+    /// goes by that. What is sold by weight or length is one piece, at the price of all of it: so price × quantity stays what
+    /// is paid.
     pub(super) fn product(self, default: Currency) -> Product {
         self.split(default).0
     }
 
     fn split(self, default: Currency) -> (Product, Beside) {
         let currency = self.currency.unwrap_or(default);
+        let (quantity, measure) = match self.quantity {
+            Some(Quantity::Measure(measure)) => (Some(1), Some(measure)),
+            Some(Quantity::Pieces(pieces)) => (Some(pieces), None),
+            None => (None, None),
+        };
+        let of_a_piece = |price: Option<Decimal>| {
+            let price = match measure {
+                Some(measure) => price?.times(measure)?,
+                None => price?,
+            };
+            Some(price.of(currency))
+        };
         let product = Product {
-            product_id: self.product_id.or(self.id),
+            product_id: self.product_id.or(self.id).or_else(|| self.sku.clone()),
             sku: self.sku,
             category: self.category,
             name: self.name,
             brand: self.brand,
             variant: self.variant,
-            price: self.price.map(|price| price.of(currency)),
-            list_price: self.list_price.map(|price| price.of(currency)),
-            quantity: self.quantity,
+            price: of_a_piece(self.price),
+            list_price: of_a_piece(self.list_price),
+            quantity,
             coupon: self.coupon,
             position: self.position,
         };
@@ -102,7 +119,7 @@ impl ProductProps {
     }
 }
 
-/// The product an event is about, which must have an id, and what stands beside it.
+/// The product an event is about, which must have an id or an SKU, and what stands beside it.
 fn about(properties: &str, default: Currency) -> Result<(Product, Beside), Fault> {
     let (product, beside) = read::<ProductProps>(properties)?.split(default);
     if product.product_id.is_none() {

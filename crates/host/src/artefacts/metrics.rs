@@ -24,7 +24,7 @@ foretide_runtime::metrics! {
         cohorts_age: Gauge = "foretide_cohorts_age_seconds",
         /// Cohorts that serve now; 0 before any formed.
         cohorts_count: IntGauge = "foretide_cohorts_count",
-        /// Shoppers in each cohort that serves now, as they were counted when it formed.
+        /// Shoppers in each cohort that serves now, as they were counted at the last attempt to re-form.
         cohort_size: IntGaugeVec = "foretide_cohort_shoppers" by ["cohort"],
         /// Mean silhouette of the cohorts that serve now, on shoppers that they were not formed from: -1 to 1.
         silhouette: Gauge = "foretide_cohorts_silhouette",
@@ -80,7 +80,7 @@ impl Shown {
     }
 
     fn show_cohorts(&self, artefacts: &Artefacts, now: EpochMs) {
-        let Some(serving) = artefacts.cohorts.at(now) else {
+        let Some(serving) = artefacts.cohorts_counted(now) else {
             return;
         };
         let cohorts = &serving.cohorts;

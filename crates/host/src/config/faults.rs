@@ -17,6 +17,7 @@ use clap::{
 use super::{
     Checked,
     given::{self, Given, takes_value},
+    several,
 };
 
 /// Looks a variable of the environment up.
@@ -69,6 +70,13 @@ fn look(arg: &Arg, given: &Given, environment: &Environment<'_>) -> Looked {
     }
     let (name, values) = match (on_the_line, arg.get_env().and_then(environment)) {
         (Some(values), _) => (flag(arg), values.clone()),
+        // As clap reads it: one value where the parser does not split it.
+        (None, Some(value))
+            if matches!(arg.get_action(), ArgAction::Append)
+                && arg.get_value_delimiter().is_none() =>
+        {
+            (variable(arg), several::split(&value))
+        }
         (None, Some(value)) => (variable(arg), vec![value]),
         (None, None) if arg.is_required_set() => return missing(arg),
         (None, None) => return Looked::default(),

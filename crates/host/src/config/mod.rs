@@ -4,6 +4,8 @@ mod faults;
 mod given;
 mod sample;
 mod settings;
+mod several;
+mod unknown;
 
 use std::{env, ffi::OsString, fmt, process::ExitCode};
 
@@ -12,6 +14,7 @@ use clap::{Command, FromArgMatches, error::ErrorKind};
 pub use self::{
     sample::{Program, sample},
     settings::Settings,
+    several::Several,
 };
 
 /// Settings that can say what is wrong with them taken together, beyond what is wrong with each.
@@ -93,13 +96,15 @@ pub fn parse_from<C: FromArgMatches + Checked>(
     args: &[OsString],
 ) -> Result<Parsed<C>, Refusal> {
     command.build();
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let unknown = unknown::told(&command, names);
     let parsed = command.clone().try_get_matches_from(args);
     let error = match parsed.and_then(|matches| Ok((C::from_arg_matches(&matches)?, matches))) {
         Ok((config, matches)) => {
             let (command, matches) = given::deepest(&command, &matches);
             let faults = config.faults();
             return if faults.is_empty() {
-                let settings = Settings::of(command, matches);
+                let settings = Settings::of(command, matches, unknown);
                 Ok(Parsed { config, settings })
             } else {
                 Err(Refusal::Faults {

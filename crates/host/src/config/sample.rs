@@ -14,7 +14,7 @@ const INTRO: &str = "\
 # FORETIDE_DATA_DIR is --data-dir. A flag wins over its variable. What is commented out is the default, or has none.
 #
 # Usable as an EnvironmentFile of systemd, and by docker run --env-file. It holds secrets once filled in: chmod 600.
-# In brackets: the programs that know the setting. Others pass it over.
+# In brackets: the programs that know the setting. Others pass it over. A name that none knows is warned of.
 #
 # Made by `foretide config sample`.
 ";

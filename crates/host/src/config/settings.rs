@@ -7,15 +7,24 @@ use clap::{Arg, ArgMatches, Command, parser::ValueSource};
 use super::given::takes_value;
 
 /// The settings that differ from their defaults, as one line for the log: `data-dir=/var/lib/foretide listen=…`. Secrets
-/// are redacted.
+/// are redacted. Besides, what looks like a setting and is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settings(Vec<(String, String)>);
+pub struct Settings {
+    set: Vec<(String, String)>,
+    unknown: Vec<String>,
+}
 
 impl Settings {
     /// Those of `matches`, which are of `command`.
-    pub(super) fn of(command: &Command, matches: &ArgMatches) -> Self {
+    pub(super) fn of(command: &Command, matches: &ArgMatches, unknown: Vec<String>) -> Self {
         let shown = |arg: &Arg| Some((arg.get_long()?.to_owned(), value(arg, matches)?));
-        Self(command.get_arguments().filter_map(shown).collect())
+        let set = command.get_arguments().filter_map(shown).collect();
+        Self { set, unknown }
+    }
+
+    /// A sentence for each variable of the environment that is called like a setting and is none.
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
     }
 
     /// Logs them: the first event of a process.
@@ -25,12 +34,15 @@ impl Settings {
             settings = %self,
             "{program} starts; the settings that differ from their defaults are in `settings`"
         );
+        for unknown in &self.unknown {
+            tracing::warn!("{unknown}");
+        }
     }
 }
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, (name, value)) in self.0.iter().enumerate() {
+        for (place, (name, value)) in self.set.iter().enumerate() {
             let space = if place > 0 { " " } else { "" };
             write!(f, "{space}{name}={value}")?;
         }

@@ -11,10 +11,10 @@ use axum::{
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use utoipa::openapi::{
-    Components, ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
+    Components, ComponentsBuilder, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder,
     SecurityRequirement, ServerBuilder,
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-    tag::TagBuilder,
+    tag::{Tag, TagBuilder},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -25,7 +25,7 @@ Takes in what the shoppers of an online shop do, and answers what each should be
 A key comes with every request, as the user name of HTTP Basic (with an empty password) or as a Bearer token: a *write key* \
 sends actions, an *admin key* does everything else.\n\n\
 A refusal is a problem document (RFC 9457) with one of a closed set of codes; where it names a `field`, that is the member, \
-parameter or header at fault. 429 and 503 say in `Retry-After` when to try again. Members that a request holds beyond those \
+parameter or header at fault. 503 says in `Retry-After` when to try again. Members that a request holds beyond those \
 described are ignored, unless the schema forbids them. Times are RFC 3339.";
 
 const TAGS: &[(&str, &str)] = &[
@@ -42,6 +42,15 @@ const TAGS: &[(&str, &str)] = &[
     ("offers", "What can be offered."),
     ("settings", "The numbers of the rule that decides."),
     ("keys", "Who may call."),
+    ("meta", "What describes all this."),
+];
+
+const ADMIN_DESCRIPTION: &str = "\
+Is the process alive, is it ready, and what has it counted. No route needs a key: keep the port away from the public. What \
+shops call is described by the document of the public port.";
+
+const ADMIN_TAGS: &[(&str, &str)] = &[
+    ("health", "How the process is."),
     ("meta", "What describes all this."),
 ];
 
@@ -78,6 +87,23 @@ pub fn route(services: Vec<OpenApi>) -> Router {
     for service in services {
         document.merge(service);
     }
+    shown(document)
+}
+
+/// The document of the admin port, `admin`, served there at `GET /openapi.json`. None of its routes needs a key.
+pub(crate) fn admin_route(admin: OpenApi) -> Router {
+    let info = info("Foretide, admin port", ADMIN_DESCRIPTION);
+    let mut document = OpenApiBuilder::new()
+        .info(info)
+        .servers(Some([ServerBuilder::new().url("/").build()]))
+        .components(Some(problems().build()))
+        .tags(Some(tags(ADMIN_TAGS)))
+        .build();
+    document.merge(admin);
+    shown(document)
+}
+
+fn shown(document: OpenApi) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(document)
         .routes(routes!(show))
         .split_for_parts();
@@ -86,33 +112,46 @@ pub fn route(services: Vec<OpenApi>) -> Router {
 
 /// What belongs to no service.
 fn base() -> OpenApi {
-    let license = LicenseBuilder::new()
-        .name("Apache License 2.0")
-        .identifier(Some("Apache-2.0"));
-    let info = InfoBuilder::new()
-        .title("Foretide")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(DESCRIPTION))
-        .license(Some(license.build()));
-    let tags = TAGS.iter().map(|(name, meaning)| {
-        let tag = TagBuilder::new().name(*name);
-        tag.description(Some(*meaning)).build()
-    });
     let admin = ["admin_key", "admin_key_basic"];
     OpenApiBuilder::new()
-        .info(info.build())
+        .info(info("Foretide", DESCRIPTION))
         .servers(Some([ServerBuilder::new().url("/").build()]))
         .components(Some(components()))
         .security(Some(admin.map(|name| {
             SecurityRequirement::new::<_, [&str; 0], &str>(name, [])
         })))
-        .tags(Some(tags))
+        .tags(Some(tags(TAGS)))
         .build()
 }
 
-fn components() -> Components {
+fn info(title: &str, description: &str) -> Info {
+    let license = LicenseBuilder::new()
+        .name("Apache License 2.0")
+        .identifier(Some("Apache-2.0"));
+    InfoBuilder::new()
+        .title(title)
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(description))
+        .license(Some(license.build()))
+        .build()
+}
+
+/// Tags, each with its name and meaning.
+fn tags(of: &[(&str, &str)]) -> Vec<Tag> {
+    let tag = |(name, meaning): &(&str, &str)| {
+        let tag = TagBuilder::new().name(*name);
+        tag.description(Some(*meaning)).build()
+    };
+    of.iter().map(tag).collect()
+}
+
+fn problems() -> ComponentsBuilder {
     let problem = answered::<ProblemDocument>();
-    let mut components = ComponentsBuilder::new().schema("Problem", problem.schema);
+    ComponentsBuilder::new().schema("Problem", problem.schema)
+}
+
+fn components() -> Components {
+    let mut components = problems();
     for (name, scheme, meaning) in KEYS {
         let scheme = HttpBuilder::new()
             .scheme(scheme.clone())

@@ -39,6 +39,7 @@ mod document;
 mod refusals;
 mod schema;
 
+pub(crate) use document::admin_route;
 pub use document::route;
 pub use refusals::{BODY, KEYED, refusals};
 pub use schema::{Written, answered, asked, parameters};
@@ -91,7 +92,7 @@ macro_rules! documented {
                 ::std::string::String,
                 $crate::openapi::utoipa::openapi::RefOr<$crate::openapi::utoipa::openapi::Response>,
             > {
-                $crate::openapi::refusals(&[$($set),+].concat())
+                $crate::openapi::refusals(&[$(&$set[..]),+].concat())
             }
         }
         $crate::documented!($($rest)*);

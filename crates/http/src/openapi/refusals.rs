@@ -103,7 +103,7 @@ fn refusal(codes: &[ProblemCode]) -> Response {
             let challenge = header(Type::String, "How a key is sent.");
             response = response.header("WWW-Authenticate", challenge);
         }
-        Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
+        Some(StatusCode::SERVICE_UNAVAILABLE) => {
             let wait = header(
                 Type::Integer,
                 "After how many seconds trying again may help.",

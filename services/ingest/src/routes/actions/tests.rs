@@ -407,7 +407,7 @@ async fn while_the_log_is_away_nothing_is_acknowledged_and_senders_are_told_when
         assert_eq!(code(&answer), (503, "log_away"));
         assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
         assert!(answer.json.get("accepted").is_none());
-        assert!(!shop.log_ready.is_ready());
+        assert!(!shop.log_health.is_there());
     }
     shop.log.faults().set_away(false);
     assert!(shop.records().await.is_empty());
@@ -425,7 +425,7 @@ async fn while_the_log_is_away_nothing_is_acknowledged_and_senders_are_told_when
             .get(),
         0
     );
-    shop.log_ready.ready();
+    shop.log_health.there();
     assert_eq!(
         shop.post(PATH, view("e-1", "ann").to_string()).await.status,
         200
@@ -436,9 +436,19 @@ async fn while_the_log_is_away_nothing_is_acknowledged_and_senders_are_told_when
 async fn a_full_log_is_told_apart_from_an_absent_one() {
     let shop = Shop::open().await;
     shop.log.faults().set_full(true);
-    let answer = shop.post(PATH, view("e-1", "ann").to_string()).await;
-    assert_eq!(code(&answer), (503, "log_full"));
-    assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
+    for _ in 0..2 {
+        // First because the append fails, then because it is known to be full.
+        let answer = shop.post(PATH, view("e-1", "ann").to_string()).await;
+        assert_eq!(code(&answer), (503, "log_full"));
+        assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 30);
+    }
+    assert_eq!(
+        shop.metrics
+            .append_failures
+            .with_label_values(&["full"])
+            .get(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -449,7 +459,7 @@ async fn an_event_stored_although_its_append_failed_is_sent_again_under_its_own_
         shop.post(PATH, view("e-1", "ann").to_string()).await.status,
         503
     );
-    shop.log_ready.ready();
+    shop.log_health.there();
     assert_eq!(
         shop.post(PATH, view("e-1", "ann").to_string()).await.status,
         200

@@ -1,5 +1,5 @@
 use foretide_events::EpochMs;
-use foretide_ports::memory::MemoryLog;
+use foretide_ports::{LogError, memory::MemoryLog};
 use serde_json::{Value, json};
 
 use crate::testing::{ADMIN_KEY, Answer, NOW_MS, Shop, WRITE_KEY, basic, gzip, post, zstd};
@@ -387,12 +387,13 @@ async fn while_the_log_is_away_sdks_are_told_to_try_again() {
 #[tokio::test]
 async fn nobody_is_told_where_the_log_is() {
     let shop = Shop::open().await;
-    shop.log_ready
-        .not_ready("no answer from broker-7.internal:9092");
+    shop.log_health.not_there(&LogError::Away(
+        "no answer from broker-7.internal:9092".to_owned(),
+    ));
     let strangers = shop.send(post("/v1/batch", &[], one("m"))).await;
     assert_refused(&strangers, 503, "log_away");
     assert!(!strangers.json.to_string().contains("broker-7"));
-    shop.log_ready.ready();
+    shop.log_health.there();
     for fail in [
         |log: &MemoryLog| log.faults().set_full(true),
         |log: &MemoryLog| log.faults().set_away(true),
@@ -402,7 +403,7 @@ async fn nobody_is_told_where_the_log_is() {
         assert_eq!(answer.status, 503);
         let cause = shop.log_ready.cause().unwrap();
         assert!(!answer.json.to_string().contains(&cause), "{answer:?}");
-        shop.log_ready.ready();
+        shop.log_health.there();
     }
 }
 
