@@ -4,6 +4,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::OnceLock,
+    time::{Duration, Instant},
 };
 
 use fjall::{
@@ -12,6 +13,7 @@ use fjall::{
 };
 use foretide_events::ShopperId;
 use foretide_ports::{ColdError, ColdProfiles};
+use parking_lot::Mutex;
 
 /// The store's memory for blocks it read.
 const CACHE_BYTES: u64 = 32 << 20;
@@ -20,11 +22,23 @@ const BUFFER_BYTES: u64 = 32 << 20;
 /// The size of its journal. Nothing is ever read from it: it is only what the store needs.
 const JOURNAL_BYTES: u64 = 128 << 20;
 
-/// Keeps profiles in a directory, until it is dropped. The directory is made when the first one comes.
+/// Where the directory cannot be opened it is not tried again for so long: many ask.
+const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// Keeps profiles in a directory, until it is dropped. The directory is made when the first one comes; where that fails it is tried
+/// again later.
 pub struct ColdFolder {
     path: PathBuf,
     partitions: u32,
-    opened: OnceLock<Result<Opened, ColdError>>,
+    opened: OnceLock<Opened>,
+    refused: Mutex<Option<Refused>>,
+    open_again_after: Duration,
+}
+
+/// The last attempt to open the directory failed.
+struct Refused {
+    at: Instant,
+    error: ColdError,
 }
 
 struct Opened {
@@ -47,6 +61,8 @@ impl ColdFolder {
             path: path.to_owned(),
             partitions,
             opened: OnceLock::new(),
+            refused: Mutex::default(),
+            open_again_after: OPEN_AGAIN_AFTER,
         })
     }
 
@@ -71,11 +87,38 @@ impl ColdFolder {
         open().map_err(|error| ColdError(format!("{}: {error}", self.path.display())))
     }
 
+    /// The store, opened if it is not and the last attempt is long enough ago.
+    fn opened(&self) -> Result<&Opened, ColdError> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let mut refused = self.refused.lock();
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        if let Some(last) = &*refused
+            && last.at.elapsed() < self.open_again_after
+        {
+            return Err(last.error.clone());
+        }
+        match self.open() {
+            Ok(opened) => {
+                *refused = None;
+                Ok(self.opened.get_or_init(|| opened))
+            }
+            Err(error) => {
+                *refused = Some(Refused {
+                    at: Instant::now(),
+                    error: error.clone(),
+                });
+                Err(error)
+            }
+        }
+    }
+
     fn keyspace(&self, partition: u32) -> Result<&Keyspace, ColdError> {
-        let opened = self.opened.get_or_init(|| self.open());
-        let opened = opened.as_ref().map_err(Clone::clone)?;
-        opened
-            .partitions
+        let partitions = &self.opened()?.partitions;
+        partitions
             .get(partition as usize)
             .ok_or_else(|| ColdError(format!("there is no partition {partition}")))
     }
@@ -151,5 +194,23 @@ mod tests {
         fs::write(own.path().join("cold"), b"").unwrap();
         let refused = cold.get(0, &ShopperId([7; 16])).unwrap_err();
         assert!(refused.to_string().contains("/cold"), "{refused}");
+    }
+
+    #[test]
+    fn a_folder_that_could_not_be_opened_is_tried_again() {
+        let own = tempfile::tempdir().unwrap();
+        let path = own.path().join("cold");
+        let mut cold = ColdFolder::new(&path, 1).unwrap();
+        let shopper = ShopperId([7; 16]);
+        fs::write(&path, b"").unwrap();
+        assert!(cold.put(0, &shopper, b"profile").is_err());
+        fs::remove_file(&path).unwrap();
+        assert!(
+            cold.put(0, &shopper, b"profile").is_err(),
+            "not at once, for many ask"
+        );
+        cold.open_again_after = Duration::ZERO;
+        cold.put(0, &shopper, b"profile").unwrap();
+        assert_eq!(cold.get(0, &shopper), Ok(Some(b"profile".to_vec())));
     }
 }

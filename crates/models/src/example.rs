@@ -43,15 +43,18 @@ pub struct Point {
     pub at: EpochMs,
     /// When the session began that it lies in, for abandonment.
     pub session_started_at: Option<EpochMs>,
-    /// When the latest action of that session was.
+    /// When the latest action of that session was; the point may lie after it, in a pause.
     pub session_ended_at: Option<EpochMs>,
-    /// How much it counts: a third for each point of a session, which has three at most.
+    /// How much it counts: a quarter for each point of a session, which has four at most.
     pub weight: f64,
     /// Whether it happened, where the record itself says so: for abandonment, that nothing was bought in the session after the
     /// point. What became of a point of drift follows from a later point of the same shopper.
     pub label: Option<bool>,
     /// From when on nothing changes any more, whatever the label: the record is not to be learnt from before.
     pub certain_at: EpochMs,
+    /// The other pseudonyms of the shopper whose actions count here: devices that turned out to be theirs by the time this was told. What
+    /// was shown to one of them was shown to the shopper.
+    pub devices: Vec<ShopperId>,
     /// What was known.
     pub known: Snapshot,
 }

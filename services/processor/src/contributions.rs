@@ -18,7 +18,7 @@ use crate::{
     fold::{Folder, Outcome, Pending},
     links,
     published::PublishedError,
-    sessions::HISTORY_AFTER_MS,
+    sessions::{self, HISTORY_AFTER_MS},
 };
 
 impl Folder {
@@ -35,7 +35,13 @@ impl Folder {
             book.note(record);
         }
         let linked = self.table.update(&source, |profile| {
-            profile.apply_link(links::link(record), offset)
+            let linked = profile.apply_link(links::link(record), offset);
+            if let Some(Linked::First | Linked::Earlier { .. }) = linked {
+                let (partition, now) = (self.table.partition_of(&source), self.clock.now_ms());
+                let sessions = &self.sessions;
+                sessions.linked(partition, profile, record.at, EpochMs(now), &self.rules);
+            }
+            linked
         });
         match linked {
             None => {
@@ -118,11 +124,13 @@ impl Folder {
                 return profile.contribute(contribution, &self.rules);
             };
             course.contribution(offset);
-            let former = profile.newest_at();
+            let (former, former_session) = (profile.newest_at(), sessions::latest_start(profile));
             let place = course.place_now(profile, || pending.has_place(&known));
             let contributed = profile.contribute(contribution, &self.rules);
             if contributed == Contributed::Applied {
                 course.contributed(profile, former);
+                let (sessions, rules) = (&self.sessions, &self.rules);
+                sessions.contributed(partition, profile, former_session, rules);
                 let newest = profile.newest_at();
                 let live = |at: EpochMs| record.appended_at.since(at) <= HISTORY_AFTER_MS;
                 if let Some(place) = place.filter(|_| newest.is_some_and(live)) {

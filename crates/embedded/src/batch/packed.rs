@@ -24,6 +24,8 @@ const BUFFER_BYTES: usize = 512 << 10;
 thread_local! {
     /// What a thread packs with. The memory is used again and again: fresh memory costs more than packing.
     static PACKER: RefCell<Packer> = RefCell::default();
+    /// What a thread unpacks with. Making one asks the processor what it can do, for which a virtual machine is left.
+    static UNPACKER: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
 }
 
 #[derive(Default)]
@@ -98,7 +100,10 @@ pub(super) fn plain_bytes(stored: &[u8]) -> Result<usize, Damage> {
 pub(super) fn unpack(stored: &[u8]) -> Result<Bytes, Damage> {
     let mut records = Vec::with_capacity(plain_bytes(stored)?);
     let packed = &stored[LENGTH_BYTES..];
-    let unpacked = DCtx::create().decompress(&mut records, packed);
+    let unpacked = UNPACKER.with_borrow_mut(|context| {
+        let context = context.get_or_insert_with(DCtx::create);
+        context.decompress(&mut records, packed)
+    });
     match unpacked {
         Ok(length) if length == plain_bytes(stored)? => Ok(records.into()),
         _ => Err(Damage::Content),

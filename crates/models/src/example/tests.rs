@@ -54,6 +54,7 @@ fn example() -> Example {
             weight: 0.5,
             label: Some(true),
             certain_at: at.plus(160 * MINUTE_MS),
+            devices: Vec::new(),
             known: snapshot(&[0, 3, 5], at).unwrap(),
         }),
     }
@@ -87,6 +88,12 @@ fn an_example_is_read_as_it_was_written() {
         ..example()
     };
     assert_eq!(Example::decode(&withdrawn.encode()).unwrap(), withdrawn);
+    let devices = vec![ShopperId([8; 16]), ShopperId([9; 16])];
+    let of_several = Example {
+        point: example().point.map(|point| Point { devices, ..point }),
+        ..example()
+    };
+    assert_eq!(Example::decode(&of_several.encode()).unwrap(), of_several);
 }
 
 /// Whoever reads the topic relies on these names.
@@ -113,6 +120,18 @@ fn the_json_is_the_one_that_was_agreed() {
         "reference": Reference::prior().version(), "features": null,
     });
     assert_eq!(json, expected);
+}
+
+#[test]
+fn a_snapshot_holds_what_would_be_served_and_nothing_that_holds_no_longer() {
+    let later = |ms| snapshot(&[0], NOON.plus(ms)).unwrap();
+    let day_ms = 24 * 60 * MINUTE_MS;
+    let of_now = [Feature::EngagementDeviation, Feature::Deviation];
+    for feature in of_now {
+        assert!(later(day_ms).get(feature).is_some(), "{feature:?}");
+        assert_eq!(later(day_ms + 1).get(feature), None, "{feature:?}");
+    }
+    assert!(later(9 * day_ms).get(Feature::VisitOverdue).is_some());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use foretide_events::{EpochMs, ShopperId, Text};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Example, ExampleError, Point, Snapshot, snapshot::catalogue};
 use crate::Target;
@@ -38,6 +38,8 @@ struct Stored<'a> {
     label: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     certain_at: Option<EpochMs>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    devices: Vec<ShopperId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     as_of: Option<EpochMs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,18 +47,41 @@ struct Stored<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reference: Option<Text<64>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    features: Option<BTreeMap<Cow<'a, str>, f32>>,
+    features: Option<Features<'a>>,
 }
+
+/// Features by name.
+enum Features<'a> {
+    /// Those of a snapshot, in the order of the catalogue.
+    Known(&'a Snapshot),
+    /// Whatever a record names.
+    Told(BTreeMap<String, f32>),
+}
+
+impl Serialize for Features<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Known(known) => {
+                let values = known.values().iter();
+                serializer.collect_map(values.map(|(feature, value)| (feature.spec().name, value)))
+            }
+            Self::Told(named) => named.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Features<'_> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::deserialize(deserializer).map(Self::Told)
+    }
+}
+
+/// About how many bytes an example takes: what it is written to need not grow.
+const USUAL_BYTES: usize = 4 * 1024;
 
 pub(super) fn write(example: &Example) -> Vec<u8> {
     let point = example.point.as_ref();
     let known = point.map(|point| &point.known);
-    let named = |known: &Snapshot| {
-        let named = known.values().iter();
-        named
-            .map(|(feature, value)| (feature.spec().name.into(), *value))
-            .collect()
-    };
     let stored = Stored {
         v: VERSION,
         id: example.id.clone(),
@@ -73,13 +98,16 @@ pub(super) fn write(example: &Example) -> Vec<u8> {
             .filter(|weight| *weight < 1.0),
         label: point.and_then(|point| point.label),
         certain_at: point.map(|point| point.certain_at),
+        devices: point.map_or_else(Vec::new, |point| point.devices.clone()),
         as_of: known.map(Snapshot::as_of),
         catalogue: known.map(|_| catalogue().into()),
         reference: known.map(|known| known.reference().clone()),
-        features: known.map(named),
+        features: known.map(Features::Known),
     };
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
     // Numbers and texts in memory have nothing that could fail to be written.
-    serde_json::to_vec(&stored).unwrap_or_default()
+    let _ = serde_json::to_writer(&mut bytes, &stored);
+    bytes
 }
 
 pub(super) fn read(bytes: &[u8]) -> Result<Example, ExampleError> {
@@ -120,7 +148,9 @@ fn point(stored: Stored<'_>) -> Result<Point, ExampleError> {
     if !(weight > 0.0 && weight <= 1.0) {
         return Err(ExampleError::Weight("weight"));
     }
-    let features = stored.features.ok_or(ExampleError::Missing("features"))?;
+    let Some(Features::Told(features)) = stored.features else {
+        return Err(ExampleError::Missing("features"));
+    };
     let named = features.iter().map(|(name, value)| (&**name, *value));
     let as_of = stored.as_of.ok_or(ExampleError::Missing("as_of"))?;
     let reference = stored.reference.ok_or(ExampleError::Missing("reference"))?;
@@ -133,6 +163,7 @@ fn point(stored: Stored<'_>) -> Result<Point, ExampleError> {
         certain_at: stored
             .certain_at
             .ok_or(ExampleError::Missing("certain_at"))?,
+        devices: stored.devices,
         known: Snapshot::told(at, as_of, reference, named)?,
     })
 }

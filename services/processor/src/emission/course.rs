@@ -193,6 +193,9 @@ impl<'a> Course<'a> {
     /// Tells anew the sessions that an event out of order changed: until those that are live are announced they may be out of sight.
     fn sessions_after(&mut self, profile: &Profile, passing: &Passing, before: sessions::Before) {
         let (teller, out) = (self.teller, &mut self.out);
+        if profile.link().is_some() {
+            return;
+        }
         let Some(touched) = before.touched(profile, passing.at, teller.rules) else {
             return;
         };
@@ -259,7 +262,9 @@ impl<'a> Course<'a> {
     /// Whether the last points of `profile` are to be told yet.
     fn is_waiting(&self, profile: &Profile) -> bool {
         let shopper = profile.shopper();
-        self.partition.state.lock().tails.holds(&shopper)
+        let state = self.partition.state.lock();
+        state.look_through.is_some()
+            || state.tails.holds(&shopper)
             || self.sessions.awaits(self.teller.partition, &shopper)
     }
 }

@@ -2,9 +2,10 @@
 //! (`foretide.examples`), and moves between cohorts (`foretide.transitions`).
 //!
 //! * **Examples are features at an instant of the past**, worked out of the state at that instant, which holds nothing that
-//!   happened later, against the reference of that instant. Of *abandonment* there are up to three [moments](visit) of each session
-//!   that is over, labelled with what came of them; of *drift* there is one point a day of each shopper with a habit, at the
-//!   shopper's own [time of day](schedule), whose label follows from the point that lies the horizon later.
+//!   happened later, against the reference of that instant. Of *abandonment* there are up to four [moments](visit) of each session
+//!   that is over, three of them actions and one a pause, labelled with what came of them; of *drift* there is one point a day of each shopper with a habit, at the
+//!   shopper's own [time of day](schedule), and one at a drawn [moment](visit) of a session, because that is when it is predicted.
+//!   Their label follows from the point that lies the horizon later. Those of a shopper of one day count as one for who learns.
 //! * **Live sessions** are told when they are announced (see [`sessions`](crate::sessions)). **History** has no timer: a session is
 //!   over when the shopper's next event begins another, and the last one when nothing more came for a [while](tails).
 //! * **Points of drift** are told when the shopper's own next event passes them; of who is away, when the newest event of the
@@ -15,8 +16,8 @@
 //!   the offset from which on shoppers with untold history have changed: a start finds them by that.
 //! * **Moves** are told when a commit leaves a shopper in another cohort than the last did, and when the cohorts form anew, piece by
 //!   piece over the commits that follow: see [`moves`]. History moves nobody.
-//! * **Linked shoppers** have no examples and no moves of their own: those of the known one hold all. What a device contributes later
-//!   changes no example of before.
+//! * **Linked shoppers** have no examples and no moves of their own: those of the known one hold all, and name the devices, because
+//!   what was shown to a device was shown to the known one. What a device contributes later changes no example of before.
 //!
 //! What a profile does not tell apart any more (25 hours, 256 events) is not told either: a session that lasted longer has no
 //! points, and an event that comes so late that it changes such a session leaves its points as they were.
@@ -46,7 +47,7 @@ use std::{
 use foldhash::fast::FixedState;
 use foretide_events::EpochMs;
 use foretide_features::Profile;
-use foretide_ports::Artefacts;
+use foretide_ports::{Artefacts, ProfileWalk};
 use parking_lot::Mutex;
 
 pub use self::progress::EmissionProgress;
@@ -67,6 +68,8 @@ use crate::{ExamplesMode, fold::Folder, sessions::HISTORY_AFTER_MS};
 const EXAMPLES_AT_ONCE: usize = 500;
 /// So many shoppers of a partition are looked at with one commit when the cohorts have formed anew.
 const MOVES_AT_ONCE: usize = 1_000;
+/// At a start all profiles are looked through, so many with one commit of those that are not in memory.
+pub(crate) const COLD_LOOKS_AT_ONCE: usize = 1_000;
 /// Stands for an instant before everything that adding days to does not change.
 const NEVER_TOLD: EpochMs = EpochMs(i64::MIN / 2);
 /// There is nothing to do before something is said.
@@ -103,8 +106,10 @@ struct State {
 }
 
 /// That all profiles are to be looked through.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct LookThrough {
+    /// How far that is.
+    walk: ProfileWalk,
     /// From which offset on those with untold history have changed, if there are any.
     untold_from: Option<u64>,
 }
@@ -180,12 +185,13 @@ impl Emission {
     }
 
     /// Says that `partition` was restored: there may be something to tell since.
-    pub(crate) fn restored(&self, partition: u32, progress: &EmissionProgress) {
-        let Some((shared, partition)) = self.partition(partition) else {
+    pub(crate) fn restored(&self, number: u32, progress: &EmissionProgress) {
+        let Some((shared, partition)) = self.partition(number) else {
             return;
         };
         let mut state = partition.state.lock();
         state.look_through = Some(LookThrough {
+            walk: ProfileWalk::over(number),
             untold_from: progress.untold_from,
         });
         if shared.mode != ExamplesMode::Off {
@@ -278,21 +284,12 @@ impl Shared {
         now: EpochMs,
         out: &mut Out,
     ) {
-        if let Some(LookThrough { untold_from }) = state.look_through.take() {
-            folder.table.for_each(number, |profile| {
-                let Some(newest) = profile.newest_at() else {
-                    return;
-                };
-                state.rounds.came(newest.min(now));
-                let is_untold = untold_from.is_some_and(|from| profile.next_offset() >= from)
-                    && now.since(newest) > BEHIND_MS;
-                if is_untold && self.mode != ExamplesMode::Off {
-                    let (shopper, offset) = (profile.shopper(), profile.next_offset());
-                    state.tails.note_ready(shopper, offset);
-                }
-            });
-        }
         if self.mode == ExamplesMode::Off {
+            state.look_through = None;
+            return;
+        }
+        // Until all were seen it is not known up to when points are to be told.
+        if !state.look_on(folder, now) {
             return;
         }
         let teller = self.teller(number, folder);
@@ -333,8 +330,38 @@ fn tell_last(
 }
 
 impl State {
+    /// Goes on looking through all profiles, if that is to be done. Says whether it is done.
+    fn look_on(&mut self, folder: &Folder, now: EpochMs) -> bool {
+        let Self {
+            rounds,
+            tails,
+            look_through,
+            ..
+        } = self;
+        let Some(LookThrough { walk, untold_from }) = look_through else {
+            return true;
+        };
+        let table = &folder.table;
+        let is_done = table.look_on(walk, COLD_LOOKS_AT_ONCE, |profile| {
+            let Some(newest) = profile.newest_at() else {
+                return;
+            };
+            rounds.came(newest.min(now));
+            let is_untold = untold_from.is_some_and(|from| profile.next_offset() >= from)
+                && now.since(newest) > BEHIND_MS;
+            if is_untold {
+                tails.note_ready(profile.shopper(), profile.next_offset());
+            }
+        });
+        if is_done {
+            *look_through = None;
+        }
+        is_done
+    }
+
     fn untold_from(&self) -> Option<u64> {
-        let unlooked = self.look_through.and_then(|look| look.untold_from);
+        let unlooked = self.look_through.as_ref();
+        let unlooked = unlooked.and_then(|look| look.untold_from);
         self.tails.untold_from().into_iter().chain(unlooked).min()
     }
 

@@ -16,7 +16,7 @@ pub(crate) struct Emitted {
     pub(crate) abandonment: u64,
     /// Points of drift.
     pub(crate) drift: u64,
-    /// Points of abandonment that are none any more.
+    /// Points that are none any more.
     pub(crate) withdrawn: u64,
     /// Moves between cohorts by what shoppers did.
     pub(crate) behaviour: u64,

@@ -71,11 +71,11 @@ impl Teller<'_> {
             let Some(state) = profile.state_at(at, self.rules) else {
                 continue;
             };
-            let is_told = self.drift_at(profile, &state, at, out);
+            let id = drift_id(profile, at);
+            let is_told = self.drift_at(profile, &state, at, &id, out);
             if is_told {
                 out.emitted.drift += 1;
             } else if is_anew {
-                let id = drift_id(profile, at);
                 self.write(profile, Target::Drift, &id, None, out);
                 out.emitted.withdrawn += 1;
             } else if newest.is_none_or(|newest| newest <= at) {
@@ -85,8 +85,15 @@ impl Teller<'_> {
         }
     }
 
-    /// Tells the point at `at`, when `profile` was in `state`. Says whether there is one.
-    fn drift_at(&self, profile: &Profile, state: &State, at: EpochMs, out: &mut Out) -> bool {
+    /// Tells the point `id` at `at`, when `profile` was in `state`. Says whether there is one.
+    fn drift_at(
+        &self,
+        profile: &Profile,
+        state: &State,
+        at: EpochMs,
+        id: &str,
+        out: &mut Out,
+    ) -> bool {
         let is_there = state.sessions() >= SESSIONS_AT_LEAST
             && state
                 .last_seen()
@@ -111,15 +118,16 @@ impl Teller<'_> {
             weight: 1.0,
             label: None,
             certain_at: at.plus(DRIFT_CERTAIN_AFTER_MS),
+            devices: profile.sources().collect(),
             known,
         };
-        let id = drift_id(profile, at);
-        self.write(profile, Target::Drift, &id, Some(point), out);
+        self.write(profile, Target::Drift, id, Some(point), out);
         true
     }
 
-    /// Tells the points of abandonment of `session` of `profile`, which is over and ended in `end`, and withdraws the other ones that
-    /// it might have had when it was shorter. Of a session whose beginning is not told apart any more nothing is told.
+    /// Tells the points of `session` of `profile`, which is over and ended in `end`: those of abandonment, and withdraws the other ones
+    /// that it might have had when it was shorter; and that of drift. Of a session whose beginning is not told apart any more nothing
+    /// is told.
     pub(crate) fn session(
         &self,
         profile: &Profile,
@@ -128,13 +136,24 @@ impl Teller<'_> {
         telling: Telling,
         out: &mut Out,
     ) {
-        let may_have_points = visit::may_have_points(end, session);
-        if profile.link().is_some() || !may_have_points && telling == Telling::Usual {
+        let is_anew = telling == Telling::Anew;
+        let has_abandonment = is_anew || visit::may_have_points(end, session);
+        let has_drift = is_anew || end.sessions() >= SESSIONS_AT_LEAST;
+        if profile.link().is_some() || !has_abandonment && !has_drift {
             return;
         }
         let Some(moments) = visit::moments(profile, session, self.rules) else {
             return;
         };
+        if has_abandonment {
+            self.abandonment(profile, session, &moments.of_abandonment, out);
+        }
+        if has_drift {
+            self.drift_within(profile, session, moments.of_drift, telling, out);
+        }
+    }
+
+    fn abandonment(&self, profile: &Profile, session: &Session, moments: &[Moment], out: &mut Out) {
         let points: Vec<(Slot, Point)> = moments
             .iter()
             .filter_map(|moment| Some((moment.slot, self.point(profile, session, moment)?)))
@@ -155,7 +174,7 @@ impl Teller<'_> {
 
     fn point(&self, profile: &Profile, session: &Session, moment: &Moment) -> Option<Point> {
         let at = moment.at;
-        let state = profile.state_at(at, self.rules)?;
+        let state = profile.state_at(moment.acted_at, self.rules)?;
         let known = Snapshot::take(&state, at, self.rules, &self.references.at(at)).ok()?;
         let certain_after = SESSION_AT_MOST_MS + self.rules.session_gap_ms + GRACE_MS;
         Some(Point {
@@ -165,17 +184,45 @@ impl Teller<'_> {
             weight: 1.0,
             label: Some(moment.is_abandoned),
             certain_at: at.plus(certain_after),
+            devices: profile.sources().collect(),
             known,
         })
     }
 
+    /// Tells the point of drift within `session`, which lies at `at` if there is one: what is predicted while someone is there is
+    /// learnt from what was known while someone was there.
+    fn drift_within(
+        &self,
+        profile: &Profile,
+        session: &Session,
+        at: Option<EpochMs>,
+        telling: Telling,
+        out: &mut Out,
+    ) {
+        let id = visit_id(profile, session.start());
+        let mut is_told = false;
+        if let Some(at) = at {
+            let Some(state) = profile.state_at(at, self.rules) else {
+                return;
+            };
+            is_told = self.drift_at(profile, &state, at, &id, out);
+        }
+        if is_told {
+            out.emitted.drift += 1;
+        } else if telling == Telling::Anew {
+            self.write(profile, Target::Drift, &id, None, out);
+            out.emitted.withdrawn += 1;
+        }
+    }
+
     /// Takes back whatever was told of a session that began at `start`, of which there is none any more.
     pub(crate) fn gone(&self, profile: &Profile, start: EpochMs, out: &mut Out) {
-        if profile.link().is_none() {
-            for slot in Slot::ALL {
-                self.withdraw(profile, slot, start, out);
-            }
+        for slot in Slot::ALL {
+            self.withdraw(profile, slot, start, out);
         }
+        let id = visit_id(profile, start);
+        self.write(profile, Target::Drift, &id, None, out);
+        out.emitted.withdrawn += 1;
     }
 
     fn withdraw(&self, profile: &Profile, slot: Slot, start: EpochMs, out: &mut Out) {
@@ -223,4 +270,9 @@ impl Teller<'_> {
 /// The id of the point of drift at `at`.
 fn drift_id(profile: &Profile, at: EpochMs) -> String {
     format!("{}/drift/{}", profile.shopper(), at.0)
+}
+
+/// The id of the point of drift within the session that began at `start`.
+fn visit_id(profile: &Profile, start: EpochMs) -> String {
+    format!("{}/drift/{}/visit", profile.shopper(), start.0)
 }

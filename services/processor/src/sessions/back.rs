@@ -38,6 +38,27 @@ pub(crate) fn latest_start(profile: &Profile) -> Option<EpochMs> {
     profile.state().latest_session().map(Session::start)
 }
 
+/// Whether a session of `profile` began at `start`, as far as it tells them apart.
+pub(super) fn is_there(profile: &Profile, start: EpochMs, rules: &FoldRules) -> bool {
+    let mut is_there = false;
+    sessions_from(profile, start, rules, |_, session| {
+        is_there |= session.start() == start;
+    });
+    is_there
+}
+
+/// When the session of `profile` began that an event at `at` belongs to or would go on with, as far as it tells them apart.
+pub(super) fn start_around(profile: &Profile, at: EpochMs, rules: &FoldRules) -> Option<EpochMs> {
+    let gap_ms = rules.session_gap_ms;
+    let mut found = None;
+    sessions_from(profile, at.plus(-gap_ms), rules, |_, session| {
+        if session.start().since(at) <= gap_ms {
+            found = found.max(Some(session.start()));
+        }
+    });
+    found
+}
+
 /// When the first session after `at` began; `None` if the latest one began no later than `at`.
 pub(super) fn next_start(profile: &Profile, at: EpochMs, rules: &FoldRules) -> Option<EpochMs> {
     let mut next = latest_start(profile).filter(|start| *start > at)?;

@@ -11,9 +11,10 @@
 //! * **History is not announced.** What is appended to the log more than [a day](HISTORY_AFTER_MS) after it happened, such as an
 //!   import, announces no session.
 //! * **Nothing is kept beside the profiles.** Every commit announces what is over by then, so all that may be missing after a
-//!   restart are sessions that went on when the newest record was folded: the profiles are looked through once, and what is
-//!   over since is announced, be it again.
-//! * **Linked shoppers.** The sessions of an anonymous shopper who turned out to be a known one are that one's.
+//!   restart are sessions that went on when the newest record was folded: the profiles are looked through once, those on disk piece
+//!   by piece over the commits that follow, and what is over since is announced, be it again.
+//! * **Linked shoppers.** The sessions of an anonymous shopper who turned out to be a known one are that one's. Where that comes out
+//!   late, one that was announced is withdrawn, be it the device's or the known one's, if it is part of another one now.
 //!
 //! Replays, refolding, digests and followers announce nothing.
 
@@ -28,12 +29,17 @@ use std::sync::{
 
 use foretide_events::{EpochMs, ShopperId};
 use foretide_features::{FoldRules, Profile};
+use foretide_ports::ProfileWalk;
 use parking_lot::Mutex;
 
 pub(crate) use self::back::{latest_start, sessions_from};
-use self::{back::next_start, record::Writer, waiting::Waiting};
+use self::{
+    back::{is_there, next_start, start_around},
+    record::Writer,
+    waiting::{LookThrough, Waiting},
+};
 use crate::{
-    emission::{Out, Teller, Telling},
+    emission::{COLD_LOOKS_AT_ONCE, Out, Teller, Telling},
     fold::Folder,
 };
 
@@ -131,6 +137,50 @@ impl Sessions {
         partition.due_at.store(0, Ordering::Release);
     }
 
+    /// Takes note of a device of `partition` that turned out to be someone's, by an event at `at`: its session of then, if it was over
+    /// and announced by `now`, is part of one of the known shopper.
+    pub(crate) fn linked(
+        &self,
+        partition: u32,
+        profile: &Profile,
+        at: EpochMs,
+        now: EpochMs,
+        rules: &FoldRules,
+    ) {
+        let Some(waiting) = self.0.get(partition as usize) else {
+            return;
+        };
+        let is_live = profile.newest_at().is_some_and(|newest| {
+            let ago = now.since(newest);
+            ago > rules.session_gap_ms && ago <= HISTORY_AFTER_MS
+        });
+        if let Some(start) = is_live.then(|| start_around(profile, at, rules)).flatten() {
+            let mut of_partition = waiting.waiting.lock();
+            of_partition.touch(profile.shopper(), start, Some(start), true);
+            waiting.due_at.store(0, Ordering::Release);
+        }
+    }
+
+    /// Takes note of what a contribution did to the sessions of `profile`, whose latest one began at `former`: where it belongs to an
+    /// earlier one now, that is another session, which has not been announced.
+    pub(crate) fn contributed(
+        &self,
+        partition: u32,
+        profile: &Profile,
+        former: Option<EpochMs>,
+        rules: &FoldRules,
+    ) {
+        let (Some(waiting), Some(former)) = (self.0.get(partition as usize), former) else {
+            return;
+        };
+        if latest_start(profile) == Some(former) || is_there(profile, former, rules) {
+            return;
+        }
+        let mut of_partition = waiting.waiting.lock();
+        of_partition.touch(profile.shopper(), former, Some(former), true);
+        waiting.due_at.store(0, Ordering::Release);
+    }
+
     /// Whether a session of `shopper` that was there at the last commit may not have been announced.
     pub(crate) fn awaits(&self, partition: u32, shopper: &ShopperId) -> bool {
         let partition = self.0.get(partition as usize);
@@ -174,8 +224,10 @@ impl Sessions {
     /// Says that `partition` was restored, and when the newest record it had applied was appended: sessions that went on then
     /// may not have been announced.
     pub(crate) fn restored(&self, partition: u32, as_of: Option<EpochMs>) {
+        let walk = ProfileWalk::over(partition);
         if let (Some(partition), Some(as_of)) = (self.0.get(partition as usize), as_of) {
-            partition.waiting.lock().look_through(as_of);
+            let look = LookThrough { as_of, walk };
+            partition.waiting.lock().look_through(look);
             partition.due_at.store(0, Ordering::Release);
         }
     }
@@ -207,12 +259,16 @@ impl Sessions {
             return;
         }
         let mut waiting = partition.waiting.lock();
-        if let Some(as_of) = waiting.take_look_through() {
+        if let Some(mut look) = waiting.take_look_through() {
             // Once more as long as a session may last over its last action: clocks differ.
-            let since = as_of.plus(-2 * rules.session_gap_ms);
-            folder.table.for_each(number, |profile| {
+            let since = look.as_of.plus(-2 * rules.session_gap_ms);
+            let walk = &mut look.walk;
+            let is_done = folder.table.look_on(walk, COLD_LOOKS_AT_ONCE, |profile| {
                 look_at(profile, since, now, rules, &mut waiting);
             });
+            if !is_done {
+                waiting.look_through(look);
+            }
         }
         waiting.ring(now);
         let next_link = folder.counts.next_link(number);
@@ -303,9 +359,6 @@ impl Announcing<'_> {
     /// that goes on is waited for.
     fn announce(&self, touched: &waiting::Touched, waiting: &mut Waiting, out: &mut Out) {
         let (profile, now, rules) = (self.writer.profile, self.now, self.rules);
-        if profile.link().is_some() {
-            return;
-        }
         for start in &touched.gone {
             if now.since(*start) > rules.session_gap_ms {
                 out.records.push(self.writer.withdrawal(*start));
@@ -313,6 +366,9 @@ impl Announcing<'_> {
             if let Some(teller) = self.teller {
                 teller.gone(profile, *start, out);
             }
+        }
+        if profile.link().is_some() {
+            return;
         }
         let telling = if touched.is_anew {
             Telling::Anew

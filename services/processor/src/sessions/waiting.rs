@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::FixedState;
 use foretide_events::{EpochMs, ShopperId};
+use foretide_ports::ProfileWalk;
 
 /// The calendar is exact to this many milliseconds.
 const SLOT_MS: i64 = 1_000;
@@ -11,8 +12,8 @@ const SLOT_MS: i64 = 1_000;
 /// What waits. Bounded by the number of shoppers with a session that goes on: about 60 bytes each.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    /// Where all profiles are yet to be looked through: when the newest record applied was appended.
-    look_through: Option<EpochMs>,
+    /// Where all profiles are yet to be looked through.
+    look_through: Option<LookThrough>,
     /// Shoppers to be looked at, by slot. A session that went on meanwhile is put down again then.
     calendar: BTreeMap<i64, Vec<ShopperId>>,
     /// When the session began of each shopper in the calendar.
@@ -22,6 +23,15 @@ pub(super) struct Waiting {
     touched: HashMap<ShopperId, (EpochMs, bool), FixedState>,
     /// When sessions of these began that there are no more.
     gone: HashMap<ShopperId, BTreeSet<EpochMs>, FixedState>,
+}
+
+/// That all profiles are to be looked through.
+#[derive(Debug)]
+pub(super) struct LookThrough {
+    /// When the newest record applied was appended.
+    pub(super) as_of: EpochMs,
+    /// How far it is.
+    pub(super) walk: ProfileWalk,
 }
 
 /// Whose sessions are to be announced.
@@ -68,11 +78,11 @@ impl Waiting {
         }
     }
 
-    pub(super) fn look_through(&mut self, as_of: EpochMs) {
-        self.look_through = Some(as_of);
+    pub(super) fn look_through(&mut self, look: LookThrough) {
+        self.look_through = Some(look);
     }
 
-    pub(super) fn take_look_through(&mut self) -> Option<EpochMs> {
+    pub(super) fn take_look_through(&mut self) -> Option<LookThrough> {
         self.look_through.take()
     }
 

@@ -73,7 +73,7 @@ async fn a_processor_tells_the_examples_of_history_and_of_live_sessions() {
 }
 
 #[tokio::test]
-async fn a_linked_device_has_no_examples_of_its_own() {
+async fn a_linked_device_has_no_examples_of_its_own_and_those_of_the_known_shopper_name_it() {
     use foretide_events::Identity;
 
     let rig = Rig::new(1).await;
@@ -116,8 +116,10 @@ async fn a_linked_device_has_no_examples_of_its_own() {
     })
     .await;
     running.stop().await;
-    for id in rig.examples(EpochMs(NOW_MS)).await.into_keys() {
+    for (id, example) in rig.examples(EpochMs(NOW_MS)).await {
         assert!(id.starts_with(&known.to_string()), "{id}");
+        // What was shown to the device was shown to the known shopper.
+        assert_eq!(example["devices"], serde_json::json!([device]), "{id}");
     }
 }
 

@@ -311,3 +311,40 @@ fn expected_sessions(times: &BTreeMap<u64, Vec<i64>>) -> BTreeMap<String, u64> {
     }
     sessions
 }
+
+/// An event of shopper 1 on the device of shopper 2, or on the device alone.
+fn on_device(id: &str, minutes: i64, is_named: bool) -> Event {
+    let identity = foretide_events::Identity {
+        user: is_named.then(|| shopper(1)),
+        anonymous: Some(shopper(2)),
+    };
+    Event {
+        shopper: identity.shopper().unwrap(),
+        identity,
+        ..at(id, 1, minutes, 0)
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_shopper_comes_out_after_it_was_announced_is_left_once() {
+    let rig = Rig::new(3).await;
+    let running = rig.instance().start();
+    rig.now_is(10);
+    rig.append(&[on_device("a", 0, false), on_device("b", 10, false)])
+        .await;
+    rig.until_all_committed().await;
+    rig.now_is(60);
+    rig.until_announced(1).await;
+    // It was part of that session, and says whose it was.
+    rig.append(&[on_device("c", 12, true)]).await;
+    rig.until_all_committed().await;
+    let known = format!("{}/session/{NOW_MS}", shopper(1));
+    until("one session of the known shopper is left", async || {
+        let sessions = rig.sessions().await;
+        let only = sessions.get(&known).filter(|_| sessions.len() == 1);
+        only.is_some_and(|session| session["actions"] == 3)
+    })
+    .await;
+    running.stop().await;
+    assert_eq!(rig.sessions().await.len(), 1);
+}

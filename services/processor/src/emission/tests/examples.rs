@@ -56,6 +56,7 @@ fn expected(events: &[Event], until: EpochMs) -> BTreeMap<String, Expected> {
         let gap = RULES().session_gap_ms;
         for visit in events.chunk_by(|one, next| next.at.since(one.at) <= gap) {
             abandonment(*shopper, events, visit, &mut all);
+            drift_within(*shopper, events, visit, until, &mut all);
         }
     }
     all
@@ -69,22 +70,78 @@ fn drift(
 ) {
     let mut at = Schedule::of(&shopper).next(events[0].at);
     while at <= until {
-        let (known, profile) = known(events, at);
-        let state = profile.state();
-        let is_there = state.sessions() >= 3
-            && at.since(state.last_seen().unwrap()) <= 45 * DAY_MS
-            && known.get(Feature::Actions30d).unwrap() >= 1.0;
-        if is_there {
-            let expected = Expected {
-                at,
-                label: None,
-                weight: 1.0,
-                known,
-            };
+        if let Some(expected) = drift_at(events, at) {
             all.insert(format!("{shopper}/drift/{}", at.0), expected);
         }
         at = at.plus(DAY_MS);
     }
+}
+
+fn drift_at(events: &[&Event], at: EpochMs) -> Option<Expected> {
+    let (known, profile) = known(events, at);
+    let state = profile.state();
+    let is_there = state.sessions() >= 3
+        && at.since(state.last_seen().unwrap()) <= 45 * DAY_MS
+        && known.get(Feature::Actions30d).unwrap() >= 1.0;
+    is_there.then_some(Expected {
+        at,
+        label: None,
+        weight: 1.0,
+        known,
+    })
+}
+
+/// FNV-1a of the pseudonym, and Fibonacci hashing.
+fn drawn(shopper: ShopperId, visit: &[&Event]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in shopper.as_bytes() {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    (hash ^ visit[0].at.0.cast_unsigned()).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// At the first, second, fourth or eighth moment of a visit, if it has one.
+fn drift_within(
+    shopper: ShopperId,
+    events: &[&Event],
+    visit: &[&Event],
+    until: EpochMs,
+    all: &mut BTreeMap<String, Expected>,
+) {
+    let mut moments: Vec<EpochMs> = visit.iter().map(|event| event.at).collect();
+    moments.dedup();
+    let which = [1, 2, 4, 8][(drawn(shopper, visit) << 3 >> 62) as usize];
+    let at = moments.get(which - 1).copied();
+    let expected = at
+        .filter(|at| *at <= until)
+        .and_then(|at| drift_at(events, at));
+    if let Some(expected) = expected {
+        let id = format!("{shopper}/drift/{}/visit", visit[0].at.0);
+        all.insert(id, expected);
+    }
+}
+
+/// One minute to the gap that ends a session, evenly by its logarithm.
+#[expect(clippy::cast_possible_truncation, reason = "at most the gap")]
+fn idle_ms(shopper: ShopperId, visit: &[&Event]) -> i64 {
+    let number = u32::try_from(drawn(shopper, visit) << 5 >> 32).unwrap();
+    let share = f64::from(number) / f64::from(u32::MAX);
+    let gap = RULES().session_gap_ms;
+    let doublings = (gap as f64 / MINUTE_MS as f64).log2();
+    ((MINUTE_MS as f64 * (share * doublings).exp2()).round() as i64).min(gap)
+}
+
+/// When nothing had been done for `idle_ms` after one of `moments`, for the first time.
+fn idle(moments: Vec<(EpochMs, u32)>, visit: &[&Event], idle_ms: i64) -> Option<(EpochMs, u32)> {
+    let mut pauses = moments
+        .into_iter()
+        .map(|(at, bought)| (at, at.plus(idle_ms), bought));
+    let is_quiet = |from: EpochMs, to: EpochMs| {
+        let mut instants = visit.iter().map(|event| event.at);
+        instants.all(|at| at <= from || at > to)
+    };
+    let (_, at, bought) = pauses.find(|(from, to, _)| is_quiet(*from, *to))?;
+    Some((at, bought))
 }
 
 fn abandonment(
@@ -114,14 +171,17 @@ fn abandonment(
         }
     }
     let (_, end) = known(events, visit[visit.len() - 1].at);
-    // FNV-1a of the pseudonym, and Fibonacci hashing: one to eight moments after the first.
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in shopper.as_bytes() {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    hash = (hash ^ visit[0].at.0.cast_unsigned()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let later = with_either.get(1 + (hash >> 61) as usize).copied();
-    let named = [("cart", cart), ("checkout", checkout), ("later", later)];
+    // One to eight moments after the first.
+    let later = with_either
+        .get(1 + (drawn(shopper, visit) >> 61) as usize)
+        .copied();
+    let idle = idle(with_either, visit, idle_ms(shopper, visit));
+    let named = [
+        ("cart", cart),
+        ("checkout", checkout),
+        ("later", later),
+        ("idle", idle),
+    ];
     let mut points: Vec<(&str, (EpochMs, u32))> = Vec::new();
     for (slot, moment) in named {
         let is_new = |at: EpochMs| points.iter().all(|(_, known)| known.0 != at);
@@ -133,7 +193,7 @@ fn abandonment(
         let expected = Expected {
             at: *at,
             label: Some(*bought_then == bought(end.state())),
-            weight: 1.0 / 3.0,
+            weight: 1.0 / 4.0,
             known: known(events, *at).0,
         };
         let id = format!("{shopper}/abandonment/{}/{slot}", visit[0].at.0);
@@ -287,7 +347,7 @@ fn a_session_with_a_cart_is_told_once_it_is_over_and_not_before() {
     assert_eq!(cart.session_started_at, Some(started));
     assert_eq!(cart.session_ended_at, Some(cart.at));
     assert_eq!(cart.certain_at, cart.at.plus(160 * MINUTE_MS));
-    assert!((cart.weight - 1.0 / 3.0).abs() < 1e-9);
+    assert!((cart.weight - 0.25).abs() < 1e-9);
     assert_eq!(
         (point("checkout"), point("later")),
         (None, None),
@@ -308,12 +368,38 @@ fn a_purchase_that_comes_late_turns_the_label_and_the_highest_revision_says_so()
         let points = left.values().filter_map(|example| example.point.clone());
         points.filter_map(|point| point.label).collect::<Vec<_>>()
     };
-    assert_eq!(labels(&shop), [true]);
+    assert_eq!(labels(&shop), [true, true]);
     let late = event(9, 1, START.plus(2 * DAY_MS + 2 * MINUTE_MS), 3);
     shop.append(&late, START.plus(2 * DAY_MS + 5 * HOUR_MS));
     shop.fold(9);
     shop.settle();
-    assert_eq!(labels(&shop), [false]);
+    assert_eq!(labels(&shop), [false], "of the cart; there was no pause");
+}
+
+#[test]
+fn what_idleness_says_is_learnt_in_a_pause_whether_the_shopper_comes_back_or_not() {
+    // A cart and nothing more; a cart that is bought after all but the longest pauses.
+    for (bought_after_min, label) in [(None, true), (Some(30), false)] {
+        let mut shop = Shop::new(ExamplesMode::All);
+        let mut events = habit();
+        let filled_at = events[3].at;
+        let bought_at = bought_after_min.map(|minutes| filled_at.plus(minutes * MINUTE_MS));
+        events.extend(bought_at.map(|at| event(9, 1, at, 3)));
+        for event in &events {
+            shop.append(event, event.at.plus(100));
+        }
+        shop.fold(9);
+        shop.settle();
+        let left = shop.left();
+        let idle = left.iter().find(|(id, _)| id.ends_with("/idle"));
+        let point = idle.and_then(|(_, example)| example.point.clone()).unwrap();
+        let seconds = point.at.since(filled_at) as f64 / 1_000.0;
+        assert!((60.0..30.0 * 60.0).contains(&seconds));
+        let known = point.known.get(Feature::SecondsSinceSeen).unwrap();
+        assert!((known - seconds).abs() < 0.1, "{known} {seconds}");
+        assert_eq!((point.label, point.known.as_of()), (Some(label), filled_at));
+        assert!(point.at <= point.certain_at);
+    }
 }
 
 #[test]

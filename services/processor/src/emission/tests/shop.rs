@@ -181,7 +181,7 @@ impl Shop {
         let record = version.record().unwrap();
         let taken = self.artefacts.take(&Record {
             offset: 0,
-            appended_at: START,
+            appended_at: version.since,
             key: record.key,
             value: record.value,
         });
