@@ -41,14 +41,15 @@ pub struct Predicted<'a> {
 }
 
 impl Predictors {
-    /// Those of them that have learnt from shoppers such as this one. There is nothing to abandon without a cart, and whoever came
-    /// hardly ever cannot come less: of these the prior speaks.
+    /// Those of them that have learnt from shoppers such as this one, who has come in so many `sessions`. Nothing can be abandoned
+    /// where nothing `is_open`, a cart in a session that goes on, and whoever came hardly ever cannot come less: of these the prior
+    /// speaks.
     #[must_use]
-    pub fn of_such(&self, sessions: Option<f64>, has_cart: bool) -> Self {
+    pub fn of_such(&self, sessions: Option<f64>, is_open: bool) -> Self {
         let comes = sessions.unwrap_or(0.0) >= DRIFT_LEAST_SESSIONS;
         Self {
             drift: self.drift.clone().filter(|_| comes),
-            abandonment: self.abandonment.clone().filter(|_| has_cart),
+            abandonment: self.abandonment.clone().filter(|_| is_open),
         }
     }
 

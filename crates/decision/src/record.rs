@@ -1,4 +1,4 @@
-//! The whole decision as it is kept on the log (U10), format version 5: one JSON object on one line.
+//! The whole decision as it is kept on the log (U10), format version 6: one JSON object on one line.
 //!
 //! Every byte of a record is written three times (the log's journal, its table, and a copy on the way), and that is a good
 //! part of what a decision costs. So a record says nothing that the rest of it implies:
@@ -16,10 +16,12 @@
 //! * `served` is there only where it is not what was `chosen`, `cohort` only where it is not that of everyone, and `cohorts`, which
 //!   names the version that it is one of, with it; `degraded` only where the decision was.
 //! * `cart.filled` is there only where the cart's value and products do not tell.
+//! * `known` is there only where the pseudonym that was asked about had turned out to be another's.
 //!
-//! Records of the versions 1 to 4 are read as ever. Those of version 4 rest on the prior, know no cohorts, and left nobody without
-//! offers. The versions 1 to 3 hold all features of a smaller catalogue: by name; spelt out in the order of the catalogue that
-//! `features.catalogue` names; and so rounded to single precision.
+//! Records of the versions 1 to 5 are read as ever. Those of version 5 look no further than the pseudonym that was asked about. Those
+//! of version 4 rest on the prior, know no cohorts, and left nobody without offers. The versions 1 to 3 hold all features of a
+//! smaller catalogue: by name; spelt out in the order of the catalogue that `features.catalogue` names; and so rounded to single
+//! precision.
 
 mod read;
 mod write;
@@ -40,7 +42,7 @@ use crate::{
 };
 
 /// The version of the format. Any change that a reader of the former one would misread gets a new one.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// The earliest version that is read.
 const EARLIEST: u32 = 1;
@@ -52,8 +54,11 @@ pub struct DecisionRecord {
     pub decision_id: Text<64>,
     /// When it was decided.
     pub at: EpochMs,
-    /// For whom.
+    /// For whom: the pseudonym that was asked about.
     pub shopper: ShopperId,
+    /// The known shopper that this one, a device, had turned out to be by then; never so in records before version 6. Whether there are
+    /// offers at all goes by the known one, and so does whoever was shown one: a person is the same before and after signing in.
+    pub known: Option<ShopperId>,
     /// The visit, as the shop names it.
     pub session: Option<SessionId>,
     /// The shop's own id of the request.
@@ -231,9 +236,14 @@ impl DecisionRecord {
 }
 
 impl DecisionRecord {
-    /// Whether the shopper is one of those who never get an offer. An arm that was masked for it would have been chosen otherwise.
+    /// Who it was decided for, by the pseudonym that stays: the known shopper, where that was known.
+    pub fn person(&self) -> &ShopperId {
+        self.known.as_ref().unwrap_or(&self.shopper)
+    }
+
+    /// Whether the person is one of those who never get an offer. An arm that was masked for it would have been chosen otherwise.
     pub fn is_untreated(&self) -> bool {
-        self.policy.settings.untreated_share.holds(&self.shopper)
+        self.policy.settings.untreated_share.holds(self.person())
     }
 
     /// Predicts again from the features, the cart and the cohort that the record holds. `None` for a model that `models` do not

@@ -7,7 +7,7 @@ use foretide_decision::{
     RecordedFeatures, RecordedValues, RuleSettings, Situation,
 };
 use foretide_events::{Category, EpochMs, SessionId, ShopId, ShopperId, Text};
-use foretide_features::{Feature, State};
+use foretide_features::{Feature, Profile, State};
 use foretide_http::Problem;
 use foretide_models::prior;
 use rand::Rng as _;
@@ -18,7 +18,7 @@ use crate::{
     cart::KnownCart,
     freshness::Freshness,
     instant::no_longer_remembered,
-    knowledge::{Found, look_up},
+    knowledge::{Found, look_at, look_up},
     parity::Served,
     serving::{Known, Serving},
 };
@@ -29,6 +29,8 @@ const TASTES: usize = 5;
 /// What is asked.
 pub(crate) struct Question {
     pub(crate) shopper: ShopperId,
+    /// That of the shopper.
+    pub(crate) partition: u32,
     /// The instant it is about; `None` for now.
     pub(crate) at: Option<EpochMs>,
     pub(crate) session: Option<SessionId>,
@@ -47,6 +49,8 @@ struct Knowledge {
     cart: Option<KnownCart>,
     /// The offset after the last event it rests on, in the shopper's partition of the actions; `None` of nobody.
     next_offset: Option<u64>,
+    /// The known shopper that the pseudonym, a device's, had turned out to be.
+    person: Option<ShopperId>,
 }
 
 /// Decides. The only refusal is an instant that is no longer remembered.
@@ -55,10 +59,10 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
     let at = question.at.unwrap_or(now);
     let serving = Serving::at(&api.artefacts, at);
     // Asked first: what is folded between the two questions may only make the answer better than it says.
-    let freshness = Freshness::of(&api.table, &question.shopper, at, now);
+    let freshness = Freshness::of(&api.table, question.partition, at, now);
     let knowledge = known(api, &question, at, &serving)?;
     let (shopper, asked_at) = (question.shopper, question.at);
-    let (known, next_offset) = (knowledge.known, knowledge.next_offset);
+    let (known, next_offset, person) = (knowledge.known, knowledge.next_offset, knowledge.person);
     let is_known = next_offset.is_some();
     let cart = question.cart.or(knowledge.cart);
 
@@ -70,14 +74,16 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
         has_cart: has_cart(cart.as_ref()),
         cohort: cohorts.map(|cohorts| (&*cohorts.version, &*cohort.id)),
     });
-    if asked_at.is_none() && !predictors.are_none() {
-        api.shift.observe(&serving, &predictors, &known);
-    }
     let choice = rules.policy.decide(&Situation {
         predictions: &predictions,
         cart_value: cart.as_ref().and_then(|cart| cart.value),
         recommend: &|most| recommend(api, &shopper, asked_at, cart.as_ref(), most),
-        withheld: withheld(freshness, is_known, &shopper, rules.policy.settings()),
+        withheld: withheld(
+            freshness,
+            is_known,
+            person.as_ref().unwrap_or(&shopper),
+            rules.policy.settings(),
+        ),
     });
     let explained = explain(
         choice.reasons,
@@ -89,6 +95,7 @@ pub(crate) fn decide(api: &Api, question: Question) -> Result<DecisionRecord, Pr
         decision_id: decision_id(now),
         at,
         shopper,
+        known: person,
         session: question.session,
         request_id: question.request_id,
         placement: question.placement,
@@ -130,9 +137,10 @@ fn predictors(serving: &Serving, known: &Known, cart: Option<&KnownCart>) -> Pre
     // Of a cart that only the request tells of, features say nothing: models have not learnt from such.
     let is_told = |feature| known.feature(feature).is_some_and(|value| value > 0.0);
     let has_told_cart = is_told(Feature::CartItems) || is_told(Feature::SessionCheckoutStep);
+    // They say what becomes of a session that goes on: what lies in the cart when it is over was not bought in it.
     serving.of_such(
         known.feature(Feature::SessionsTotal),
-        has_cart(cart) && has_told_cart,
+        known.is_in_session() && has_cart(cart) && has_told_cart,
     )
 }
 
@@ -169,27 +177,42 @@ fn known(
                 Some(_) => None,
             },
             next_offset: Some(next_offset),
+            person: None,
         }
     };
-    match look_up(&api.table, &question.shopper, question.at, &api.rules, read) {
-        Found::NotRemembered => Err(no_longer_remembered()),
-        Found::Nobody => Ok(Knowledge::default()),
-        Found::Known(known) => Ok(known),
-    }
+    let looked = api
+        .table
+        .read_in(question.partition, &question.shopper, |profile| {
+            let person = person(profile, question.at);
+            (look_at(profile, question.at, &api.rules, read), person)
+        });
+    let (found, person) = looked.unwrap_or((Found::Nobody, None));
+    let known = match found {
+        Found::NotRemembered => return Err(no_longer_remembered()),
+        Found::Nobody => Knowledge::default(),
+        Found::Known(known) => known,
+    };
+    Ok(Knowledge { person, ..known })
+}
+
+/// The known shopper that the one of `profile` had turned out to be at `at`, or by now.
+fn person(profile: &Profile, at: Option<EpochMs>) -> Option<ShopperId> {
+    let link = profile.link()?;
+    at.is_none_or(|at| link.at <= at).then_some(link.known)
 }
 
 /// While profiles are being restored, a shopper who seems unknown may not be: nothing is offered on no knowledge.
-/// Some shoppers are always left without.
+/// Some people are always left without, on each device that is known to be theirs.
 fn withheld(
     freshness: Freshness,
     is_known: bool,
-    shopper: &ShopperId,
+    person: &ShopperId,
     settings: &RuleSettings,
 ) -> Option<MaskCause> {
     if freshness == Freshness::NotReady && !is_known {
         return Some(MaskCause::FeaturesNotReady);
     }
-    let untreated = settings.untreated_share.holds(shopper);
+    let untreated = settings.untreated_share.holds(person);
     untreated.then_some(MaskCause::Untreated)
 }
 

@@ -1,7 +1,7 @@
 //! How old what is known may be, and when that must be said.
 
 use foretide_decision::{Reason, ReasonCode};
-use foretide_events::{EpochMs, ShopperId};
+use foretide_events::EpochMs;
 use foretide_ports::ProfileTable;
 
 /// How fresh the profiles of a shopper's partition are.
@@ -14,9 +14,9 @@ pub(crate) enum Freshness {
 }
 
 impl Freshness {
-    /// How fresh what `table` knows of `shopper` is for an answer about `at` (or `now`, where that is earlier).
-    pub(crate) fn of(table: &ProfileTable, shopper: &ShopperId, at: EpochMs, now: EpochMs) -> Self {
-        match table.fresh_as_of(table.partition_of(shopper)) {
+    /// How fresh what `table` knows of the shoppers of `partition` is for an answer about `at` (or `now`, where that is earlier).
+    pub(crate) fn of(table: &ProfileTable, partition: u32, at: EpochMs, now: EpochMs) -> Self {
+        match table.fresh_as_of(partition) {
             Some(as_of) => Self::Age(at.min(now).since(as_of).max(0)),
             None => Self::NotReady,
         }

@@ -117,6 +117,7 @@ fn decided(cart: Option<RecordedCart>, predictions: Predictions) -> DecisionReco
         decision_id: Text::new("0192f0c1-2345-7abc-8def-0123456789ab").unwrap(),
         at: EpochMs(1_795_334_400_123),
         shopper: ShopperId([0xab; 16]),
+        known: None,
         session: SessionId::new("s1").ok(),
         request_id: Text::new("r1"),
         placement: Text::new("cart-page"),
@@ -152,17 +153,35 @@ fn encoded(record: &DecisionRecord) -> Vec<u8> {
 }
 
 #[test]
-fn a_record_of_version_5_is_written_and_read_as_ever() {
-    let golden = include_str!("../../golden/decision-v5.json");
+fn a_record_of_version_6_is_written_and_read_as_ever() {
+    let golden = include_str!("../../golden/decision-v6.json");
+    let record = DecisionRecord {
+        known: Some(ShopperId([0xcd; 16])),
+        ..record_of_version_5()
+    };
+    let written = String::from_utf8(encoded(&record)).unwrap();
+    assert_eq!(written, golden.trim_end());
+    let read = DecisionRecord::decode(golden.as_bytes()).unwrap();
+    assert_eq!(read, record);
+    assert_same_choice(&read);
+}
+
+/// One of a shopper in a cohort.
+fn record_of_version_5() -> DecisionRecord {
     let mut record = record();
     record.cohort = cohort();
     record.cohorts = Text::new("cohorts-1");
     let policy = Arc::make_mut(&mut record.policy);
     policy.settings.untreated_share = UntreatedShare::new(0.05).unwrap();
-    let written = String::from_utf8(encoded(&record)).unwrap();
-    assert_eq!(written, golden.trim_end());
+    record
+}
+
+#[test]
+fn a_record_of_version_5_is_read_as_ever_and_kept_when_written_again() {
+    let golden = include_str!("../../golden/decision-v5.json");
     let read = DecisionRecord::decode(golden.as_bytes()).unwrap();
-    assert_eq!(read, record);
+    assert_eq!(read, record_of_version_5());
+    assert_eq!(DecisionRecord::decode(&encoded(&read)).unwrap(), read);
     assert_same_choice(&read);
 }
 
@@ -203,10 +222,13 @@ fn who_never_gets_an_offer_is_masked_where_one_was_due_and_recomputes_so() {
     let mut record = former_record();
     let policy = Arc::make_mut(&mut record.policy);
     policy.settings.untreated_share = UntreatedShare::new(0.5).unwrap();
-    record.shopper = (0..=255)
-        .map(|byte| ShopperId([byte; 16]))
-        .find(|shopper| policy.settings.untreated_share.holds(shopper))
-        .unwrap();
+    let by_group = |held: bool| {
+        let mut shoppers = (0..=255).map(|byte| ShopperId([byte; 16]));
+        shoppers.find(|shopper| policy.settings.untreated_share.holds(shopper) == held)
+    };
+    // Of a device it is the known shopper who counts.
+    record.shopper = by_group(false).unwrap();
+    record.known = by_group(true);
     let likely = || Prediction::of(vec![Contribution::base(3.0)]);
     record.predictions.drift = likely();
     for (cart, discount) in [
@@ -328,6 +350,21 @@ fn what_a_record_does_not_say_is_implied_and_the_exception_said() {
     for record in [held_back, unlike, bare] {
         assert_eq!(DecisionRecord::decode(&encoded(&record)).unwrap(), record);
     }
+}
+
+#[test]
+fn where_nothing_was_due_that_is_said_in_one_piece_which_readers_look_for() {
+    let mut record = former_record();
+    (record.chosen, record.served) = (None, None);
+    record.arms = Arm::ALL.map(ArmReport::never);
+    record.arms[2].propensity = 1.0;
+    let told = |record: &DecisionRecord| {
+        let text = String::from_utf8(encoded(record)).unwrap();
+        text.contains(r#""arms":[{"arm":"nothing","propensity":1}],"reasons":"#)
+    };
+    assert!(told(&record));
+    record.arms[0].masked = Some(MaskCause::Untreated);
+    assert!(!told(&record));
 }
 
 #[test]
@@ -480,8 +517,8 @@ proptest! {
 
 #[test]
 fn another_version_or_anything_else_is_refused() {
-    let newer = DecisionRecord::decode(br#"{"v":6}"#);
-    assert!(matches!(newer, Err(RecordError::Version(6))));
+    let newer = DecisionRecord::decode(br#"{"v":7}"#);
+    assert!(matches!(newer, Err(RecordError::Version(7))));
     for bad in [&b"{\"v\":1}"[..], b"{}", b"\xff"] {
         assert!(matches!(
             DecisionRecord::decode(bad),

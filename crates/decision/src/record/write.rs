@@ -45,6 +45,7 @@ fn write_record(record: &DecisionRecord, policy: &str, json: &mut Json<'_>) {
         decision_id,
         at,
         shopper,
+        known,
         session,
         request_id,
         placement,
@@ -71,6 +72,7 @@ fn write_record(record: &DecisionRecord, policy: &str, json: &mut Json<'_>) {
     json.value(at);
     json.raw(r#","shopper":"#);
     json.value(shopper);
+    json.field(r#","known":"#, known.as_ref(), Json::value);
     let session = session.as_ref().map(SessionId::as_str);
     json.field(r#","session":"#, session, Json::text);
     json.field(r#","request_id":"#, request_id.as_deref(), Json::text);

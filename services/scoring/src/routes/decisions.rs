@@ -35,9 +35,6 @@ mod answer;
 /// An answer, as the description has it.
 type Answered = Answer<'static>;
 
-/// About how large an answer is.
-const ANSWER_BYTES: usize = 1536;
-
 /// What is asked.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "Question", example = example(), transform = need_shopper)]
@@ -146,24 +143,28 @@ async fn answer(
         None => None,
     };
     let asked: Asked = parse_json(&body)?;
-    let mut record = decided(api, asked.question(api, at)?)?;
+    let question = asked.question(api, at)?;
+    let partition = question.partition;
+    let mut record = decided(api, question)?;
     let dry = at.is_some();
     if !dry {
-        keep(api, &mut record);
+        keep(api, &mut record, partition);
         count(api, &record, began);
     }
-    let text = Answer::of(&record, dry).text(ANSWER_BYTES);
+    let text = Answer::of(&record, dry).text();
     Ok(direct_answer(parts.headers, text))
 }
 
 impl Asked {
     fn question(self, api: &Api, at: Option<EpochMs>) -> Result<Question, Problem> {
         let given = |text: &Text<{ SessionId::MAX_CHARS }>| SessionId::new(text).ok();
+        let shopper = self.shopper.resolve(&api.pseudonymiser, "shopper")?;
         Ok(Question {
-            shopper: self.shopper.resolve(&api.pseudonymiser, "shopper")?,
+            shopper,
+            partition: api.table.partition_of(&shopper),
             at,
             session: self.session.as_ref().and_then(given),
-            cart: self.cart.map(|cart| cart.resolve()).transpose()?.flatten(),
+            cart: self.cart.map(NamedCart::resolve).transpose()?.flatten(),
             page: self.page.and_then(|page| page.kept()),
             placement: self.placement,
             request_id: self.request_id,
@@ -171,9 +172,8 @@ impl Asked {
     }
 }
 
-/// Queues the record for the log. Where that fails, the answer says so.
-fn keep(api: &Api, record: &mut DecisionRecord) {
-    let partition = api.table.partition_of(&record.shopper);
+/// Queues the record for the log, in its shopper's `partition`. Where that fails, the answer says so.
+fn keep(api: &Api, record: &mut DecisionRecord, partition: u32) {
     if let Err(why) = api.recorder.record(record, partition) {
         record.degraded = true;
         record.degraded_by.push(ReasonCode::DecisionQueueFull);

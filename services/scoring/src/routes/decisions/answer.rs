@@ -1,5 +1,8 @@
 //! What a decision looks like from outside.
 
+use std::cell::RefCell;
+
+use bytes::Bytes;
 use foretide_decision::{
     Cohort, DecisionRecord, Discount, OfferContent, OfferId, OfferKind, Reason, Recommended,
     json::Json,
@@ -7,6 +10,11 @@ use foretide_decision::{
 use foretide_events::{Currency, EpochMs, Label, ShopId, ShopperId, Text};
 use foretide_models::{Contribution, Prediction, Probability};
 use schemars::JsonSchema;
+
+thread_local! {
+    /// What a thread puts answers together in.
+    static DRAFT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// What is answered. It is written by hand, because it is written for every page of a shop.
 #[derive(JsonSchema)]
@@ -122,11 +130,14 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Its text, of which about `expected_bytes` are expected.
-    pub(super) fn text(&self, expected_bytes: usize) -> Vec<u8> {
-        let mut text = Vec::with_capacity(expected_bytes);
-        self.write(&mut Json(&mut text));
-        text
+    /// Its text. It is put together in memory of the thread, and then has a piece of just its size: the allocator is slow with those that
+    /// are large enough for any answer.
+    pub(super) fn text(&self) -> Bytes {
+        DRAFT.with_borrow_mut(|draft| {
+            draft.clear();
+            self.write(&mut Json(draft));
+            Bytes::copy_from_slice(draft)
+        })
     }
 
     fn write(&self, json: &mut Json<'_>) {
@@ -302,7 +313,7 @@ mod tests {
     fn assert_true(record: &DecisionRecord) {
         for dry in [false, true] {
             let answer = Answer::of(record, dry);
-            let written: Value = serde_json::from_slice(&answer.text(0)).unwrap();
+            let written: Value = serde_json::from_slice(&answer.text()).unwrap();
             let described = serde_json::to_string(&answer).unwrap();
             let mut described: Value = serde_json::from_str(&described).unwrap();
             make_whole(&mut described);

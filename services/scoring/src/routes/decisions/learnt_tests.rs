@@ -1,7 +1,8 @@
 //! Decisions by cohorts and models.
 
 use foretide_decision::{DecisionRecord, MaskCause, UntreatedShare};
-use foretide_events::ShopperId;
+use foretide_events::{EpochMs, ShopperId};
+use foretide_features::{IdHash, Link, Linked};
 use foretide_models::Target;
 use foretide_ports::ModelVersion;
 use serde_json::{Value, json};
@@ -119,6 +120,20 @@ async fn the_prior_speaks_of_whom_models_have_not_learnt_from() {
 }
 
 #[tokio::test]
+async fn the_prior_speaks_of_a_cart_that_was_left_when_the_session_is_over() {
+    let (shop, [_, abandonment]) = shop().await;
+    for (user, idle_min, by_model) in [("here", 30, true), ("left", 31, false)] {
+        shop.fold(user, idle_min * MINUTE_MS, add("p1", 5_995));
+        let answer = shop.decide(&of(user)).await.ok();
+        let source = answer["predictions"]["source"].as_str().unwrap();
+        assert_eq!(source.contains(&*abandonment.version), by_model, "{user}");
+        if !by_model {
+            assert!(answer["predictions"]["abandonment"].as_f64().unwrap() > 0.7);
+        }
+    }
+}
+
+#[tokio::test]
 async fn garbage_leaves_the_last_good_cohorts_and_models_serving() {
     let (shop, _) = shop().await;
     let before = shop.decide(&of("ann")).await.ok();
@@ -172,4 +187,65 @@ async fn some_shoppers_never_get_an_offer_and_the_record_tells_that_one_was_due(
         let choice = record.recompute(&()).unwrap();
         assert_eq!((choice.arms, choice.reasons), (record.arms, record.reasons));
     }
+}
+
+#[tokio::test]
+async fn a_device_is_treated_as_its_owner_from_the_moment_that_it_is_known_to_be() {
+    let mut config = config();
+    config.untreated_share = UntreatedShare::new(0.5).unwrap();
+    let shop = Shop::with(config).declared().await;
+    let shoppers: Vec<String> = (0..20).map(|number| format!("u{number}")).collect();
+    let by_group = |held| {
+        let mut shoppers = shoppers.iter();
+        let found = shoppers.find(|user| config.untreated_share.holds(&shopper_of(user)) == held);
+        found.unwrap()
+    };
+    // Named by its pseudonym it does not matter that it is a user's.
+    let device = shop.fold(by_group(false), 10 * MINUTE_MS, add("p1", 5_995));
+    let owner = shopper_of(by_group(true));
+    let asked = json!({"shopper": {"shopper_id": device.to_string()}});
+    let offered = shop.decide(&asked).await.ok();
+    assert_eq!(offered["offer"]["kind"], "discount");
+
+    let linked_at = NOW.plus(-MINUTE_MS);
+    link(&shop, device, owner, linked_at);
+    let withheld = shop.decide(&asked).await.ok();
+    assert_eq!(withheld["offer"], Value::Null);
+    assert_eq!(withheld["shopper_id"], device.to_string());
+    let before = format!("/v1/decisions?at={}", linked_at.plus(-MINUTE_MS));
+    let before = shop.post(&before, &asked).await.ok();
+    assert_eq!(before["offer"]["kind"], "discount");
+
+    let mut records = shop.recorded().await;
+    records.sort_by_key(|record| record.known);
+    let known: Vec<_> = records.iter().map(|record| record.known).collect();
+    assert_eq!(known, [None, Some(owner)]);
+    let record = records.pop().unwrap();
+    assert_eq!((record.shopper, record.person()), (device, &owner));
+    assert_eq!(record.arms[0].masked, Some(MaskCause::Untreated));
+    assert_eq!(record.recompute(&()).unwrap().arms, record.arms);
+}
+
+#[tokio::test]
+async fn a_device_of_which_nothing_but_its_owner_is_known_is_treated_as_the_owner() {
+    let shop = Shop::new().declared().await;
+    let (device, owner) = (shopper_of("device"), shopper_of("ann"));
+    link(&shop, device, owner, NOW);
+    let asked = json!({"shopper": {"shopper_id": device.to_string()}});
+    let answer = shop.decide(&asked).await.ok();
+    assert_eq!(answer["reasons"][1]["code"], "unknown_shopper");
+    assert_eq!(only(shop).await.known, Some(owner));
+}
+
+/// Lets the profile of `device` learn that it is `owner`'s.
+fn link(shop: &Shop, device: ShopperId, owner: ShopperId, at: EpochMs) {
+    let link = Link {
+        at,
+        id: IdHash::of("e-link"),
+        known: owner,
+    };
+    let linked = shop
+        .table
+        .update(&device, |profile| profile.learn_link(link));
+    assert_eq!(linked, Linked::First);
 }
