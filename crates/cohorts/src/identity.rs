@@ -2,7 +2,9 @@
 //!
 //! Pairs are made so that the sum of their costs is least (the Hungarian method); a cost is half how far the centroids are
 //! apart and half how few of their shoppers they share. A pair is the same cohort if half of its shoppers stayed together, or
-//! a quarter did and they are half of those who are there now. What happened to the others is told after MONIC (Spiliopoulou,
+//! a quarter did and they are half of those who are there now, and if they stayed where they were. The latter is more than MONIC
+//! asks for, which knows who was in a cohort when that was formed: here its shoppers are those who are nearest to it now, and they
+//! may be people of a new behaviour to whom it was the nearest, and far away. What happened to the others is told after MONIC (Spiliopoulou,
 //! Ntoutsi, Theodoridis & Schult 2006), by where shoppers went; shoppers who are where no cohort reached before are a birth
 //! rather than a split, whichever cohort was nearest to them.
 
@@ -154,7 +156,14 @@ impl<'a> Shared<'a> {
             return self.apart[old][new].is_some_and(|apart| apart <= self.usual / 2.0);
         }
         let (went, came) = (self.went(old, new), self.came(old, new));
-        went >= STAYED || (went >= PART && came >= STAYED)
+        self.is_where_it_was(old, new) && (went >= STAYED || (went >= PART && came >= STAYED))
+    }
+
+    /// Whether `new` is no further from the place of `old` than its shoppers usually are, or than half of the way to the next cohort. Where
+    /// the place is unknown its shoppers alone tell.
+    fn is_where_it_was(&self, old: usize, new: usize) -> bool {
+        let reach = self.olds[old].radius.max(self.usual / 2.0);
+        self.apart[old][new].is_none_or(|apart| apart <= reach)
     }
 
     /// Of the shoppers of `old`, the part who are in `new` now.
@@ -202,7 +211,10 @@ impl<'a> Shared<'a> {
             }
         }
         for (new, mut from) in merged.into_iter().enumerate() {
-            if !from.is_empty() {
+            if parents[new].is_none() && from.len() == 1 {
+                // One went and another came where nobody was: they have nothing but some shoppers in common.
+                lineage.extend(from.into_iter().map(|id| Change::Died { id }));
+            } else if !from.is_empty() {
                 explained[new] = true;
                 if let Some(parent) = parents[new] {
                     from.insert(0, self.olds[parent].id.clone());
@@ -307,6 +319,37 @@ mod tests {
         assert_eq!(told.ids, [text("c-1"), text("c-2"), text("c-3")]);
         assert!(told.lineage.contains(&Change::Born { id: text("c-3") }));
         assert_eq!(told.next_number, 4);
+    }
+
+    #[test]
+    fn a_new_behaviour_does_not_inherit_the_id_of_the_cohort_that_was_nearest() {
+        // Who was in the second cohort is gone; those who are nearest to it now are far from it.
+        let before = crowd(&[(0, 100), (1, 60)]);
+        let told = identify(
+            &olds(&[0.0, 5.0]),
+            &before,
+            &places(&[0.0, 11.0]),
+            &crowd(&[(0, 100), (1, 60)]),
+            3,
+        );
+        assert_eq!(told.ids, [text("c-1"), text("c-3")]);
+        for change in [
+            Change::Died { id: text("c-2") },
+            Change::Born { id: text("c-3") },
+            Change::Kept { id: text("c-1") },
+        ] {
+            assert!(told.lineage.contains(&change), "{:?}", told.lineage);
+        }
+        assert_eq!(told.lineage.len(), 3);
+        // One whose shoppers went on together a little way is the same.
+        let moved = identify(
+            &olds(&[0.0, 5.0]),
+            &before,
+            &places(&[0.0, 7.0]),
+            &crowd(&[(0, 100), (1, 60)]),
+            3,
+        );
+        assert_eq!(moved.ids, [text("c-1"), text("c-2")]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use foretide_cohorts::Cohorts;
 use foretide_events::{EpochMs, Text};
 use serde::{Deserialize, Serialize};
 
-use crate::{ArtefactRefused, Versioned, Versions};
+use crate::{ArtefactRefused, Artefacts, Report, Versioned, Versions};
 
 /// Cohorts with the time from which they serve: `cohorts/<version>` on `foretide.artefacts`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -15,11 +15,21 @@ pub struct CohortsVersion {
     pub version: Text<64>,
     /// From when on they serve, which the cohorts say too.
     pub since: EpochMs,
+    /// As of when shoppers were read, at the latest `since`: of a past that has been imported, when it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<EpochMs>,
     /// How many shoppers were assigned when they formed.
     #[serde(default)]
     pub shoppers: u64,
     /// What they are.
     pub cohorts: Arc<Cohorts>,
+}
+
+impl CohortsVersion {
+    /// As of when shoppers are read who have not been seen since.
+    pub fn read_at(&self) -> EpochMs {
+        self.as_of.map_or(self.since, |at| at.min(self.since))
+    }
 }
 
 impl Versioned for CohortsVersion {
@@ -40,6 +50,49 @@ impl Versioned for CohortsVersion {
         }
         let sound = inner.check();
         sound.map_err(|refused| ArtefactRefused::Unsound(refused.to_string()))
+    }
+}
+
+/// How many shoppers were in each cohort of a version when they were last counted, as `report/cohorts` says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CohortSizes {
+    /// The version whose cohorts they are.
+    pub version: Text<64>,
+    /// How many shoppers are in each, in the order of its members.
+    pub sizes: Vec<u64>,
+}
+
+impl CohortSizes {
+    /// What it is called among the figures of a report.
+    pub const NAME: &'static str = "serving";
+
+    /// What `report` says; `None` if it says nothing of sizes.
+    pub fn of(report: &Report) -> Option<Self> {
+        Self::deserialize(report.details.get(Self::NAME)?).ok()
+    }
+
+    /// The cohorts of `version` with these sizes; `None` if they are those of another version.
+    fn applied_to(&self, version: &CohortsVersion) -> Option<CohortsVersion> {
+        if self.version != version.version {
+            return None;
+        }
+        let counted = Cohorts::clone(&version.cohorts).counted(&self.sizes)?;
+        Some(CohortsVersion {
+            shoppers: counted.shoppers,
+            cohorts: Arc::new(counted),
+            ..version.clone()
+        })
+    }
+}
+
+impl Artefacts {
+    /// The cohorts that serve at `at`, with the sizes that were counted last: those of when they formed until then.
+    pub fn cohorts_counted(&self, at: EpochMs) -> Option<Arc<CohortsVersion>> {
+        let serving = self.cohorts.at(at)?;
+        let report = self.reports.get("cohorts");
+        let sizes = report.and_then(|report| CohortSizes::of(&report));
+        let counted = sizes.and_then(|sizes| sizes.applied_to(&serving));
+        Some(counted.map_or(serving, Arc::new))
     }
 }
 
@@ -75,6 +128,7 @@ mod tests {
         CohortsVersion {
             version,
             since: EpochMs(since),
+            as_of: None,
             shoppers: 400,
             cohorts: Arc::new(formed),
         }

@@ -38,12 +38,12 @@ mod transition;
 mod versions;
 
 pub use artefacts::{ArtefactKind, Artefacts, Noted, Report, Reports, why_refused};
-pub use cohorts::{CohortVersions, CohortsVersion};
+pub use cohorts::{CohortSizes, CohortVersions, CohortsVersion};
 pub use cold::{ColdError, ColdProfiles, MemoryCold, cold_conformance};
 pub use log::*;
 pub use models::{ModelRecord, ModelVersion, ModelVersions, ServingCause, ServingChange};
 pub use partition::{partition_for, shopper_key};
-pub use profile_table::ProfileTable;
+pub use profile_table::{ProfileTable, ProfileWalk};
 pub use read_only::{ReadOnlyLog, ReadOnlyMember};
 pub use references::{ReferenceVersion, References, Serving};
 pub use store::{

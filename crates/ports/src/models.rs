@@ -101,7 +101,8 @@ impl ServingCause {
     }
 }
 
-/// From when on which model serves: `serving/<target>/<sequence>` on `foretide.artefacts`.
+/// From when on which model serves: `serving/<target>/<sequence>` on `foretide.artefacts`, and `serving/<target>/<sequence>/<by>`
+/// if a person asked for it, so that whoever took the same sequence at the same moment does not put it away.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServingChange {
     /// What is predicted.
@@ -116,13 +117,40 @@ pub struct ServingChange {
     pub cause: ServingCause,
     /// Who says so: an instance, or the id of an admin key.
     pub by: Text<128>,
+    /// Whether a person asked for it: then no change counts any more that did not know of it. Absent in older records, of which
+    /// those with the cause [`Admin`](ServingCause::Admin) were.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
+}
+
+impl ServingChange {
+    /// Whether a person asked for it.
+    pub fn is_by_hand(&self) -> bool {
+        self.by_hand || self.cause == ServingCause::Admin
+    }
+
+    /// Whether it does not count because of `other`, which a person asked for: it would serve later, though whoever said so did not
+    /// know of that.
+    fn is_overruled_by(&self, other: &Self) -> bool {
+        let knew_of_it = self.sequence > other.sequence
+            || (self.sequence == other.sequence && self.is_by_hand());
+        other.is_by_hand()
+            && other.target == self.target
+            && !knew_of_it
+            && other.since <= self.since
+    }
 }
 
 impl Versioned for ServingChange {
     const PREFIX: &'static str = "serving/";
 
     fn name(&self) -> String {
-        format!("{}/{:08}", self.target, self.sequence)
+        let name = format!("{}/{:08}", self.target, self.sequence);
+        if self.by_hand {
+            format!("{name}/{}", &*self.by)
+        } else {
+            name
+        }
     }
 
     fn since(&self) -> EpochMs {
@@ -204,19 +232,41 @@ impl ModelVersions {
         models
     }
 
-    /// All changes of what serves of `target`, by their sequence.
+    /// All changes of what serves of `target` that count, by their sequence.
     pub fn changes(&self, target: Target) -> Vec<Arc<ServingChange>> {
-        let mut changes = self.changes.all();
+        let mut changes = self.counting();
         changes.retain(|change| change.target == target);
         changes.sort_by_key(|change| change.sequence);
         changes
+    }
+
+    /// The changes of what serves of `target` that do not count, because a person decided otherwise at the same time.
+    pub fn overruled(&self, target: Target) -> Vec<Arc<ServingChange>> {
+        let all = self.changes.all();
+        let mut overruled = all.clone();
+        overruled.retain(|change| change.target == target && self.is_overruled(change, &all));
+        overruled
+    }
+
+    /// The changes that count, by when they take effect.
+    fn counting(&self) -> Vec<Arc<ServingChange>> {
+        let all = self.changes.all();
+        let mut counting = all.clone();
+        counting.retain(|change| !self.is_overruled(change, &all));
+        counting
+    }
+
+    /// Whether a person decided otherwise than `change` at the same time. One who named a model that is not known decided nothing.
+    fn is_overruled(&self, change: &ServingChange, all: &[Arc<ServingChange>]) -> bool {
+        all.iter()
+            .any(|other| change.is_overruled_by(other) && self.model_of(other).is_ok())
     }
 
     /// What to go back to from the model of `target` that serves at `instant`: what served before it came to serve, and was not
     /// itself left behind by going back. `None` for the prior.
     pub fn former(&self, target: Target, instant: EpochMs) -> Option<Arc<ModelVersion>> {
         let mut line: Vec<Option<Arc<ModelVersion>>> = vec![None];
-        for change in self.changes.all() {
+        for change in self.counting() {
             if change.target != target || change.since > instant {
                 continue;
             }
@@ -226,10 +276,13 @@ impl ModelVersions {
             let same = |known: &Option<Arc<ModelVersion>>| {
                 version(known.as_ref()) == version(model.as_ref())
             };
-            if change.cause == ServingCause::RolledBack
-                && let Some(place) = line.iter().rposition(same)
-            {
-                line.truncate(place + 1);
+            if change.cause == ServingCause::RolledBack {
+                // Where it is not told any more when it served first, nothing but the prior is known to have been before.
+                let place = line.iter().rposition(same);
+                line.truncate(place.unwrap_or(0) + 1);
+                if place.is_none() {
+                    line.push(model);
+                }
             } else if !line.last().is_some_and(same) {
                 line.push(model);
             }
@@ -240,10 +293,11 @@ impl ModelVersions {
 
     /// The sequence of the next change of `target`: 1 at first.
     pub fn next_sequence(&self, target: Target) -> u32 {
-        let changes = self.changes(target);
-        changes
-            .last()
-            .map_or(1, |last| last.sequence.saturating_add(1))
+        let all = self.changes.all();
+        let own = all.iter().filter(|change| change.target == target);
+        own.map(|change| change.sequence.saturating_add(1))
+            .max()
+            .unwrap_or(1)
     }
 
     /// Takes note of a record of `foretide.artefacts`, as [`Versions::take`] does.
@@ -262,7 +316,7 @@ impl ModelVersions {
 
     fn line(&self, target: Target) -> Line {
         let mut line = Line::new();
-        for change in self.changes.all() {
+        for change in self.counting() {
             if change.target != target {
                 continue;
             }

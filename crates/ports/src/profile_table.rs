@@ -4,11 +4,14 @@
 //! Those in memory are the ones that something happened to lately, roughly: each has a mark that is set when it is asked for or
 //! changes, and who has to make room goes round, takes marks away, and puts the first without one on disk. A stored profile folds on
 //! exactly as one that never left memory, so nobody can tell which is where but by the time it takes.
+//!
+//! Nobody waits at a lock for the disk: a profile is fetched first, and counts if nothing was taken from disk meanwhile; one that leaves
+//! stays in memory until it is on disk, and longer if something happened to it meanwhile.
 
 mod shard;
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -17,7 +20,7 @@ use std::{
 
 use foretide_events::{EpochMs, ShopperId};
 use foretide_features::{FoldRules, Profile};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use self::shard::{Place, Shard};
 use crate::{ColdError, ColdProfiles, partition_for, shopper_key};
@@ -25,6 +28,8 @@ use crate::{ColdError, ColdProfiles, partition_for, shopper_key};
 /// How many locks the profiles of a partition are spread over, so that folding one shopper seldom holds up the reading
 /// of another. A power of two.
 const SHARDS: usize = 16;
+/// So often a profile on disk is fetched before it is fetched under the lock, as others are taken from disk all the time.
+const FETCHES: usize = 3;
 
 /// Profiles by partition of the shopper's key. One writer for each partition and any number of readers share it; a
 /// profile is locked for as long as the given function runs, so keep those short.
@@ -35,8 +40,31 @@ pub struct ProfileTable {
 
 struct Partition {
     shards: [RwLock<Shard>; SHARDS],
+    /// Held by who puts profiles on disk, or takes them away from there.
+    moving: Mutex<()>,
     /// Up to when everything that was on the log is in the profiles, in epoch milliseconds; [`NEVER`] at first.
     fresh_as_of: AtomicI64,
+}
+
+/// How far someone is who looks at every profile of a partition, a part at a time.
+#[derive(Clone, Debug)]
+pub struct ProfileWalk {
+    partition: u32,
+    /// So many locks' profiles in memory were shown.
+    shards: usize,
+    /// Those on disk under the last of them that were not.
+    cold: Vec<ShopperId>,
+}
+
+impl ProfileWalk {
+    /// Begins with `partition`.
+    pub fn over(partition: u32) -> Self {
+        Self {
+            partition,
+            shards: 0,
+            cold: Vec::new(),
+        }
+    }
 }
 
 /// Where profiles go that have no place in memory.
@@ -45,6 +73,8 @@ struct Spill {
     rules: FoldRules,
     /// The most profiles in memory under one lock.
     per_shard: usize,
+    /// Whether any profile was put there.
+    is_used: AtomicBool,
     /// Whether the last profile could not be put there.
     is_refused: AtomicBool,
     /// What went wrong first.
@@ -73,6 +103,7 @@ impl ProfileTable {
             cold,
             rules,
             per_shard: in_memory.div_ceil(shards).max(1),
+            is_used: AtomicBool::new(false),
             is_refused: AtomicBool::new(false),
             trouble: OnceLock::new(),
         };
@@ -82,6 +113,7 @@ impl ProfileTable {
     fn of(partitions: u32, spill: Option<Spill>) -> Self {
         let partition = || Partition {
             shards: std::array::from_fn(|_| RwLock::default()),
+            moving: Mutex::default(),
             fresh_as_of: AtomicI64::new(NEVER),
         };
         Self {
@@ -113,8 +145,31 @@ impl ProfileTable {
         shopper: &ShopperId,
         read: impl FnOnce(&Profile) -> R,
     ) -> Option<R> {
-        let shard = self.partition(partition)?.shard(shopper).read();
-        shard.read(self.place(partition).as_ref(), shopper, read)
+        let shard = self.partition(partition)?.shard(shopper);
+        let place = self.place(partition);
+        let mut fetched = None;
+        for tries in 0.. {
+            let held = shard.read();
+            if let Some(hot) = held.hot(shopper) {
+                if place.is_some() {
+                    hot.use_it();
+                }
+                return Some(read(&hot.profile));
+            }
+            let place = place.as_ref().filter(|_| held.is_cold(shopper))?;
+            let taken = held.taken();
+            if let Some((_, fetched)) = fetched.take_if(|(of, _)| *of == taken) {
+                drop(held);
+                return place.found(fetched).as_ref().map(read);
+            }
+            if tries == FETCHES {
+                let fetched = place.fetch(shopper);
+                return place.found(fetched).as_ref().map(read);
+            }
+            drop(held);
+            fetched = Some((taken, place.fetch(shopper)));
+        }
+        None
     }
 
     /// Changes the shopper's profile, which starts empty.
@@ -129,26 +184,81 @@ impl ProfileTable {
         shopper: &ShopperId,
         change: impl FnOnce(&mut Profile) -> R,
     ) -> R {
-        let mut shard = self.partitions[partition as usize].shard(shopper).write();
-        shard.update(self.place(partition).as_ref(), shopper, change)
+        let found = &self.partitions[partition as usize];
+        let shard = found.shard(shopper);
+        let Some(place) = self.place(partition) else {
+            let mut held = shard.write();
+            return match held.hot_mut(shopper) {
+                Some(hot) => change(&mut hot.profile),
+                None => change(&mut held.admit(Profile::new(*shopper), false).profile),
+            };
+        };
+        let (mut fetched, mut tries) = (None, 0);
+        loop {
+            let mut held = shard.write();
+            if let Some(hot) = held.hot_mut(shopper) {
+                hot.use_it();
+                return change(&mut hot.profile);
+            }
+            let kept = if held.is_cold(shopper) {
+                let taken = held.taken();
+                let fetched_now = fetched.take_if(|(of, _)| *of == taken);
+                if fetched_now.is_none() && tries < FETCHES {
+                    drop(held);
+                    tries += 1;
+                    fetched = Some((taken, place.fetch(shopper)));
+                    continue;
+                }
+                place.found(fetched_now.map_or_else(|| place.fetch(shopper), |(_, found)| found))
+            } else {
+                None
+            };
+            let profile = kept.unwrap_or_else(|| Profile::new(*shopper));
+            let changed = change(&mut held.admit(profile, true).profile);
+            drop(held);
+            found.make_room(shard, &place);
+            return changed;
+        }
     }
 
     /// Puts `profile` in the place of the one its shopper may have.
     pub fn insert(&self, profile: Profile) {
         let shopper = profile.shopper();
         let partition = self.partition_of(&shopper);
-        let shard = self.partitions[partition as usize].shard(&shopper);
+        let found = &self.partitions[partition as usize];
+        let (shard, place) = (found.shard(&shopper), self.place(partition));
+        let mut held = shard.write();
+        let Some(hot) = held.hot_mut(&shopper) else {
+            held.admit(profile, place.is_some());
+            drop(held);
+            if let Some(place) = place {
+                found.make_room(shard, &place);
+            }
+            return;
+        };
+        hot.use_it();
+        let former = mem::replace(&mut hot.profile, profile);
         // The former profile is freed after the lock.
-        let _former = shard
-            .write()
-            .insert(self.place(partition).as_ref(), profile);
+        drop(held);
+        drop(former);
     }
 
     /// Takes a shopper's profile out, if there is one.
     pub fn remove(&self, shopper: &ShopperId) -> Option<Profile> {
         let partition = self.partition_of(shopper);
-        let mut shard = self.partitions[partition as usize].shard(shopper).write();
-        shard.remove(self.place(partition).as_ref(), shopper)
+        let found = &self.partitions[partition as usize];
+        let _moving = found.moving.lock();
+        let (hot, was_cold) = found.shard(shopper).write().remove(shopper);
+        let Some(place) = self.place(partition) else {
+            return hot;
+        };
+        let kept = || place.found(place.fetch(shopper));
+        let removed = hot.or_else(|| was_cold.then(kept).flatten());
+        // An older copy may lie there also of one that was in memory. What was erased must not stay on a disk.
+        if removed.is_some() {
+            place.remove(shopper);
+        }
+        removed
     }
 
     /// Forgets the profiles of `partition` and that they were fresh.
@@ -157,17 +267,14 @@ impl ProfileTable {
             return;
         };
         found.fresh_as_of.store(NEVER, Ordering::Release);
-        // All locks first: what is on disk goes in one piece.
+        let _moving = found.moving.lock();
+        // All locks first: they go in one piece.
         let mut shards: Vec<_> = found.shards.iter().map(RwLock::write).collect();
-        let had_cold = shards.iter().any(|shard| shard.has_cold());
-        let former: Vec<_> = shards
-            .iter_mut()
-            .map(|shard| std::mem::take(&mut **shard))
-            .collect();
-        if had_cold && let Some(place) = self.place(partition) {
+        let former: Vec<Shard> = shards.iter_mut().map(|shard| shard.clear()).collect();
+        drop(shards);
+        if let Some(place) = self.place(partition) {
             place.clear();
         }
-        drop(shards);
         drop(former);
     }
 
@@ -191,13 +298,38 @@ impl ProfileTable {
         let Some(found) = self.partition(partition) else {
             return;
         };
-        let place = self.place(partition);
         for shard in &found.shards {
             let cold = shard.read().for_each_hot(&mut visit);
             for shopper in cold {
-                shard.read().read(place.as_ref(), &shopper, &mut visit);
+                self.read_in(partition, &shopper, &mut visit);
             }
         }
+    }
+
+    /// Goes on showing `visit` every profile of a partition, and reads no more than `most_cold` of them from disk, one at least. Says
+    /// whether all were shown. Profiles that come or change between two steps may be seen or not.
+    pub fn look_on(
+        &self,
+        walk: &mut ProfileWalk,
+        most_cold: usize,
+        mut visit: impl FnMut(&Profile),
+    ) -> bool {
+        let Some(found) = self.partition(walk.partition) else {
+            return true;
+        };
+        for _ in 0..most_cold.max(1) {
+            while walk.cold.is_empty() {
+                let Some(shard) = found.shards.get(walk.shards) else {
+                    return true;
+                };
+                walk.cold = shard.read().for_each_hot(&mut visit);
+                walk.shards += 1;
+            }
+            if let Some(shopper) = walk.cold.pop() {
+                self.read_in(walk.partition, &shopper, &mut visit);
+            }
+        }
+        walk.cold.is_empty() && walk.shards >= found.shards.len()
     }
 
     /// The shoppers of `partition`, in one piece for each of its locks, which is held for as long as it takes to list
@@ -252,6 +384,31 @@ impl ProfileTable {
 }
 
 impl Partition {
+    /// Puts profiles of `shard` on disk until there is room for all others; where that cannot be done, more than intended stay.
+    fn make_room(&self, shard: &RwLock<Shard>, place: &Place<'_>) {
+        let most = place.spill.per_shard;
+        if !shard.read().is_over(most) {
+            return;
+        }
+        let _moving = self.moving.lock();
+        loop {
+            let mut stored = Vec::new();
+            let leaving = shard.write().leaving(most).map(|profile| {
+                profile.encode(&place.spill.rules, &mut stored);
+                profile.shopper()
+            });
+            let Some(shopper) = leaving else {
+                return;
+            };
+            if !place.put(&shopper, &stored) {
+                shard.write().stays(shopper);
+                return;
+            }
+            // It is freed after the lock.
+            let _left = shard.write().has_left(shopper);
+        }
+    }
+
     fn shard(&self, shopper: &ShopperId) -> &RwLock<Shard> {
         // A pseudonym is a keyed hash: any of its bytes spreads evenly.
         &self.shards[usize::from(shopper.as_bytes()[0]) % SHARDS]
@@ -268,83 +425,4 @@ impl fmt::Debug for ProfileTable {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shopper(n: u8) -> ShopperId {
-        ShopperId([n; 16])
-    }
-
-    #[test]
-    fn a_profile_is_made_by_its_first_update_and_found_again() {
-        let table = ProfileTable::new(4);
-        assert_eq!(table.read(&shopper(1), Profile::shopper), None);
-        assert_eq!(
-            table.update(&shopper(1), |profile| profile.shopper()),
-            shopper(1)
-        );
-        assert_eq!(table.read(&shopper(1), Profile::shopper), Some(shopper(1)));
-        assert_eq!(table.len(), 1);
-        assert!(table.remove(&shopper(1)).is_some());
-        assert!(table.is_empty());
-    }
-
-    #[test]
-    fn each_profile_is_visited_once_in_the_partition_of_its_shopper() {
-        let table = ProfileTable::new(3);
-        (0..=255).for_each(|n| table.insert(Profile::new(shopper(n))));
-        let mut seen = Vec::new();
-        for partition in 0..3 {
-            table.for_each(partition, |profile| {
-                assert_eq!(table.partition_of(&profile.shopper()), partition);
-                seen.push(profile.shopper());
-            });
-        }
-        seen.sort();
-        assert_eq!(seen, (0..=255).map(shopper).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn the_shoppers_of_a_partition_are_listed_and_no_lock_is_kept() {
-        let table = ProfileTable::new(2);
-        (0..=255).for_each(|n| table.insert(Profile::new(shopper(n))));
-        let mut seen = Vec::new();
-        for partition in 0..3 {
-            for piece in table.shoppers(partition) {
-                for shopper in &piece {
-                    assert_eq!(table.partition_of(shopper), partition);
-                    assert!(table.remove(shopper).is_some());
-                }
-                seen.extend(piece);
-            }
-        }
-        seen.sort();
-        assert_eq!(seen, (0..=255).map(shopper).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn freshness_never_goes_back() {
-        let table = ProfileTable::new(1);
-        for (said, known) in [(-5, -5), (7, 7), (3, 7), (8, 8)] {
-            table.set_fresh(0, EpochMs(said));
-            assert_eq!(table.fresh_as_of(0), Some(EpochMs(known)));
-        }
-    }
-
-    #[test]
-    fn clearing_a_partition_leaves_the_others_and_ends_its_freshness() {
-        let table = ProfileTable::new(2);
-        (0..=255).for_each(|n| table.insert(Profile::new(shopper(n))));
-        for partition in 0..2 {
-            assert_eq!(table.fresh_as_of(partition), None);
-            table.set_fresh(partition, EpochMs(7));
-        }
-        table.clear_partition(0);
-        table.for_each(0, |profile| panic!("{:?} was kept", profile.shopper()));
-        assert_eq!(
-            (table.fresh_as_of(0), table.fresh_as_of(1)),
-            (None, Some(EpochMs(7)))
-        );
-        assert!(!table.is_empty() && table.len() < 256);
-    }
-}
+mod tests;

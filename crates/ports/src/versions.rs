@@ -19,6 +19,10 @@ const AT: TopicPartition = TopicPartition {
     partition: 0,
 };
 
+/// How long after its record was stored a version may begin to serve at the latest, in milliseconds. Whoever publishes names an instant a
+/// few seconds ahead; one far ahead comes of a wrong clock or is garbage, and would keep everything that follows waiting for it.
+const AHEAD_MS: i64 = 60_000;
+
 /// A kind of artefact that is kept by version.
 pub trait Versioned: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What the keys of its records begin with.
@@ -73,6 +77,16 @@ pub enum ArtefactRefused {
     /// The names in it differ.
     #[error("its key and the names in it are not the same")]
     OtherName,
+    /// It would serve from much later on than it was stored.
+    #[error(
+        "it is of {since}, more than a minute after it was stored at {stored_at}: set the clock of the host that published it"
+    )]
+    TooFarAhead {
+        /// From when on it would serve.
+        since: EpochMs,
+        /// When its record was stored.
+        stored_at: EpochMs,
+    },
     /// It can be read, and must not be used.
     #[error("it must not be used: {0}")]
     Unsound(String),
@@ -98,7 +112,7 @@ impl<T: Versioned> Artefact<T> {
         let Some(value) = &record.value else {
             return Some(Self::Gone(name.to_owned()));
         };
-        Some(match read::<T>(name, value) {
+        Some(match read::<T>(name, value, record.appended_at) {
             Ok(version) => Self::Version(Arc::new(version)),
             Err(cause) => Self::Refused(name.to_owned(), cause),
         })
@@ -110,13 +124,20 @@ impl<T: Versioned> Artefact<T> {
     }
 }
 
-fn read<T: Versioned>(name: &str, value: &[u8]) -> Result<T, ArtefactRefused> {
+/// `stored_at` is 1970 where the log does not say when.
+fn read<T: Versioned>(name: &str, value: &[u8], stored_at: EpochMs) -> Result<T, ArtefactRefused> {
     let read: T = serde_json::from_slice(value)
         .map_err(|error| ArtefactRefused::Unreadable(error.to_string()))?;
     if read.name() != name {
         return Err(ArtefactRefused::OtherName);
     }
     read.check()?;
+    if stored_at > EpochMs(0) && read.since().since(stored_at) > AHEAD_MS {
+        return Err(ArtefactRefused::TooFarAhead {
+            since: read.since(),
+            stored_at,
+        });
+    }
     Ok(read)
 }
 
@@ -174,6 +195,13 @@ impl<T: Versioned> Versions<T> {
         let known = self.known.read();
         let place = known.place(name)?;
         known.versions.get(place).cloned()
+    }
+
+    /// The version that takes over from the one of this name; `None` if that is the newest, or not known.
+    pub fn after(&self, name: &str) -> Option<Arc<T>> {
+        let known = self.known.read();
+        let place = known.place(name)?;
+        known.versions.get(place + 1).cloned()
     }
 
     /// The newest version, whether it serves already or not.
@@ -352,12 +380,32 @@ mod tests {
             publish(&known, &hat(name, since));
         }
         assert_eq!(known.count(), 2);
+        assert_eq!(known.after("b").unwrap().name, "a");
+        assert_eq!((known.after("a"), known.after("c")), (None, None));
         assert_eq!(known.at(EpochMs(150)), None);
         assert_eq!(known.newest().unwrap().name, "a");
         assert_eq!(known.get("a").unwrap().since, EpochMs(300));
         known.take(&as_read(hat("a", 300).tombstone()));
         assert_eq!(known.get("a"), None);
         assert_eq!(known.newest().unwrap().name, "b");
+    }
+
+    #[test]
+    fn what_would_serve_from_much_later_on_than_it_was_stored_is_refused_where_that_is_known() {
+        for (stored_at, since, is_used) in [
+            (1_000, 1_000 + AHEAD_MS, true),
+            (1_000, 1_001 + AHEAD_MS, false),
+            (1_000, 4_070_908_800_000, false),
+            (0, 1_001 + AHEAD_MS, true),
+        ] {
+            let known = Versions::<Hat>::default();
+            let record = Record {
+                appended_at: EpochMs(stored_at),
+                ..as_read(hat("a", since).record().unwrap())
+            };
+            known.take(&record);
+            assert_eq!(known.count(), usize::from(is_used), "{stored_at} {since}");
+        }
     }
 
     #[tokio::test]

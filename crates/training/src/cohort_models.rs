@@ -4,9 +4,10 @@
 //! model gave to points that it was not trained on:
 //!
 //! 1. Each cohort with enough examples says by how much its level and its slope differ, and how sure that is (maximum likelihood).
-//! 2. Each difference is drawn back to none by `v / (τ² + v)`, where v is its own variance and τ² is how much cohorts differ beyond
-//!    what chance explains: empirical Bayes (B. Efron and C. Morris, 1973; τ² by moments as R. `DerSimonian` and N. Laird, 1986, have it).
-//!    Where cohorts differ by no more than chance, no cohort is corrected.
+//! 2. Each difference is drawn back to none by `v / (τ² + v)`, where v is its own variance and τ² is how much cohorts differ *from each
+//!    other* beyond what chance explains: empirical Bayes (B. Efron and C. Morris, 1973; τ² by moments as R. `DerSimonian` and N. Laird,
+//!    1986, have it). Where cohorts differ by no more than chance, no cohort is corrected; what all have in common is no difference
+//!    between cohorts but a matter of the calibration. The cohorts with too few examples count as one more, together.
 //!
 //! A cohort's id is never an input: cohorts re-form, and a number of theirs means nothing.
 
@@ -62,21 +63,24 @@ pub fn corrections(seen: &[Seen<'_>], settings: CohortSettings) -> BTreeMap<Stri
     for example in seen.iter().filter(|example| example.log_odds.is_finite()) {
         by_cohort.entry(example.cohort).or_default().push(example);
     }
-    by_cohort.retain(|_, examples| {
+    let has_enough = |examples: &[&Seen<'_>]| {
         let positives = examples.iter().filter(|example| example.label).count();
         let least = positives.min(examples.len() - positives);
         examples.len() >= settings.least_examples && least >= settings.least_of_label
-    });
+    };
+    let (by_cohort, few): (BTreeMap<_, _>, BTreeMap<_, _>) = by_cohort
+        .into_iter()
+        .partition(|(_, examples)| has_enough(examples));
+    let rest: Vec<&Seen<'_>> = few.into_values().flatten().collect();
+    let rest = (!rest.is_empty()).then(|| Estimate::of(&rest));
     let estimates: Vec<(&str, Estimate)> = by_cohort
         .iter()
         .map(|(cohort, examples)| (*cohort, Estimate::of(examples)))
         .collect();
+    let all = estimates.iter().map(|(_, estimate)| estimate).chain(&rest);
     let spread = [0, 1].map(|part| {
-        between(
-            estimates
-                .iter()
-                .map(|(_, estimate)| (estimate.differs[part], estimate.variance[part])),
-        )
+        let of = |estimate: &Estimate| (estimate.differs[part], estimate.variance[part]);
+        between(all.clone().map(of))
     });
     let correction = |(cohort, estimate): &(&str, Estimate)| {
         let correction = estimate.shrunk(spread);
@@ -165,17 +169,22 @@ impl Estimate {
     }
 }
 
-/// The variance of a difference between cohorts, beyond what the variance of each estimate explains.
+/// The variance between cohorts of what they differ by, around their weighted mean, beyond what the variance of each estimate
+/// explains.
 fn between(estimates: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
-    let (mut sum, mut expected, mut weights) = (0.0, 0.0, 0.0);
-    for (differs, variance) in estimates {
+    let (mut count, mut weights, mut squares, mut sum) = (0.0, 0.0, 0.0, 0.0);
+    for (differs, variance) in estimates.clone() {
         let weight = 1.0 / variance;
-        sum += weight * differs * differs;
-        expected += 1.0;
+        count += 1.0;
         weights += weight;
+        squares += weight * weight;
+        sum += weight * differs;
     }
-    if weights > 0.0 {
-        ((sum - expected) / weights).max(0.0)
+    let (mean, telling) = (sum / weights, weights - squares / weights);
+    let scatter = |(differs, variance): (f64, f64)| (differs - mean) * (differs - mean) / variance;
+    let scatter: f64 = estimates.map(scatter).sum();
+    if count >= 2.0 && telling > 0.0 {
+        ((scatter - (count - 1.0)) / telling).max(0.0)
     } else {
         0.0
     }
@@ -246,6 +255,21 @@ mod tests {
     }
 
     #[test]
+    fn what_all_cohorts_have_in_common_is_no_difference_between_them() {
+        let ids: Vec<String> = (0..12).map(|number| format!("c-{number}")).collect();
+        let shifted: Vec<Seen<'_>> = ids
+            .iter()
+            .zip(0..)
+            .flat_map(|(id, seed)| cohort(id, 500, 1.0, 1.0, seed))
+            .collect();
+        for (id, correction) in corrections(&shifted, CohortSettings::default()) {
+            assert!(correction.trust < 0.6, "{id}: {correction:?}");
+        }
+        let alone = cohort("alone", 5_000, 1.0, 1.0, 1);
+        assert!(corrections(&alone, CohortSettings::default()).is_empty());
+    }
+
+    #[test]
     fn fewer_examples_are_trusted_less() {
         let seen = [
             cohort("few", 300, 1.0, 1.0, 1),
@@ -264,9 +288,9 @@ mod tests {
             seen.label = true;
         }
         let seen = [
-            cohort("few", 199, 2.0, 1.0, 2),
+            cohort("few", 199, 0.0, 1.0, 2),
             one_label,
-            cohort("enough", 500, 2.0, 1.0, 3),
+            cohort("enough", 500, -2.0, 1.0, 3),
         ]
         .concat();
         let corrections = corrections(&seen, CohortSettings::default());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Column, Examples, FitError, Frame, Matrix,
+    Column, Examples, FitError, Frame, Kind, Matrix,
     frame::{Categories, MISSING},
     seeded::mixed,
 };
@@ -27,7 +27,8 @@ const PARTS: u64 = 5;
 /// * A column of numbers is an input as it is; missing stays missing (NaN).
 /// * A column of categories becomes one input for each of its most frequent levels (1 or 0; at most 20 levels of at least 20 rows), one
 ///   that says whether it is missing, if it ever was, and, if it has more than two levels, one with the *rate* of its level: the
-///   log-odds of a positive among the training rows of that level, drawn towards that of all rows as if ten more had it. A training
+///   log-odds of a positive among the training rows of that level, drawn towards that of all rows as if ten more had it. A
+///   logistic model needs no rate where every level has an input of its own: two ways to say one thing add noise. A training
 ///   row's own rate is taken from rows of other groups (out of fold), so that a rare level does not give its own label away. A
 ///   level that training never saw has the rate of all rows. What two levels say, one input says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,8 +109,8 @@ fn by_level(categories: &Categories, missing: f64, of: impl Fn(&str) -> f64) -> 
 }
 
 impl Encoding {
-    /// Learns how to encode `examples`, and encodes them, their rates out of fold.
-    pub fn fit(examples: &Examples, seed: u64) -> Result<(Self, Matrix), FitError> {
+    /// Learns how to encode `examples` for a model of `kind`, and encodes them, their rates out of fold.
+    pub fn fit(examples: &Examples, kind: Kind, seed: u64) -> Result<(Self, Matrix), FitError> {
         let (mut inputs, mut columns) = (Vec::new(), Vec::new());
         for (name, column) in examples.frame.columns() {
             let mut add = |reads, values| {
@@ -122,7 +123,7 @@ impl Encoding {
             match column {
                 Column::Numbers(numbers) => add(Reads::Number, numbers.clone()),
                 Column::Categories(categories) => {
-                    encode(categories, examples, seed, &mut add);
+                    encode(categories, examples, kind, seed, &mut add);
                 }
             }
         }
@@ -151,6 +152,7 @@ impl Encoding {
 fn encode(
     categories: &Categories,
     examples: &Examples,
+    kind: Kind,
     seed: u64,
     add: &mut impl FnMut(Reads, Vec<f64>),
 ) {
@@ -168,14 +170,14 @@ fn encode(
         let by_name = || categories.levels[*a].cmp(&categories.levels[*b]);
         counts[*b].cmp(&counts[*a]).then_with(by_name)
     });
-    let has_rate = there.len() > 2;
+    let has_several = there.len() > 2;
     if there.len() == 2 && missing == 0 {
         there.remove(0);
     }
-    let frequent = there
-        .iter()
-        .filter(|code| counts[**code] >= FREQUENT.min(examples.rows() / 10));
-    for code in frequent.take(MOST_LEVELS) {
+    let is_frequent = |code: &&usize| counts[**code] >= FREQUENT.min(examples.rows() / 10);
+    let frequent: Vec<&usize> = there.iter().filter(is_frequent).take(MOST_LEVELS).collect();
+    let has_rate = has_several && (kind == Kind::Boosted || frequent.len() < there.len());
+    for code in frequent {
         let level = &categories.levels[*code];
         let is = by_level(categories, 0.0, |name| f64::from(u8::from(name == level)));
         add(Reads::Is(level.clone()), is);
@@ -301,7 +303,7 @@ mod tests {
             ("a".to_owned(), column(2.0)),
         ]);
         let examples = Examples::new(frame.unwrap(), vec![true, false]).unwrap();
-        let (encoding, matrix) = Encoding::fit(&examples, 0).unwrap();
+        let (encoding, matrix) = Encoding::fit(&examples, Kind::Boosted, 0).unwrap();
         assert_eq!(names(&encoding), ["b", "a"]);
         assert_eq!(matrix.columns()[0][0], 1.0);
         assert!(matrix.columns()[0][1].is_nan());
@@ -312,7 +314,7 @@ mod tests {
         let shops = shops(&["x", "y", "z", "x", "", "y"].repeat(20));
         let labels = [true, false, true, true, false, false].repeat(20);
         let examples = examples(shops, &labels);
-        let (encoding, matrix) = Encoding::fit(&examples, 0).unwrap();
+        let (encoding, matrix) = Encoding::fit(&examples, Kind::Boosted, 0).unwrap();
         assert_eq!(
             names(&encoding),
             ["shop=x", "shop=y", "shop=z", "shop missing", "shop rate"]
@@ -323,10 +325,27 @@ mod tests {
     }
 
     #[test]
+    fn a_logistic_model_reads_a_rate_only_where_a_level_has_no_input_of_its_own() {
+        let few = ["x", "y", "z"].repeat(40);
+        let labels = [true, false, true].repeat(40);
+        let fitted = |values: &[&str]| {
+            let examples = examples(shops(values), &labels);
+            Encoding::fit(&examples, Kind::Logistic, 0).unwrap().0
+        };
+        assert_eq!(names(&fitted(&few)), ["shop=x", "shop=y", "shop=z"]);
+        let mut with_a_rare_one = few;
+        with_a_rare_one[0] = "rare";
+        assert_eq!(
+            names(&fitted(&with_a_rare_one)),
+            ["shop=y", "shop=z", "shop=x", "shop rate"]
+        );
+    }
+
+    #[test]
     fn two_levels_are_one_input() {
         let shops = shops(&["x", "x", "y"].repeat(20));
-        let (encoding, _) =
-            Encoding::fit(&examples(shops, &[true, false, true].repeat(20)), 0).unwrap();
+        let examples = examples(shops, &[true, false, true].repeat(20));
+        let (encoding, _) = Encoding::fit(&examples, Kind::Boosted, 0).unwrap();
         assert_eq!(names(&encoding), ["shop=y"]);
     }
 
@@ -336,7 +355,7 @@ mod tests {
         let own: Vec<&str> = own.iter().map(String::as_str).collect();
         let labels: Vec<bool> = (0..100).map(|row| row % 3 == 0).collect();
         let examples = examples(shops(&own), &labels);
-        let (encoding, matrix) = Encoding::fit(&examples, 7).unwrap();
+        let (encoding, matrix) = Encoding::fit(&examples, Kind::Boosted, 7).unwrap();
         let rate = encoding
             .inputs()
             .iter()
@@ -352,7 +371,7 @@ mod tests {
             shops(&["x", "y", "z"].repeat(20)),
             &[true, false, true].repeat(20),
         );
-        let (encoding, _) = Encoding::fit(&training, 0).unwrap();
+        let (encoding, _) = Encoding::fit(&training, Kind::Boosted, 0).unwrap();
         let frame = examples(shops(&["new", "x"]), &[true, true]).frame;
         let matrix = encoding.apply(&frame).unwrap();
         let rates = matrix.columns().last().unwrap();
@@ -370,7 +389,7 @@ mod tests {
             shops(&["x", "y", "z"].repeat(20)),
             &[true, false, true].repeat(20),
         );
-        let (encoding, _) = Encoding::fit(&training, 0).unwrap();
+        let (encoding, _) = Encoding::fit(&training, Kind::Boosted, 0).unwrap();
         let other = Frame::new(vec![("other".to_owned(), Column::Numbers(vec![1.0]))]).unwrap();
         assert_eq!(
             encoding.apply(&other),

@@ -109,7 +109,8 @@ pub struct Fitted {
     pub counts: Counts,
     /// Log-loss of the folds' judged rows by the uncalibrated margins: what the choices were made by.
     pub fold_log_loss: f64,
-    /// The margin (not calibrated) of each training row that a fold judged, with the row's place, by a model that had not learnt from it.
+    /// The margin (not calibrated) of each training row that a fold judged, with the row's place, by a model that had not learnt from it;
+    /// each fold's [brought to the level](calibrate::levelled) of what it judged, as the calibration saw them.
     pub out_of_fold: Vec<(usize, f64)>,
 }
 
@@ -174,17 +175,22 @@ impl Fitted {
 
 /// Fits a model of `settings.kind` to `examples`, as the documentation of this crate says.
 ///
-/// Both classes need at least ten rows that count, and enough groups for folds.
+/// Both classes need at least ten rows that count. There are no more folds within them than there are groups; the rows of one group
+/// alone are each taken for a group of its own.
 pub fn fit(examples: &Examples, settings: &FitSettings) -> Result<Fitted, FitError> {
     settings.check()?;
     examples.need_both("training", LEAST)?;
     let FitSettings {
-        folds, gap, seed, ..
+        kind,
+        folds,
+        gap,
+        seed,
+        ..
     } = *settings;
     let (folds, is_forward) = folds::within(examples, folds, gap, seed, LEAST_IN_FOLD)?;
-    let parts = folds.iter().map(|fold| parts(examples, fold, seed));
+    let parts = folds.iter().map(|fold| parts(examples, fold, kind, seed));
     let parts = parts.collect::<Result<Vec<_>, _>>()?;
-    let (encoding, inputs) = Encoding::fit(examples, seed)?;
+    let (encoding, inputs) = Encoding::fit(examples, kind, seed)?;
     let whole = labelled(inputs, examples);
     let (scorer, tuned, matters, margins, fold_log_loss) = match settings.kind {
         Kind::Logistic => {
@@ -198,29 +204,35 @@ pub fn fit(examples: &Examples, settings: &FitSettings) -> Result<Fitted, FitErr
             (scorer, tuned, matters, choice.margins, choice.log_loss)
         }
     };
+    let judged = judged(&margins, &parts);
     Ok(Fitted {
         kind: settings.kind,
-        calibration: calibrate::choose(&judged(&margins, &parts)),
+        calibration: calibrate::choose(&judged),
         importance: importance(&encoding, &matters),
         encoding,
         scorer,
         tuned,
         counts: counts(examples, is_forward),
         fold_log_loss,
-        out_of_fold: out_of_fold(&margins, &folds),
+        out_of_fold: out_of_fold(&judged, &folds),
     })
 }
 
-/// The margins of all folds, with the places of their rows.
-fn out_of_fold(margins: &[Vec<f64>], folds: &[Fold]) -> Vec<(usize, f64)> {
+/// The margins of the judged rows of all folds, with the places of the rows.
+fn out_of_fold(judged: &[Judged], folds: &[Fold]) -> Vec<(usize, f64)> {
     let places = folds.iter().flat_map(|fold| fold.test.iter().copied());
-    places.zip(margins.iter().flatten().copied()).collect()
+    places.zip(judged.iter().map(|row| row.margin)).collect()
 }
 
 /// What a fold learns from and what it judges; only what it learns from says how categories are encoded.
-fn parts(examples: &Examples, fold: &Fold, seed: u64) -> Result<(Labelled, Labelled), FitError> {
+fn parts(
+    examples: &Examples,
+    fold: &Fold,
+    kind: Kind,
+    seed: u64,
+) -> Result<(Labelled, Labelled), FitError> {
     let (train, test) = (examples.select(&fold.train), examples.select(&fold.test));
-    let (encoding, inputs) = Encoding::fit(&train, seed)?;
+    let (encoding, inputs) = Encoding::fit(&train, kind, seed)?;
     let judged = encoding.apply(&test.frame)?;
     Ok((labelled(inputs, &train), labelled(judged, &test)))
 }

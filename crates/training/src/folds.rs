@@ -94,7 +94,8 @@ pub fn grouped(examples: &Examples, folds: usize, seed: u64) -> Result<Vec<Fold>
 }
 
 /// The folds within training rows, and whether they go forward in time. Folds without at least `least` rows of either class on both
-/// sides are left out; where too little is left of those that go forward, folds are made by group.
+/// sides are left out; where too little is left of those that go forward, folds are made by group: no more than there are groups, and by row where there
+/// is but one.
 pub(crate) fn within(
     examples: &Examples,
     folds: usize,
@@ -119,10 +120,15 @@ pub(crate) fn within(
             return Ok((forward, true));
         }
     }
-    let mut by_group = grouped(examples, folds, seed)?;
+    let groups: BTreeSet<u64> = examples.groups.iter().copied().collect();
+    let mut by_group = if groups.len() < 2 {
+        let alone = (0..examples.rows() as u64).collect();
+        grouped(&examples.clone().grouped(alone)?, folds, seed)?
+    } else {
+        grouped(examples, folds.min(groups.len()), seed)?
+    };
     by_group.retain(usable);
     if by_group.len() < 2 {
-        let groups: BTreeSet<u64> = examples.groups.iter().copied().collect();
         return Err(FitError::Folds {
             groups: groups.len(),
             folds,
@@ -145,6 +151,18 @@ mod tests {
             .unwrap()
             .grouped(groups)
             .unwrap()
+    }
+
+    #[test]
+    fn within_few_groups_there_are_as_many_folds_as_groups_and_within_one_they_are_of_rows() {
+        let labels: Vec<bool> = (0..120).map(|row| row % 2 == 0).collect();
+        let folds = |groups: u64| {
+            let groups = (0..120).map(|row| row / 2 % groups).collect();
+            let (folds, _) = within(&examples(groups, labels.clone()), 3, 0.0, 1, 5).unwrap();
+            folds.len()
+        };
+        assert_eq!((folds(2), folds(3), folds(40)), (2, 3, 3));
+        assert_eq!(folds(1), 3);
     }
 
     #[test]

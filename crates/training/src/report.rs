@@ -312,6 +312,12 @@ fn cautions(
             "there is no gap between training and test: if a label looks into the future, leave at least that much".to_owned(),
         );
     }
+    let groups = BTreeSet::from_iter(&train.groups).len();
+    if groups < 5 {
+        cautions.push(format!(
+            "there are only {groups} groups to learn from: rows of other groups may be unlike all of them"
+        ));
+    }
     let is_forward = judged.fitted.iter().all(|fitted| fitted.counts.is_forward);
     if train.times.is_some() && !is_forward {
         cautions.push(

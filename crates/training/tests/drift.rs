@@ -85,6 +85,7 @@ fn tell(number: u64, window: &mut Window) {
                 weight: 1.0,
                 label: None,
                 certain_at: at.plus(25 * HOUR_MS),
+                devices: Vec::new(),
                 known,
             }),
         };

@@ -116,14 +116,14 @@ fn offered(learns: Learns) -> Vec<f64> {
             let is_spared = luck(0, number, 2) < SHARE;
             let scores = Scores::new(Target::Abandonment, []);
             let is_due = model.as_ref().is_some_and(|model| {
-                scores.probability(Some(model), |feature| known.get(feature)) > THRESHOLD
+                scores.probability(Some(model), at, |feature| known.get(feature)) > THRESHOLD
             });
             let is_served = is_due && !is_spared;
             offers += u32::from(is_due);
             let label = would_abandon && !(is_served && luck(generation, number, 3) < 2.0 / 3.0);
             window.take(0, example(shopper, at, known.clone(), label));
             if learns == Learns::Untreated {
-                window.decided(Decided {
+                window.decided(&Decided {
                     decision_id: Text::new(&format!("{generation}/{number}")).unwrap(),
                     shopper,
                     at,
@@ -162,6 +162,7 @@ fn example(shopper: ShopperId, at: EpochMs, known: Snapshot, label: bool) -> Exa
             weight: 1.0,
             label: Some(label),
             certain_at: at.plus(160 * MINUTE_MS),
+            devices: Vec::new(),
             known,
         }),
     }

@@ -51,7 +51,7 @@ Examples:
     -d '{\"shopper\":{\"user_id\":\"ann\"}}'
 
 Each instance follows what foretide-processor and foretide-trainer publish and holds all profiles (--profiles-in-memory). It is ready once it \
-has caught up; `features_age_ms` in each answer and foretide_scoring_profiles_age_seconds among the metrics \
+has caught up, and stays so while brokers or database are away; `features_age_ms` in each answer and foretide_scoring_profiles_age_seconds among the metrics \
 say how old its knowledge is. Every service gets the same log, database, partitions, keys and pseudonym key, \
 and a data directory of its own.
 
@@ -78,6 +78,8 @@ prints all variables.";
         else {
             return Ok(None);
         };
+        // Or a gateway would keep requests from instances that could answer them; answers say how old their knowledge is.
+        host.log_health.go_on_without();
         let artefacts = follow_artefacts(&host)?;
         let readiness = host.readiness.component("scoring");
         let profiles =

@@ -21,7 +21,6 @@ use crate::{
     recorder::{self, Drain, Recorder},
     routes,
     rulebook::Rulebook,
-    shift::{Shift, ShiftMetrics, ShownShift},
 };
 
 /// What the service needs from outside.
@@ -61,8 +60,6 @@ pub(crate) struct Api {
     pub(crate) log: Arc<dyn Log>,
     /// Who moved between cohorts lately.
     pub(crate) movements: SharedMovements,
-    /// How far the inputs of models are from what these were trained on.
-    pub(crate) shift: Shift,
     /// The name of the catalogue of features.
     pub(crate) catalogue: Arc<str>,
     pub(crate) pseudonymiser: Pseudonymiser,
@@ -94,7 +91,6 @@ pub struct Background {
     pub(crate) learner: Learner,
     pub(crate) parity: Follower,
     pub(crate) mover: MovementFollower,
-    pub(crate) shift: ShownShift,
 }
 
 impl Scoring {
@@ -112,16 +108,11 @@ impl Scoring {
             compared,
         );
         let movements = SharedMovements::default();
-        let shift = Shift::default();
         let mover = MovementFollower {
             log: Arc::clone(&log),
             movements: Arc::clone(&movements),
             clock: Arc::clone(&parts.clock),
             metrics: MovementMetrics::register(registry)?,
-        };
-        let shown = ShownShift {
-            shift: shift.clone(),
-            metrics: ShiftMetrics::register(registry)?,
         };
         let learner = Learner {
             log: Arc::clone(&log),
@@ -137,7 +128,6 @@ impl Scoring {
             artefacts: parts.artefacts,
             log: Arc::clone(&log),
             movements: Arc::clone(&movements),
-            shift: shift.clone(),
             catalogue: schema_id().into(),
             pseudonymiser: parts.pseudonymiser,
             keys: parts.keys,
@@ -159,7 +149,6 @@ impl Scoring {
                 learner,
                 parity: follower,
                 mover,
-                shift: shown,
             },
             api,
         })
@@ -187,11 +176,6 @@ impl Background {
         let soft = lifecycle.soft().clone();
         lifecycle.spawn("movement follower", async move {
             self.mover.run(soft).await;
-            Ok(())
-        });
-        let soft = lifecycle.soft().clone();
-        lifecycle.spawn("input shift", async move {
-            self.shift.run(soft).await;
             Ok(())
         });
         let soft = lifecycle.soft().clone();

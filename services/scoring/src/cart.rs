@@ -156,7 +156,7 @@ pub(crate) struct KnownCart {
 
 impl NamedCart {
     /// The cart it describes; `None` when it says nothing. Its value is its total, else the sum of its items.
-    pub(crate) fn resolve(&self) -> Result<Option<KnownCart>, Problem> {
+    pub(crate) fn resolve(self) -> Result<Option<KnownCart>, Problem> {
         if self.total.is_none() && self.items.is_none() {
             return Ok(None);
         }
@@ -170,14 +170,13 @@ impl NamedCart {
             let detail = "a cart is not worth less than nothing";
             return Err(Problem::new(ProblemCode::InvalidField, detail).at("cart.total"));
         }
+        let filled = !items.is_empty() || value.is_some_and(|value| value.minor_units > 0);
+        let items = self.items.into_iter().flatten();
         Ok(Some(KnownCart {
             source: CartSource::Request,
-            filled: !items.is_empty() || value.is_some_and(|value| value.minor_units > 0),
+            filled,
             value,
-            products: items
-                .iter()
-                .filter_map(|item| item.product_id.clone())
-                .collect(),
+            products: items.filter_map(|item| item.product_id).collect(),
         }))
     }
 

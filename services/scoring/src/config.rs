@@ -68,7 +68,7 @@ pub struct ScoringConfig {
     pub popularity_actions: u64,
 
     /// Share of shoppers whose served features are compared, bit for bit, with features recomputed from the log; 0 for none.
-    /// `foretide_parity_different_total` counts those that differ
+    /// `foretide_parity_different_total` counts those that differ. Shoppers whom other devices are linked to are left out
     #[arg(
         long,
         env = "FORETIDE_PARITY_SAMPLE",

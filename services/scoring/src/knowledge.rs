@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use foretide_events::{EpochMs, ShopperId};
-use foretide_features::{FoldRules, State};
+use foretide_features::{FoldRules, Profile, State};
 use foretide_http::{Problem, ProblemCode};
 use foretide_ports::ProfileTable;
 
@@ -33,19 +33,27 @@ pub(crate) fn look_up<T>(
     rules: &FoldRules,
     read: impl FnOnce(&State, u64) -> T,
 ) -> Found<T> {
-    let found = table.read(shopper, |profile| {
-        let state = match at {
-            None => Some(Cow::Borrowed(profile.state())),
-            Some(at) => profile.state_at(at, rules),
-        };
-        match state {
-            None => Found::NotRemembered,
-            // Before the first action there was nobody: someone known by a link alone, or by an order's refund, was never seen.
-            Some(state) if state.first_seen().is_none() => Found::Nobody,
-            Some(state) => Found::Known(read(&state, profile.next_offset())),
-        }
-    });
+    let found = table.read(shopper, |profile| look_at(profile, at, rules, read));
     found.unwrap_or(Found::Nobody)
+}
+
+/// The same where the profile is there already.
+pub(crate) fn look_at<T>(
+    profile: &Profile,
+    at: Option<EpochMs>,
+    rules: &FoldRules,
+    read: impl FnOnce(&State, u64) -> T,
+) -> Found<T> {
+    let state = match at {
+        None => Some(Cow::Borrowed(profile.state())),
+        Some(at) => profile.state_at(at, rules),
+    };
+    match state {
+        None => Found::NotRemembered,
+        // Before the first action there was nobody: someone known by a link alone, or by an order's refund, was never seen.
+        Some(state) if state.first_seen().is_none() => Found::Nobody,
+        Some(state) => Found::Known(read(&state, profile.next_offset())),
+    }
 }
 
 /// What `read` makes of `shopper` as of `at`, or now when `at` is absent, and how fresh that is; nothing where nothing is known of
@@ -59,7 +67,8 @@ pub(crate) fn known<T>(
     read: impl FnOnce(&State) -> T,
 ) -> Result<(Option<T>, Freshness), Problem> {
     // Asked first: what is folded between the two questions may only make an answer better than it says.
-    let freshness = Freshness::of(&api.table, shopper, at.unwrap_or(now), now);
+    let partition = api.table.partition_of(shopper);
+    let freshness = Freshness::of(&api.table, partition, at.unwrap_or(now), now);
     let read = |state: &State, next_offset| {
         let served = Served {
             shopper,

@@ -35,7 +35,6 @@ mod routes;
 mod rulebook;
 mod served;
 mod serving;
-mod shift;
 mod shopper;
 mod sources;
 mod start;

@@ -185,8 +185,8 @@ impl Drain {
             self.metrics
                 .queue_depth
                 .sub(i64::try_from(records).unwrap_or(i64::MAX));
-            if !written {
-                self.abandon();
+            if let Err(unwritten) = written {
+                self.abandon(unwritten);
                 return;
             }
             if self.queue.len() < BATCH {
@@ -195,14 +195,18 @@ impl Drain {
         }
     }
 
-    /// Writes `batch`, as often as it takes; `false` when the hard signal came first.
-    async fn write(&self, mut batch: Vec<NewRecord>, hard: &CancellationToken) -> bool {
+    /// Writes `batch`, as often as it takes. When the hard signal comes first, how many are not written.
+    async fn write(
+        &self,
+        mut batch: Vec<NewRecord>,
+        hard: &CancellationToken,
+    ) -> Result<(), usize> {
         let mut pause = FIRST_PAUSE;
         while !batch.is_empty() {
             match self.log.append(batch.clone()).await {
                 Ok(offsets) => {
                     self.metrics.recorded.inc_by(offsets.len() as u64);
-                    return true;
+                    return Ok(());
                 }
                 Err(LogError::TooLarge { limit, .. }) => {
                     self.drop_oversized(&mut batch, limit);
@@ -216,15 +220,11 @@ impl Drain {
                 }
             }
             if timeout(pause, hard.cancelled()).await.is_ok() {
-                self.metrics
-                    .lost
-                    .with_label_values(&["shutdown"])
-                    .inc_by(batch.len() as u64);
-                return false;
+                return Err(batch.len());
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        true
+        Ok(())
     }
 
     /// Lets go of the records that the log will never take: those over `limit`, or at least the largest.
@@ -244,13 +244,24 @@ impl Drain {
         );
     }
 
-    /// Counts what is left in the queue as lost.
-    fn abandon(&mut self) {
+    /// Counts as lost, and tells, the `unwritten` of the last batch and what is left in the queue.
+    fn abandon(&mut self, unwritten: usize) {
         self.queue.close();
+        let mut lost = unwritten;
         while self.queue.try_recv().is_ok() {
             self.metrics.queue_depth.dec();
-            self.metrics.lost.with_label_values(&["shutdown"]).inc();
+            lost += 1;
         }
+        self.metrics
+            .lost
+            .with_label_values(&["shutdown"])
+            .inc_by(lost as u64);
+        tracing::error!(
+            decisions.count = lost,
+            what_to_do = "nothing for these, whose answers were given; see why the log took none before the end, and give it \
+                          longer if it is slow (--shutdown-grace-s)",
+            "decisions are lost: the process ends before the log took them"
+        );
     }
 }
 

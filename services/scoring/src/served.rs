@@ -90,6 +90,7 @@ impl Served {
 
     /// The value of one feature, unless it is missing or too old, and which of these.
     pub fn get(&self, spec: &FeatureSpec) -> (Option<f64>, Status) {
+        // Its value is missing then, too: this tells why.
         if max_age_ms(spec, &self.rules).is_some_and(|max| self.age_ms > max) {
             return (None, Status::OutsideMaxAge);
         }

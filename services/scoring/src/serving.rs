@@ -23,6 +23,8 @@ pub(crate) struct Known {
     features: Features,
     /// The shopper's cohort, by its place among those that serve.
     cohort: Option<u16>,
+    /// Whether a session goes on.
+    is_in_session: bool,
 }
 
 /// The features that the predictions rest on.
@@ -79,11 +81,6 @@ impl Serving {
         }
     }
 
-    /// The models, with what is kept beside them.
-    pub(crate) fn models(&self) -> impl Iterator<Item = &Arc<ModelVersion>> {
-        [&self.drift, &self.abandonment].into_iter().flatten()
-    }
-
     /// Reads of a shopper what cohorts and predictions rest on, as of `at`. The profile is locked meanwhile.
     pub(crate) fn read(&self, state: &State, at: EpochMs, rules: &FoldRules) -> Known {
         let reading = state.reading(at, rules, &self.reference);
@@ -108,6 +105,7 @@ impl Serving {
         Known {
             features,
             cohort: self.cohorts.as_ref().map(assigned),
+            is_in_session: state.session(at, rules).is_some(),
         }
     }
 
@@ -135,6 +133,11 @@ impl Serving {
 }
 
 impl Known {
+    /// Whether a session of the shopper goes on.
+    pub(crate) fn is_in_session(&self) -> bool {
+        self.is_in_session
+    }
+
     /// The value of a feature that the predictions rest on.
     pub(crate) fn feature(&self, feature: Feature) -> Option<f64> {
         match &self.features {

@@ -93,7 +93,8 @@ pub struct TrainerConfig {
           value_parser = clap::value_parser!(u16).range(1..=64))]
     pub training_threads: u16,
 
-    /// What all draws follow from: the same data and the same seed teach the same
+    /// What all draws follow from: the same examples and the same seed teach the same model, and the same profiles at the same
+    /// instant form the same cohorts
     #[arg(
         long,
         env = "FORETIDE_LEARNING_SEED",

@@ -22,7 +22,8 @@
 //! * **Everything is on the log.** A version never changes and its name says what is in it. A trainer that is killed at any moment
 //!   goes on from what is published and from the examples, and any number of them may work on one log: each sees what another has
 //!   published, and if two publish at once there are two versions, one after the other.
-//! * **The same data and the same seed teach the same.** The seed of each draw is told with what came of it.
+//! * **The same data and the same seed teach the same**: of models the data are the examples, of cohorts the profiles at an instant. The
+//!   seed of each draw is told with what came of it.
 
 mod alone;
 mod aside;

@@ -27,6 +27,13 @@ foretide_runtime::metrics! {
         pub refused: IntCounterVec = "foretide_training_refused_total" by ["cause"],
         /// Examples that are held to learn from, by target.
         pub window: IntGaugeVec = "foretide_training_examples" by ["target"],
+        /// Population stability index of a feature between the last week of points that may be learnt from and those that the model that serves was
+        /// trained on: below 0.1 is no shift, from 0.25 on a large one. Absent while there are too few of them.
+        pub shift_psi: GaugeVec = "foretide_model_input_shift_psi" by ["target", "feature"],
+        /// 1 for a feature that has shifted at three looks running, each with newer points, and by more than chance does, until it is steady again.
+        pub shift_alarm: IntGaugeVec = "foretide_model_input_shift_alarm" by ["target", "feature"],
+        /// Points that the indices rest on.
+        pub shift_examples: IntGaugeVec = "foretide_model_input_shift_examples" by ["target"],
     }
 }
 

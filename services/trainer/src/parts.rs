@@ -57,7 +57,22 @@ impl TrainerParts {
         let complete = |partition| self.table.fresh_as_of(partition).is_some();
         self.artefacts_ready.is_ready() && (0..self.table.partitions()).all(complete)
     }
+
+    /// Looks once more, before something is published that was learnt from all profiles: while they were read, partitions may have
+    /// gone to another process or become unreadable.
+    pub(crate) fn still_knows_all(&self) -> Result<(), Incomplete> {
+        if self.knows_all() {
+            Ok(())
+        } else {
+            Err(Incomplete)
+        }
+    }
 }
+
+/// What was read of the profiles is not to be learnt from.
+#[derive(Debug, thiserror::Error)]
+#[error("profiles or artefacts were being read from the log again meanwhile, so not all were seen")]
+pub(crate) struct Incomplete;
 
 /// From when on serves what is published at `now`, where `newest` is when the newest of its kind does.
 pub(crate) fn next_since(now: EpochMs, newest: Option<EpochMs>) -> EpochMs {

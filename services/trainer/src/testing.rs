@@ -13,7 +13,7 @@ use foretide_ports::{
     memory::MemoryLog,
 };
 use foretide_privacy::{PseudonymKey, Pseudonymiser};
-use foretide_runtime::{ManualClock, Readiness, prometheus::Registry};
+use foretide_runtime::{Clock as _, ManualClock, Readiness, prometheus::Registry};
 use foretide_simulator::{Settings, Simulator};
 
 use crate::{TrainerMetrics, aside::Aside, parts::TrainerParts};
@@ -36,14 +36,19 @@ pub(crate) struct Rig {
 impl Rig {
     /// Nobody was there, and the artefacts are not read yet.
     pub(crate) async fn new() -> Self {
-        let log = MemoryLog::new(Arc::new(|| NOW));
+        let clock = ManualClock::at(NOW.0);
+        let of_log = clock.clone();
+        let log = MemoryLog::new(Arc::new(move || EpochMs(of_log.now_ms())));
         log.declare(&foretide_topics(PARTITIONS)).await.unwrap();
-        Self::on(log)
+        Self::of(log, clock)
     }
 
-    /// The surroundings of another trainer on the same log.
-    pub(crate) fn on(log: MemoryLog) -> Self {
-        let clock = ManualClock::at(NOW.0);
+    /// The surroundings of another trainer on the same log, by the same clock.
+    pub(crate) fn on(rig: &Self) -> Self {
+        Self::of(rig.log.clone(), rig.clock.clone())
+    }
+
+    fn of(log: MemoryLog, clock: ManualClock) -> Self {
         let parts = TrainerParts {
             log: Arc::new(log.clone()),
             table: ProfileTable::new(PARTITIONS),

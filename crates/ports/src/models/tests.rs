@@ -92,6 +92,7 @@ fn change(
         since: EpochMs(i64::from(sequence) * 100),
         cause,
         by: Text::new("test").unwrap(),
+        by_hand: false,
     }
 }
 
@@ -257,4 +258,101 @@ fn going_back_leads_to_what_served_before_and_never_to_what_was_left_behind() {
         let expected = expected.map(|model| model.version.clone());
         assert_eq!(former(&known), expected, "after {sequence}");
     }
+}
+
+#[test]
+fn what_a_person_decides_is_overruled_only_by_what_knew_of_it() {
+    let [one, two, three] = [1.0, 2.0, 3.0].map(|log_odds| model(Target::Drift, log_odds));
+    let by_hand = |sequence, model, since| ServingChange {
+        since: EpochMs(since),
+        by_hand: true,
+        by: Text::new("key-7").unwrap(),
+        ..change(Target::Drift, sequence, Some(model), ServingCause::Admin)
+    };
+    let by_itself = |sequence, model, since| ServingChange {
+        since: EpochMs(since),
+        ..change(Target::Drift, sequence, Some(model), ServingCause::Promoted)
+    };
+    // A trainer and a person at the same moment, neither of whom knew of the other, in whatever order they were stored.
+    let person = by_hand(2, &two, 500);
+    for trainer_since in [400, 500, 600] {
+        let trainer = by_itself(2, &three, trainer_since);
+        for is_first in [true, false] {
+            let known = ModelVersions::default();
+            for model in [&one, &two, &three] {
+                publish(&known, model);
+            }
+            publish(&known, &by_itself(1, &one, 100));
+            let both = [&trainer, &person];
+            for place in if is_first { [0, 1] } else { [1, 0] } {
+                publish(&known, both[place]);
+            }
+            assert_eq!(serving(&known, 1_000), Some(two.version.clone()));
+            let before = if trainer_since < 500 { &three } else { &one };
+            assert_eq!(serving(&known, 499), Some(before.version.clone()));
+            let overruled = known.overruled(Target::Drift).len();
+            assert_eq!(overruled, usize::from(trainer_since >= 500));
+            assert_eq!(known.changes(Target::Drift).len() + overruled, 3);
+            assert_eq!(known.next_sequence(Target::Drift), 3);
+            publish(&known, &by_itself(3, &one, 700));
+            assert_eq!(serving(&known, 1_000), Some(one.version.clone()));
+        }
+    }
+}
+
+#[test]
+fn what_names_a_model_that_is_not_known_overrules_nothing() {
+    let known = ModelVersions::default();
+    let one = model(Target::Drift, 1.0);
+    publish(&known, &one);
+    let first = change(Target::Drift, 1, Some(&one), ServingCause::Promoted);
+    publish(&known, &first);
+    let gone = model(Target::Drift, 2.0);
+    let garbage = ServingChange {
+        by_hand: true,
+        since: EpochMs(1),
+        ..change(Target::Drift, 9, Some(&gone), ServingCause::Admin)
+    };
+    publish(&known, &garbage);
+    assert_eq!(serving(&known, 1_000), Some(one.version.clone()));
+    assert!(known.overruled(Target::Drift).is_empty());
+    assert!(!publish(
+        &known,
+        &ServingChange {
+            version: None,
+            since: NOW.plus(60_001),
+            ..first
+        }
+    ));
+    assert_eq!(serving(&known, i64::MAX), Some(one.version));
+}
+
+#[test]
+fn decisions_by_hand_of_before_they_were_marked_are_read() {
+    let known = ModelVersions::default();
+    let one = model(Target::Drift, 1.0);
+    publish(&known, &one);
+    let old = change(Target::Drift, 1, Some(&one), ServingCause::Admin);
+    let new = old.record().unwrap();
+    assert_eq!(&new.key[..], b"serving/drift/00000001");
+    assert!(!String::from_utf8_lossy(new.value.as_ref().unwrap()).contains("by_hand"));
+    assert!(publish(&known, &old));
+    assert!(known.changes(Target::Drift)[0].is_by_hand());
+}
+
+#[test]
+fn after_going_back_to_what_is_not_told_of_any_more_only_the_prior_is_left() {
+    let known = ModelVersions::default();
+    let [one, two] = [1.0, 2.0].map(|log_odds| model(Target::Drift, log_odds));
+    for model in [&one, &two] {
+        publish(&known, model);
+    }
+    let steps = [
+        (2, &two, ServingCause::Promoted),
+        (3, &one, ServingCause::RolledBack),
+    ];
+    for (sequence, model, cause) in steps {
+        publish(&known, &change(Target::Drift, sequence, Some(model), cause));
+    }
+    assert!(known.former(Target::Drift, NOW).is_none(), "the prior");
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
+    mem,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -22,11 +23,13 @@ pub(super) struct Shard {
     /// Those in memory, and some that no longer are, in the order in which they are looked at when there is no room. Not kept where
     /// all have room.
     round: VecDeque<ShopperId>,
+    /// How many were taken from disk so far.
+    taken: u64,
 }
 
 /// A profile in memory.
-struct Hot {
-    profile: Profile,
+pub(super) struct Hot {
+    pub(super) profile: Profile,
     /// Whether anything happened to it since it was looked at last.
     used: AtomicBool,
 }
@@ -46,10 +49,6 @@ impl Shard {
         self.cold.len()
     }
 
-    pub(super) fn has_cold(&self) -> bool {
-        !self.cold.is_empty()
-    }
-
     pub(super) fn shoppers(&self) -> Vec<ShopperId> {
         self.hot.keys().chain(&self.cold).copied().collect()
     }
@@ -60,114 +59,91 @@ impl Shard {
         self.cold.iter().copied().collect()
     }
 
-    pub(super) fn read<R>(
-        &self,
-        place: Option<&Place<'_>>,
-        shopper: &ShopperId,
-        read: impl FnOnce(&Profile) -> R,
-    ) -> Option<R> {
-        if let Some(hot) = self.hot.get(shopper) {
-            if place.is_some() {
-                hot.use_it();
-            }
-            return Some(read(&hot.profile));
-        }
-        let place = place.filter(|_| self.cold.contains(shopper))?;
-        Some(read(&place.get(shopper)?))
+    /// A profile in memory.
+    pub(super) fn hot(&self, shopper: &ShopperId) -> Option<&Hot> {
+        self.hot.get(shopper).map(|hot| &**hot)
     }
 
-    pub(super) fn update<R>(
-        &mut self,
-        place: Option<&Place<'_>>,
-        shopper: &ShopperId,
-        change: impl FnOnce(&mut Profile) -> R,
-    ) -> R {
-        let Some(place) = place else {
-            let hot = self.hot.entry(*shopper);
-            return change(
-                &mut hot
-                    .or_insert_with(|| Hot::of(Profile::new(*shopper)))
-                    .profile,
-            );
-        };
-        if let Some(hot) = self.hot.get_mut(shopper) {
-            hot.use_it();
-            return change(&mut hot.profile);
-        }
-        let kept = self.cold.remove(shopper).then(|| place.get(shopper));
-        let mut profile = kept.flatten().unwrap_or_else(|| Profile::new(*shopper));
-        let changed = change(&mut profile);
-        self.admit(place, profile);
-        changed
+    /// The same, to be changed.
+    pub(super) fn hot_mut(&mut self, shopper: &ShopperId) -> Option<&mut Hot> {
+        self.hot.get_mut(shopper).map(|hot| &mut **hot)
     }
 
-    /// Returns what was there before, as far as it was in memory.
-    pub(super) fn insert(
-        &mut self,
-        place: Option<&Place<'_>>,
-        profile: Profile,
-    ) -> Option<Profile> {
+    /// Whether the profile is on disk: until [this number](Self::taken) is another one, it is the one that lies there.
+    pub(super) fn is_cold(&self, shopper: &ShopperId) -> bool {
+        self.cold.contains(shopper)
+    }
+
+    /// How many were taken from disk so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Takes a profile into memory that is not there, be it from disk. `in_turn` where there may be no room for all: then it is looked
+    /// at when room has to be made.
+    pub(super) fn admit(&mut self, profile: Profile, in_turn: bool) -> &mut Hot {
         let shopper = profile.shopper();
-        let Some(place) = place else {
-            let former = self.hot.insert(shopper, Hot::of(profile));
-            return former.map(|hot| hot.profile);
-        };
-        if let Some(hot) = self.hot.get_mut(&shopper) {
-            return Some(std::mem::replace(&mut hot.profile, profile));
+        if self.cold.remove(&shopper) {
+            self.taken += 1;
         }
-        self.cold.remove(&shopper);
-        self.admit(place, profile);
-        None
+        if in_turn {
+            self.round.push_back(shopper);
+        }
+        let place = self.hot.entry(shopper);
+        place.insert_entry(Hot::of(profile)).into_mut()
     }
 
-    pub(super) fn remove(
-        &mut self,
-        place: Option<&Place<'_>>,
-        shopper: &ShopperId,
-    ) -> Option<Profile> {
-        let kept = self.cold.remove(shopper);
-        let Some(place) = place else {
-            return self.hot.remove(shopper).map(|hot| hot.profile);
-        };
-        let hot = self.hot.remove(shopper).map(|hot| hot.profile);
-        let found = hot.or_else(|| kept.then(|| place.get(shopper)).flatten());
-        // An older copy may lie there also of one that was in memory. What was erased must not stay on a disk.
-        if found.is_some() {
-            place.remove(shopper);
-        }
-        found
+    /// Takes a profile out: that in memory, and whether it was on disk.
+    pub(super) fn remove(&mut self, shopper: &ShopperId) -> (Option<Profile>, bool) {
+        let was_cold = self.cold.remove(shopper);
+        self.taken += u64::from(was_cold);
+        (self.hot.remove(shopper).map(|hot| hot.profile), was_cold)
     }
 
-    /// Takes a profile into memory that is not there, and makes room for it.
-    fn admit(&mut self, place: &Place<'_>, profile: Profile) {
-        while self.hot.len() >= place.spill.per_shard {
-            if !self.make_room(place) {
-                break;
-            }
-        }
-        self.round.push_back(profile.shopper());
-        self.hot.insert(profile.shopper(), Hot::of(profile));
+    /// Takes all out.
+    pub(super) fn clear(&mut self) -> Self {
+        let former = mem::take(self);
+        self.taken = former.taken + 1;
+        former
     }
 
-    /// Puts one profile on disk; `false` where that cannot be done: then more than intended stay in memory.
-    fn make_room(&mut self, place: &Place<'_>) -> bool {
-        while let Some(shopper) = self.round.pop_front() {
+    /// Whether more than `most` are in memory.
+    pub(super) fn is_over(&self, most: usize) -> bool {
+        self.hot.len() > most
+    }
+
+    /// Who is to leave memory, if more than `most` are there: nothing happened to that profile since it was looked at last. It stays
+    /// until it [has left](Self::has_left).
+    pub(super) fn leaving(&mut self, most: usize) -> Option<&Profile> {
+        let mut found = None;
+        while found.is_none() && self.is_over(most) {
+            let shopper = self.round.pop_front()?;
             let Some(hot) = self.hot.get(&shopper) else {
                 continue;
             };
             if hot.used.swap(false, Ordering::Relaxed) {
                 self.round.push_back(shopper);
-                continue;
+            } else {
+                found = Some(shopper);
             }
-            if !place.put(&hot.profile) {
-                self.round.push_front(shopper);
-                return false;
-            }
-            self.hot.remove(&shopper);
-            self.cold.insert(shopper);
-            return true;
         }
-        false
+        self.hot.get(&found?).map(|hot| &hot.profile)
+    }
+
+    /// The profile of `shopper` lies on disk as it was, and leaves memory, unless something happened to it meanwhile.
+    pub(super) fn has_left(&mut self, shopper: ShopperId) -> Option<Profile> {
+        let hot = self.hot.get(&shopper)?;
+        if hot.used.load(Ordering::Relaxed) {
+            self.round.push_back(shopper);
+            return None;
+        }
+        self.cold.insert(shopper);
+        self.hot.remove(&shopper).map(|hot| hot.profile)
+    }
+
+    /// It could not be put on disk, and is the first to be asked again.
+    pub(super) fn stays(&mut self, shopper: ShopperId) {
+        self.round.push_front(shopper);
     }
 }
 
@@ -180,7 +156,7 @@ impl Hot {
     }
 
     /// Seldom written, so that those who read a profile at once do not take its memory from each other.
-    fn use_it(&self) {
+    pub(super) fn use_it(&self) {
         if !self.used.load(Ordering::Relaxed) {
             self.used.store(true, Ordering::Relaxed);
         }
@@ -188,32 +164,30 @@ impl Hot {
 }
 
 impl Place<'_> {
-    /// A profile that was put there. `None` is trouble.
-    fn get(&self, shopper: &ShopperId) -> Option<Profile> {
+    /// What lies there of `shopper`.
+    pub(super) fn fetch(&self, shopper: &ShopperId) -> Result<Profile, ColdError> {
         let Spill { cold, rules, .. } = self.spill;
-        let decoded = cold.get(self.partition, shopper).and_then(|stored| {
-            let stored = stored.ok_or_else(|| ColdError("it is not there any more".to_owned()))?;
-            Profile::decode(*shopper, &stored, rules).map_err(|error| ColdError(error.to_string()))
-        });
-        match decoded {
-            Ok(profile) => Some(profile),
-            Err(error) => {
+        let stored = cold.get(self.partition, shopper)?;
+        let stored = stored.ok_or_else(|| ColdError("it is not there any more".to_owned()))?;
+        Profile::decode(*shopper, &stored, rules).map_err(|error| ColdError(error.to_string()))
+    }
+
+    /// What was fetched of a shopper who is on disk. `None` is trouble.
+    pub(super) fn found(&self, fetched: Result<Profile, ColdError>) -> Option<Profile> {
+        fetched
+            .map_err(|error| {
                 let _ = self.spill.trouble.set(error);
-                None
-            }
-        }
+            })
+            .ok()
     }
 
     /// Says whether it is there now. A full disk is no trouble: the profile stays where it is.
-    fn put(&self, profile: &Profile) -> bool {
-        let mut stored = Vec::new();
-        profile.encode(&self.spill.rules, &mut stored);
-        let put = self
-            .spill
-            .cold
-            .put(self.partition, &profile.shopper(), &stored);
-        match put {
-            Ok(()) => self.spill.is_refused.store(false, Ordering::Relaxed),
+    pub(super) fn put(&self, shopper: &ShopperId, stored: &[u8]) -> bool {
+        match self.spill.cold.put(self.partition, shopper, stored) {
+            Ok(()) => {
+                self.spill.is_used.store(true, Ordering::Relaxed);
+                self.spill.is_refused.store(false, Ordering::Relaxed);
+            }
             Err(error) => {
                 if !self.spill.is_refused.swap(true, Ordering::Relaxed) {
                     tracing::warn!(%error, "profiles cannot be put on disk: more than intended stay in memory");
@@ -224,13 +198,17 @@ impl Place<'_> {
         true
     }
 
-    fn remove(&self, shopper: &ShopperId) {
+    pub(super) fn remove(&self, shopper: &ShopperId) {
         if let Err(error) = self.spill.cold.remove(self.partition, shopper) {
             let _ = self.spill.trouble.set(error);
         }
     }
 
+    /// Takes all away, copies of what is in memory again included.
     pub(super) fn clear(&self) {
+        if !self.spill.is_used.load(Ordering::Relaxed) {
+            return;
+        }
         if let Err(error) = self.spill.cold.clear(self.partition) {
             let _ = self.spill.trouble.set(error);
         }

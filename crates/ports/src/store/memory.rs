@@ -1,6 +1,6 @@
 //! The store in memory, which can be told to fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use foretide_decision::{
@@ -11,7 +11,10 @@ use foretide_events::{EpochMs, RejectionReason, SourceId};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use super::{BatchId, Expected, KeyId, NewKey, RejectionCount, Store, StoreError, StoredKey};
+use super::{
+    BatchId, Expected, KeyId, MOST_IMPORT_RUNS, MOST_WRITERS, NewKey, RejectionCount, Store,
+    StoreError, StoredKey,
+};
 
 /// The most that a count of rejections reaches, as in a database.
 const MOST: u64 = i64::MAX as u64;
@@ -33,6 +36,28 @@ struct Content {
     rejections: BTreeMap<(SourceId, RejectionReason), u64>,
     /// The last batch of rejections of each writer.
     batches: BTreeMap<Uuid, u64>,
+}
+
+impl Content {
+    /// Forgets what nobody needs any more of the counts of rejections.
+    fn bound_rejections(&mut self) {
+        let mut runs = BTreeMap::<&SourceId, u64>::new();
+        for ((source, _), events) in &self.rejections {
+            if source.as_str().starts_with("import:") {
+                let most = runs.entry(source).or_default();
+                *most = (*most).max(*events);
+            }
+        }
+        let mut runs: Vec<_> = runs.into_iter().collect();
+        runs.sort_by_key(|(_, events)| std::cmp::Reverse(*events));
+        let surplus = runs.into_iter().skip(MOST_IMPORT_RUNS);
+        let surplus: BTreeSet<SourceId> = surplus.map(|(source, _)| source.clone()).collect();
+        self.rejections
+            .retain(|(source, _), _| !surplus.contains(source));
+        while self.batches.len() > MOST_WRITERS {
+            self.batches.pop_first();
+        }
+    }
 }
 
 /// The ways to make a [`MemoryStore`] fail. All are off at first and may be thrown while it is in use.
@@ -270,6 +295,7 @@ impl Store for MemoryStore {
         counts: &[RejectionCount],
     ) -> Result<(), StoreError> {
         self.change(|content| {
+            content.bound_rejections();
             let last = content.batches.get(&batch.writer);
             if last.is_some_and(|last| *last >= batch.number) {
                 return Ok(());

@@ -84,10 +84,16 @@ impl Expected {
 /// How many events of a source ingest rejected for a reason, since the last time it said so.
 pub type RejectionCount = (SourceId, RejectionReason, u64);
 
+/// How many import runs may have counts. Anyone with a write key, which may be public, can name any number of them.
+pub const MOST_IMPORT_RUNS: usize = 1000;
+
+/// How many writers of counts are remembered, those that began last. A process that has ended tries no batch again.
+pub const MOST_WRITERS: usize = 1000;
+
 /// Names some counts, so that they are added once, however often it is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchId {
-    /// Who counted: another one after each start of a process.
+    /// Who counted: another one after each start of a process, of version 7, so that the order is that of the starts.
     pub writer: Uuid,
     /// Rises with each batch of the writer.
     pub number: u64,
@@ -146,13 +152,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds to the counts of rejected events, all or none of them, unless this batch or a later one of its writer was added
     /// before. After an error the same batch may be tried again.
+    ///
+    /// What is kept is bounded: where more than [`MOST_IMPORT_RUNS`] import runs have counts, those with the fewest are
+    /// forgotten first, and of writers the [`MOST_WRITERS`] that began last are remembered, and what was added just now on top
+    /// of either.
     async fn add_rejections(
         &self,
         batch: BatchId,
         counts: &[RejectionCount],
     ) -> Result<(), StoreError>;
 
-    /// How many events of a source were rejected, by reason; reasons without any are absent. A count stops at `i64::MAX`.
+    /// How many events of a source were rejected, by reason; reasons without any are absent. A count stops at `i64::MAX`,
+    /// and one of an import run may have been forgotten.
     async fn rejections(
         &self,
         source: &SourceId,

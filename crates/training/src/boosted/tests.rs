@@ -52,6 +52,18 @@ fn what_two_inputs_say_together_is_learnt() {
 }
 
 #[test]
+fn a_tree_sees_half_of_many_columns_and_all_of_a_few() {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "as the library cuts it off"
+    )]
+    let seen = |width: usize| (train::share_of_columns(width) * width as f64) as usize;
+    assert_eq!([1, 2, 3, 8].map(seen), [1, 2, 3, 8]);
+    assert_eq!([9, 15, 36, 101].map(seen), [8, 8, 18, 50]);
+}
+
+#[test]
 fn converted_trees_say_what_the_library_says() {
     let train = rows(1_000, 3);
     let data = Data::of(&train).unwrap();

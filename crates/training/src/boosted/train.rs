@@ -24,6 +24,10 @@ const LEAF_ROWS: f64 = 20.0;
 /// of rows this gave 0.001 to 0.003 more area under the ROC curve than the usual 1.
 const LEAF_PENALTY: f64 = 10.0;
 
+/// A tree sees half of the columns, drawn anew for each, and no fewer than this: what several say together cannot be learnt one
+/// column at a time.
+const FEWEST_COLUMNS: usize = 8;
+
 /// Below so many rows, steps are small: the trees are cheap, and more of them even each other's accidents out.
 const FEW_ROWS: usize = 50_000;
 
@@ -111,11 +115,18 @@ fn params(data: &Data, shape: &Shape, settings: &FitSettings) -> Result<Training
         .lambda((rows / 500.0).clamp(1.0, LEAF_PENALTY))
         .min_child_weight((rows / 50.0).clamp(3.0, LEAF_ROWS) * data.rate * (1.0 - data.rate))
         .subsample(0.8)
-        .colsample_bytree(0.5)
+        .colsample_bytree(share_of_columns(data.matrix.n_cols()))
         .seed(settings.seed)
         .nthread(settings.threads)
         .build()
         .map_err(refused)
+}
+
+/// The share of `width` columns that a tree sees. The library cuts what is behind the point of so many columns, so there is half
+/// a column to spare.
+pub(super) fn share_of_columns(width: usize) -> f64 {
+    let seen = (width / 2).max(FEWEST_COLUMNS);
+    ((seen as f64 + 0.5) / width.max(1) as f64).min(1.0)
 }
 
 /// A model whose loss on other rows was watched.

@@ -132,18 +132,13 @@ fn too_few_of_a_class_are_refused_with_the_counts() {
 }
 
 #[test]
-fn one_group_is_refused() {
+fn one_group_is_tuned_by_its_rows() {
     let mut examples = examples(200, 1);
     examples.times = None;
     examples.groups.fill(0);
-    let refused = fit(&examples, &settings(Kind::Logistic)).unwrap_err();
-    assert_eq!(
-        refused,
-        FitError::Folds {
-            groups: 1,
-            folds: 3
-        }
-    );
+    let fitted = fit(&examples, &settings(Kind::Logistic)).unwrap();
+    assert!(!fitted.counts.is_forward && fitted.counts.groups == 1);
+    assert_eq!(fitted.out_of_fold.len(), 200);
 }
 
 #[test]

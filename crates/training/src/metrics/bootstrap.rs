@@ -1,4 +1,7 @@
 //! Figures and their intervals, by drawing groups.
+//!
+//! What the samples are off by in the mean is taken off the ends (Efron & Tibshirani 1993, chapter 10): drawn samples are
+//! noisier than what they are drawn from, and a calibration error counts noise of either sign.
 
 use std::collections::BTreeMap;
 
@@ -61,10 +64,12 @@ pub(super) fn evaluate(rows: &[Scored], bootstrap: &Bootstrap) -> Option<Metrics
         let mut values: Vec<f64> = samples.iter().map(|sample: &Sample| sample[at]).collect();
         values.sort_by(f64::total_cmp);
         let value = whole[at];
+        let bias = mean(&values).map_or(0.0, |mean| mean - value);
+        let end = |share| quantile(&values, share, value) - bias;
         Figure {
             value,
-            low: quantile(&values, 0.025, value),
-            high: quantile(&values, 0.975, value),
+            low: end(0.025).min(value).max(0.0),
+            high: end(0.975).max(value),
         }
     };
     Some(Metrics {
@@ -73,6 +78,10 @@ pub(super) fn evaluate(rows: &[Scored], bootstrap: &Bootstrap) -> Option<Metrics
         brier: figure(2),
         ece: figure(3),
     })
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 /// The value at `share` of sorted `values`; `otherwise` if there are none.

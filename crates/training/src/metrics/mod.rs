@@ -29,14 +29,14 @@ pub struct Scored {
 }
 
 /// A figure, and where it would lie with other shoppers of the same kind: the middle 95 % of its values over bootstrap samples of the
-/// groups.
+/// groups, less what the samples are off by in the mean.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
     /// Of the rows themselves.
     pub value: f64,
-    /// 2.5 % of the samples lie below.
+    /// 2.5 % of the samples lie below; never above the figure itself.
     pub low: f64,
-    /// 2.5 % of the samples lie above.
+    /// 2.5 % of the samples lie above; never below the figure itself.
     pub high: f64,
 }
 

@@ -134,3 +134,18 @@ proptest! {
         prop_assert!((margin_loss(margin, label) - right).abs() < 1e-6);
     }
 }
+
+#[test]
+fn the_interval_of_a_small_calibration_error_holds_it_and_is_not_all_noise() {
+    let mut seeded = crate::seeded::Seeded::new(5, 0);
+    let mut rows: Vec<_> = (0..5_000)
+        .map(|_| {
+            let likely = seeded.below(1_000) as f64 / 1_000.0;
+            scored(likely, (seeded.below(1_000) as f64) < 1_000.0 * likely)
+        })
+        .collect();
+    each_its_own(&mut rows);
+    let ece = evaluate(&rows, &Bootstrap::default()).unwrap().ece;
+    assert!(ece.low < ece.value && ece.value < ece.high, "{ece:?}");
+    assert!(ece.low >= 0.0 && ece.high < 2.5 * ece.value, "{ece:?}");
+}

@@ -130,7 +130,7 @@ impl Comparison {
         self.inferior.log_e()
     }
 
-    /// What follows, for a challenger that `earlier` others came before, and that is fresher than what serves or not. Half of its part of the error is
+    /// What follows, where `earlier` comparisons came before this one, and the challenger is fresher than what serves or not. Half of its part of the error is
     /// for each of the two ways to be promoted.
     pub fn verdict(&self, earlier: u64, is_fresher: bool, settings: &PromotionSettings) -> Verdict {
         if self.units() < settings.least_units {

@@ -6,6 +6,9 @@ const SMALLEST_BET: f64 = 1.0 / 512.0;
 /// How many bets there are, each twice as large as the one before: up to 16.
 const BETS: usize = 14;
 
+/// No loss is anywhere near as large: what is beyond is brought here, so that its square is still a number.
+const LARGEST: f64 = 1e100;
+
 /// What no bet may come closer to than this: losing everything at one observation.
 const MOST_AT_STAKE: f64 = 0.95;
 
@@ -47,7 +50,8 @@ impl Evidence {
         if !(x.is_finite() && least.is_finite()) {
             return;
         }
-        let x = x.max(least);
+        let least = least.clamp(-LARGEST, LARGEST);
+        let x = x.clamp(-LARGEST, LARGEST).max(least);
         let guess = (self.sum / (self.count + 1) as f64).max(least);
         let (deviation, room) = (x - guess, guess - least);
         for (place, log_wealth) in self.log_wealth.iter_mut().enumerate() {
@@ -162,6 +166,17 @@ mod tests {
         let mut evidence = Evidence::default();
         evidence.observe(3.0, -3.0);
         assert!(evidence.log_e().is_finite());
+    }
+
+    #[test]
+    fn what_is_beyond_all_bounds_is_no_evidence_and_still_a_number() {
+        for (x, least) in [(-0.0, 1.6e307), (1e308, -1.0), (f64::MAX, f64::MIN)] {
+            let mut evidence = Evidence::default();
+            for _ in 0..3 {
+                evidence.observe(x, least);
+                assert!(!evidence.log_e().is_nan(), "{x} {least}");
+            }
+        }
     }
 
     #[test]

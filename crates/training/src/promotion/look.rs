@@ -5,7 +5,9 @@ use foretide_models::Model;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Comparison, Pair, PromotionSettings, Scores, Verdict, Watch, Worse, compare, watch};
+use super::{
+    Comparison, Pair, PromotionSettings, Scores, Stretch, Verdict, Watch, Worse, compare, watch,
+};
 use crate::window::{Row, Rows, Unit};
 
 /// A model that wants to serve.
@@ -13,8 +15,17 @@ use crate::window::{Row, Rows, Unit};
 pub struct Challenger<'a> {
     /// The model.
     pub model: &'a Model,
-    /// How many challengers of its target there were before it, ever.
-    pub earlier: u64,
+    /// Its comparison with what serves: how many there were of its target before, ever, and from when on it is made.
+    pub stretch: Stretch,
+}
+
+/// How what serves is watched.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched<'a> {
+    /// What would be gone back to; `None` is the prior.
+    pub former: Option<&'a Model>,
+    /// How many times a model was watched before, ever, and from when on this one is.
+    pub stretch: Stretch,
 }
 
 /// Who serves, and who wants to.
@@ -22,17 +33,12 @@ pub struct Challenger<'a> {
 pub struct Field<'a> {
     /// What serves; `None` is the prior.
     pub serving: Option<&'a Model>,
-    /// Since when.
-    pub serving_since: EpochMs,
-    /// What it replaced, if it replaced anything and is to be watched; `Some(None)` is the prior.
-    pub former: Option<Option<&'a Model>>,
-    /// How many models were promoted before what serves, ever.
-    pub earlier_promotions: u64,
+    /// How it is watched, where there is something to go back to.
+    pub watched: Option<Watched<'a>>,
     /// The challengers, without those that were rolled back.
     pub challengers: &'a [Challenger<'a>],
-    /// The gap that models leave between what they were trained on and what they are judged on, in milliseconds:
-    /// [`Window::certain_after_ms`](crate::window::Window::certain_after_ms).
-    pub gap_ms: i64,
+    /// The version of the cohorts that serves. Where it corrects for these and what serves does not, a challenger counts as fresher.
+    pub cohorts: Option<&'a str>,
     /// How far apart points of one shopper lie that do not share a fate, in milliseconds: the horizon of drift; 0 for abandonment.
     pub apart_ms: i64,
 }
@@ -63,6 +69,12 @@ pub struct Figures {
     /// Which model; absent for the prior.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Text<64>>,
+    /// From when on the points lie that both were judged on.
+    #[serde(default)]
+    pub from: EpochMs,
+    /// How many comparisons of the target there were before this one, ever: the more, the less of the error is left for it.
+    #[serde(default)]
+    pub earlier: u64,
     /// Sessions, or horizons of shoppers, that both were judged on.
     pub units: u64,
     /// The mean log-loss of what serves.
@@ -95,7 +107,8 @@ pub struct Look {
     pub log_evidence_not_calibrated: Option<f64>,
 }
 
-/// From when on the points lie that neither of two models was trained on.
+/// From when on the points lie that neither of two models was trained on. `gap_ms` is the gap that models leave between what they were
+/// trained on and what they are judged on, in milliseconds: [`Window::certain_after_ms`](crate::window::Window::certain_after_ms).
 pub fn judged_from(challenger: &Model, serving: Option<&Model>, gap_ms: i64) -> EpochMs {
     let ends = |model: &Model| model.parts().window.until.plus(gap_ms);
     let own = ends(challenger);
@@ -109,24 +122,22 @@ pub fn look(
     scores: &Scores<'_>,
     settings: &PromotionSettings,
 ) -> Look {
-    let watched = field.former.map(|former| {
-        let from = field.serving_since;
-        let units = rows.units(from, field.apart_ms);
+    let watched = field.watched.map(|Watched { former, stretch }| {
+        let units = rows.units(stretch.from, field.apart_ms);
         let pairs = scored(&units, scores, field.serving, former);
         let watched = watch(pairs, settings);
-        let worse = watched.worse(field.earlier_promotions, settings);
-        (former, watched, worse)
+        let worse = watched.worse(stretch.earlier, settings);
+        (former, stretch, watched, worse)
     });
     let compared: Vec<(&Challenger<'_>, Comparison, Verdict)> = field
         .challengers
         .iter()
         .map(|challenger| {
-            let from = judged_from(challenger.model, field.serving, field.gap_ms);
-            let units = rows.units(from, field.apart_ms);
+            let units = rows.units(challenger.stretch.from, field.apart_ms);
             let pairs = scored(&units, scores, field.serving, Some(challenger.model));
             let comparison = compare(pairs, settings);
-            let is_fresher = is_fresher(challenger.model, field.serving, settings);
-            let verdict = comparison.verdict(challenger.earlier, is_fresher, settings);
+            let is_fresher = is_fresher(challenger.model, field, settings);
+            let verdict = comparison.verdict(challenger.stretch.earlier, is_fresher, settings);
             (challenger, comparison, verdict)
         })
         .collect();
@@ -135,7 +146,7 @@ pub fn look(
         .filter(|(_, _, verdict)| verdict.promotes())
         .max_by(|a, b| a.1.gain().total_cmp(&b.1.gain()));
     let decision = match (&watched, best) {
-        (Some((_, _, Some(worse))), _) => Decision::RollBack { worse: *worse },
+        (Some((_, _, _, Some(worse))), _) => Decision::RollBack { worse: *worse },
         (_, Some((challenger, _, verdict))) => Decision::Promote {
             version: challenger.model.version().clone(),
             verdict: *verdict,
@@ -147,35 +158,36 @@ pub fn look(
             Some(challenger.model),
             comparison,
             *verdict,
-            challenger.earlier,
+            challenger.stretch,
             settings,
         )
     };
     Look {
         decision,
         challengers: compared.iter().map(own).collect(),
-        former: watched.as_ref().map(|(former, watched, worse)| {
+        former: watched.as_ref().map(|(former, stretch, watched, worse)| {
             let verdict = match worse {
                 Some(Worse::Loss) => Verdict::Superior,
                 _ => Verdict::Open,
             };
-            figures(
-                *former,
-                watched.comparison(),
-                verdict,
-                field.earlier_promotions,
-                settings,
-            )
+            figures(*former, watched.comparison(), verdict, *stretch, settings)
         }),
         log_evidence_not_calibrated: watched
             .as_ref()
-            .map(|(_, watched, _)| finite(Watch::log_e_not_calibrated(watched))),
+            .map(|(_, _, watched, _)| finite(Watch::log_e_not_calibrated(watched))),
     }
 }
 
-/// Whether a challenger rests on later data than what serves.
-fn is_fresher(challenger: &Model, serving: Option<&Model>, settings: &PromotionSettings) -> bool {
-    serving.is_none_or(|serving| {
+/// Whether a challenger rests on later data than what serves, or knows the cohorts that serve, where that does not.
+fn is_fresher(challenger: &Model, field: &Field<'_>, settings: &PromotionSettings) -> bool {
+    let knows = |model: &Model| {
+        let own = model.cohorts().map(|version| &**version);
+        field.cohorts.is_some() && own == field.cohorts
+    };
+    field.serving.is_none_or(|serving| {
+        if knows(challenger) && !knows(serving) {
+            return true;
+        }
         let later = challenger
             .parts()
             .window
@@ -213,17 +225,19 @@ fn figures(
     model: Option<&Model>,
     comparison: &Comparison,
     verdict: Verdict,
-    earlier: u64,
+    stretch: Stretch,
     settings: &PromotionSettings,
 ) -> Figures {
     Figures {
         version: model.map(|model| model.version().clone()),
+        from: stretch.from,
+        earlier: stretch.earlier,
         units: comparison.units(),
         serving_loss: comparison.serving_loss(),
         own_loss: comparison.challenger_loss(),
         log_evidence_superior: finite(comparison.log_e_superior()),
         log_evidence_not_inferior: finite(comparison.log_e_not_inferior()),
-        log_evidence_needed: super::compare::needed(settings.error, earlier),
+        log_evidence_needed: super::compare::needed(settings.error, stretch.earlier),
         verdict,
     }
 }

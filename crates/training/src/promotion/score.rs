@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use foretide_cohorts::Cohorts;
+use foretide_events::EpochMs;
 use foretide_features::Feature;
 use foretide_models::{Model, Prediction, Probability, Target, prior};
 
@@ -15,29 +16,46 @@ const CUT: f64 = 0.005;
 #[derive(Clone, Debug)]
 pub struct Scores<'a> {
     target: Target,
-    /// The versions of cohorts that models were trained with, as far as they are still there.
-    cohorts: BTreeMap<&'a str, &'a Cohorts>,
+    /// The versions of cohorts that models were trained with, as far as they are still there, each with when another took over.
+    cohorts: BTreeMap<&'a str, (&'a Cohorts, Option<EpochMs>)>,
 }
 
 impl<'a> Scores<'a> {
     /// Scores points of `target`. Where a model was trained with one of the versions of `cohorts`, it corrects for the cohort that this puts the
     /// shopper into.
     pub fn new(target: Target, cohorts: impl IntoIterator<Item = &'a Cohorts>) -> Self {
-        let named = |cohorts: &'a Cohorts| (&*cohorts.version, cohorts);
+        Self::served(target, cohorts.into_iter().map(|cohorts| (cohorts, None)))
+    }
+
+    /// The same, where each version comes with when another one took over, if one did. From then on models that were trained with it are
+    /// served without corrections, so points from then on are scored without; those before the version served at all are scored with them,
+    /// for they tell what the corrections are worth.
+    pub fn served(
+        target: Target,
+        cohorts: impl IntoIterator<Item = (&'a Cohorts, Option<EpochMs>)>,
+    ) -> Self {
+        let named = |(cohorts, until): (&'a Cohorts, Option<EpochMs>)| {
+            (&*cohorts.version, (cohorts, until))
+        };
         Self {
             target,
             cohorts: cohorts.into_iter().map(named).collect(),
         }
     }
 
-    /// The probability that `model` gives a point with the features that `get` gives, blended with the prior as it is served; that of the
-    /// prior alone where there is no model.
-    pub fn probability(&self, model: Option<&Model>, get: impl Fn(Feature) -> Option<f64>) -> f64 {
+    /// The probability that `model` gives a point at `at` with the features that `get` gives, blended with the prior as it is served; that of
+    /// the prior alone where there is no model.
+    pub fn probability(
+        &self,
+        model: Option<&Model>,
+        at: EpochMs,
+        get: impl Fn(Feature) -> Option<f64>,
+    ) -> f64 {
         let predictions = prior::predict(&prior::Inputs::of(&get));
         let prior = self.target.of(&predictions);
         match model {
             None => prior.probability.get(),
-            Some(model) => self.blended(model, prior, get),
+            Some(model) => self.blended(model, prior, at, get),
         }
     }
 
@@ -45,12 +63,14 @@ impl<'a> Scores<'a> {
         &self,
         model: &Model,
         prior: &Prediction,
+        at: EpochMs,
         get: impl Fn(Feature) -> Option<f64>,
     ) -> f64 {
         let known = model
             .cohorts()
-            .and_then(|version| self.cohorts.get(&**version));
-        let cohort = known.and_then(|cohorts| cohorts.get(cohorts.assign(&get).index));
+            .and_then(|version| self.cohorts.get(&**version))
+            .filter(|(_, until)| until.is_none_or(|until| at < until));
+        let cohort = known.and_then(|(cohorts, _)| cohorts.get(cohorts.assign(&get).index));
         let row = model.row(&get);
         let own = model.score(&row, cohort.map(|cohort| &*cohort.id)).0;
         let weight = model.parts().weight;
@@ -60,7 +80,7 @@ impl<'a> Scores<'a> {
 
     /// The probability that `model` gives `row`.
     pub fn of(&self, model: Option<&Model>, row: &Row) -> f64 {
-        self.probability(model, |feature| row.get(feature))
+        self.probability(model, row.at, |feature| row.get(feature))
     }
 }
 

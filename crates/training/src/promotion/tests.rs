@@ -270,11 +270,9 @@ fn with_nobody_to_promote_the_prior_goes_on() {
     };
     let field = Field {
         serving: None,
-        serving_since: EpochMs(0),
-        former: None,
-        earlier_promotions: 0,
+        watched: None,
         challengers: &[],
-        gap_ms: 0,
+        cohorts: None,
         apart_ms: 0,
     };
     let scores = Scores::new(foretide_models::Target::Drift, []);

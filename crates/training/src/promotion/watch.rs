@@ -66,7 +66,7 @@ impl Watch {
         self.serving.log_e()
     }
 
-    /// In what the serving model got worse, if in anything. `earlier` models were watched before it; half of its part of the error is for each of
+    /// In what the serving model got worse, if in anything. `earlier` times one was watched before; half of its part of the error is for each of
     /// the two.
     pub fn worse(&self, earlier: u64, settings: &PromotionSettings) -> Option<Worse> {
         if self.comparison.units() < settings.least_units {

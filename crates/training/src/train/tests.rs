@@ -7,7 +7,8 @@ use foretide_models::ScorerKind;
 use super::*;
 use crate::{
     promotion::{
-        Challenger, Decision, Field, Look, PromotionSettings, Scores, Verdict, Worse, look,
+        Challenger, Decision, Field, Look, PromotionSettings, Scores, Stretch, Verdict, Watched,
+        Worse, judged_from, look,
     },
     seeded::Seeded,
 };
@@ -190,11 +191,9 @@ fn weights_that_differ_are_worth_fewer_examples() {
 fn field<'a>(serving: Option<&'a Model>, challengers: &'a [Challenger<'a>]) -> Field<'a> {
     Field {
         serving,
-        serving_since: EpochMs(0),
-        former: None,
-        earlier_promotions: 0,
+        watched: None,
         challengers,
-        gap_ms: training().gap_ms,
+        cohorts: None,
         apart_ms: 0,
     }
 }
@@ -205,7 +204,10 @@ fn a_model_is_promoted_over_the_prior_on_rows_that_it_has_not_seen() {
     let model = train(&rows, &settings(), &training()).unwrap().model;
     let challengers = [Challenger {
         model: &model,
-        earlier: 4,
+        stretch: Stretch {
+            earlier: 4,
+            from: judged_from(&model, None, training().gap_ms),
+        },
     }];
     let scores = Scores::new(Target::Abandonment, []);
     let seen = look(
@@ -249,10 +251,17 @@ fn a_model_that_does_not_suit_what_follows_is_rolled_back_to_the_prior() {
     for row in &mut turned.rows {
         row.label = !row.label;
     }
-    let watched = Field {
-        former: Some(None),
+    let watched_from = |hour: i64| Field {
+        watched: Some(Watched {
+            former: None,
+            stretch: Stretch {
+                earlier: 0,
+                from: EpochMs(hour * HOUR_MS),
+            },
+        }),
         ..field(Some(&model), &[])
     };
+    let watched = watched_from(0);
     let scores = Scores::new(Target::Abandonment, []);
     let seen = look(&watched, &turned, &scores, &PromotionSettings::default());
     assert_eq!(
@@ -260,10 +269,7 @@ fn a_model_that_does_not_suit_what_follows_is_rolled_back_to_the_prior() {
         Decision::RollBack { worse: Worse::Loss },
         "{seen:?}"
     );
-    let later = Field {
-        serving_since: EpochMs(1_490 * HOUR_MS),
-        ..watched
-    };
+    let later = watched_from(1_490);
     let seen = look(&later, &turned, &scores, &PromotionSettings::default());
     assert_eq!(
         seen.decision,
@@ -364,6 +370,42 @@ fn cohorts_correct_the_global_model_and_only_under_the_version_it_was_trained_wi
         .take(50)
         .any(|row| (of(&bound, row) - of(&global, row)).abs() > 0.01);
     assert!(differs, "without its cohorts the global model speaks");
+    // As it did when another version had taken over.
+    let until = rows.rows[25].at;
+    let served = Scores::served(Target::Abandonment, [(&cohorts, Some(until))]);
+    for row in &rows.rows[..50] {
+        let expected = if row.at < until { &bound } else { &global };
+        assert_eq!(of(&served, row).to_bits(), of(expected, row).to_bits());
+    }
+    // It takes the place of the same model of earlier cohorts, though it rests on no later data.
+    let earlier = train(&rows, &settings(), &training()).unwrap().model;
+    let stretch = Stretch {
+        earlier: 0,
+        from: EpochMs(0),
+    };
+    let challengers = [Challenger {
+        model: &model,
+        stretch,
+    }];
+    let verdict = |cohorts| {
+        let field = Field {
+            cohorts,
+            ..field(Some(&earlier), &challengers)
+        };
+        let settings = PromotionSettings {
+            margin: 1.0,
+            error: 0.999,
+            ..PromotionSettings::default()
+        };
+        // Where neither is corrected they are as good as each other.
+        look(&field, &rows, &global, &settings).challengers[0].verdict
+    };
+    assert_eq!(
+        verdict(Some(&*cohorts.version)),
+        Verdict::FresherNotInferior
+    );
+    assert_eq!(verdict(Some("others")), Verdict::Open);
+    assert_eq!(verdict(None), Verdict::Open);
     // No cohort's id, or place, is an input.
     assert!(
         model

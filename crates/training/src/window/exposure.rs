@@ -62,13 +62,12 @@ impl Exposures {
         }
     }
 
-    pub(super) fn take(&mut self, decided: Decided) {
-        let Decided {
-            decision_id,
-            shopper,
-            at,
-            ..
-        } = decided;
+    /// When the newest decision happened that had to leave.
+    pub(super) fn left_at(&self) -> Option<EpochMs> {
+        self.left_at
+    }
+
+    pub(super) fn take(&mut self, decided: &Decided) {
         let exposure = Exposure {
             served: decided.served,
             no_offer: probability(decided.no_offer),
@@ -78,12 +77,23 @@ impl Exposures {
             // Nothing could have been shown, so nothing follows from it.
             return;
         }
+        self.put(decided.shopper, decided.at, &decided.decision_id, exposure);
+    }
+
+    /// Takes in what `others` know of `shopper`.
+    pub(super) fn take_from(&mut self, others: &Self, shopper: &ShopperId) {
+        for ((at, decision_id), exposure) in others.by_shopper.get(shopper).into_iter().flatten() {
+            self.put(*shopper, *at, decision_id, *exposure);
+        }
+    }
+
+    fn put(&mut self, shopper: ShopperId, at: EpochMs, decision_id: &Text<64>, exposure: Exposure) {
         if self.left_at.is_some_and(|left_at| at <= left_at) {
             return;
         }
         let of_shopper = self.by_shopper.entry(shopper).or_default();
         of_shopper.insert((at, decision_id.clone()), exposure);
-        self.order.insert((at, decision_id, shopper));
+        self.order.insert((at, decision_id.clone(), shopper));
         while self.order.len() > self.most {
             self.drop_oldest();
         }
@@ -102,28 +112,33 @@ impl Exposures {
         }
     }
 
-    /// Whether `shopper` was shown an offer between `from` and `until`, both included.
-    pub(super) fn treatment(
+    /// Whether someone with these `names` was shown an offer between `from` and `until`, both included. Whoever never gets offers is drawn
+    /// for each name by itself.
+    pub(super) fn treatment<'a>(
         &self,
-        shopper: &ShopperId,
+        names: impl IntoIterator<Item = &'a ShopperId>,
         from: EpochMs,
         until: EpochMs,
     ) -> Treatment {
         if self.left_at.is_some_and(|left_at| from <= left_at) {
             return Treatment::Unknown;
         }
-        let Some(of_shopper) = self.by_shopper.get(shopper) else {
-            return Treatment::Untreated(1.0);
-        };
-        let first = (from, Text::default());
-        let during = of_shopper
-            .range(first..)
-            .map_while(|((at, _), exposure)| (*at <= until).then_some(*exposure));
-        let during: Vec<Exposure> = during.collect();
-        if during.iter().any(|exposure| exposure.served) {
-            return Treatment::Treated;
+        let mut no_offer = 1.0;
+        for of_name in names
+            .into_iter()
+            .filter_map(|name| self.by_shopper.get(name))
+        {
+            let first = (from, Text::default());
+            let during = of_name
+                .range(first..)
+                .map_while(|((at, _), exposure)| (*at <= until).then_some(*exposure));
+            let during: Vec<Exposure> = during.collect();
+            if during.iter().any(|exposure| exposure.served) {
+                return Treatment::Treated;
+            }
+            no_offer *= no_offer_at_all(&during);
         }
-        Treatment::Untreated(no_offer_at_all(&during))
+        Treatment::Untreated(no_offer)
     }
 }
 
@@ -175,11 +190,10 @@ mod tests {
 
     fn treatment(decisions: &[Decided], from: i64, until: i64) -> Treatment {
         let mut exposures = Exposures::new(100);
-        decisions
-            .iter()
-            .cloned()
-            .for_each(|decided| exposures.take(decided));
-        exposures.treatment(&SHOPPER, EpochMs(from), EpochMs(until))
+        for decided in decisions {
+            exposures.take(decided);
+        }
+        exposures.treatment([&SHOPPER], EpochMs(from), EpochMs(until))
     }
 
     #[test]
@@ -232,9 +246,9 @@ mod tests {
     fn what_lies_before_decisions_that_were_let_go_is_not_known() {
         let mut exposures = Exposures::new(2);
         for at in [1, 2, 3] {
-            exposures.take(decided(at, true, 0.0));
+            exposures.take(&decided(at, true, 0.0));
         }
-        let treatment = |from| exposures.treatment(&SHOPPER, EpochMs(from), EpochMs(9));
+        let treatment = |from| exposures.treatment([&SHOPPER], EpochMs(from), EpochMs(9));
         assert_eq!(
             [treatment(1), treatment(2)],
             [Treatment::Unknown, Treatment::Treated]

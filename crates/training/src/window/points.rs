@@ -73,6 +73,11 @@ impl Points {
         self.held.len()
     }
 
+    /// The instant of the newest point that had to leave.
+    pub(super) fn left_at(&self) -> Option<EpochMs> {
+        self.left.as_ref().map(|(at, _)| *at)
+    }
+
     /// Those that are held, by instant and id.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Held, &Told)> {
         let held = self.order.iter().filter_map(|(_, id)| self.held.get(id));

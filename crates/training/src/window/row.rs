@@ -7,13 +7,14 @@ use foretide_features::{CATALOGUE, Feature};
 use foretide_models::Target;
 
 use super::{
-    DriftRule, WindowSettings,
+    DriftRule, Kept, WindowSettings,
     exposure::{Exposures, Treatment},
     points::{Held, Points, Told},
 };
 
 /// How far from the end of the horizon a shopper's record may lie that tells what became of a point, in milliseconds: there is one a day.
 const NEAR_MS: i64 = 12 * 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// A point that may be learnt from.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +31,7 @@ pub struct Row {
     pub session_started_at: Option<EpochMs>,
     /// Whether it happened, with no offer shown.
     pub label: bool,
-    /// How much it counts among the points of its session: together 1.
+    /// How much it counts among the points of its session, or of drift among those of its shopper on one day: together 1.
     pub share: f64,
     /// How many points like it it stands for: 1 / P(no offer was served).
     pub stands_for: f64,
@@ -113,12 +114,14 @@ impl Row {
 pub struct LeftOut {
     /// What becomes of them is not certain yet.
     pub uncertain: u64,
-    /// An offer was served.
+    /// An offer was served: in the session, or of drift within a horizon before the point or after it.
     pub treated: u64,
     /// They lie before decisions that were let go.
     pub unknown_treatment: u64,
     /// The shopper did too little before.
     pub inactive: u64,
+    /// The shopper is a device that turned out to be someone's, under whose name it goes on.
+    pub signed_in: u64,
 }
 
 /// What may be learnt from, by instant and id.
@@ -130,6 +133,8 @@ pub struct Rows {
     pub left_out: LeftOut,
     /// When the points lay that were treated, ascending.
     pub treated_at: Vec<EpochMs>,
+    /// From when on nothing is missing: of earlier points some may have been let go, or the decisions that bear on them.
+    pub whole_from: EpochMs,
 }
 
 /// Points that share one fate: those of a session; of drift one, because the horizons of a shopper's others overlap with its own. A
@@ -180,20 +185,34 @@ impl<'a> Unit<'a> {
     }
 }
 
-pub(super) fn rows(
-    points: &Points,
-    exposures: &Exposures,
-    settings: &WindowSettings,
-    target: Target,
-    now: EpochMs,
-) -> Rows {
+pub(super) fn rows(kept: &Kept, settings: &WindowSettings, target: Target, now: EpochMs) -> Rows {
+    let Kept {
+        points,
+        exposures,
+        devices,
+    } = kept;
     let after_ms = settings.certain_after_ms(target);
     let outcomes = match target {
         Target::Drift => Outcomes::of(points, &settings.drift),
         Target::Abandonment => Outcomes::default(),
     };
-    let mut found = Rows::default();
+    let mut found = Rows {
+        whole_from: whole_from(points, exposures, settings, target),
+        ..Rows::default()
+    };
+    let mut days: BTreeMap<(ShopperId, i64), f64> = BTreeMap::new();
+    let day = |held: &Held| (held.shopper, held.at.0.div_euclid(DAY_MS));
+    if target == Target::Drift {
+        points
+            .iter()
+            .for_each(|(held, _)| *days.entry(day(held)).or_default() += 1.0);
+    }
+    let of_day = |held: &Held| days.get(&day(held)).copied().unwrap_or(1.0);
     for (held, told) in points.iter() {
+        if target == Target::Drift && devices.is_one(&held.shopper) {
+            found.left_out.signed_in += 1;
+            continue;
+        }
         let certain_at = told.certain_at.max(held.at.plus(after_ms));
         let (label, during) = match target {
             Target::Abandonment => (
@@ -201,10 +220,11 @@ pub(super) fn rows(
                 session(held, told, settings),
             ),
             Target::Drift => {
-                let until = held.at.plus(settings.drift.horizon_ms);
+                let horizon_ms = settings.drift.horizon_ms;
                 let fate = outcomes.fate(points, held, certain_at, now, &settings.drift);
-                // An offer at the very instant belongs to what had happened before.
-                (fate, (held.at.plus(1), until))
+                // What was offered during the horizon before the point still acts on what happens in the one after it.
+                let during = (held.at.plus(-horizon_ms), held.at.plus(horizon_ms));
+                (fate, during)
             }
         };
         let label = match label {
@@ -218,7 +238,8 @@ pub(super) fn rows(
                 continue;
             }
         };
-        let p = match exposures.treatment(&held.shopper, during.0, during.1) {
+        let names = devices.names(&held.shopper);
+        let p = match exposures.treatment(names, during.0, during.1) {
             Treatment::Treated => {
                 found.left_out.treated += 1;
                 found.treated_at.push(held.at);
@@ -237,12 +258,31 @@ pub(super) fn rows(
             shopper: held.shopper,
             session_started_at: told.session_started_at,
             label,
-            share: told.weight,
+            share: told.weight / of_day(held),
             stands_for: (1.0 / p).min(settings.most_weight.max(1.0)),
             features: Features(Arc::clone(&told.features)),
         });
     }
     found
+}
+
+/// From when on nothing is missing: no point has left that lies later, and no decision that could bear on one.
+fn whole_from(
+    points: &Points,
+    exposures: &Exposures,
+    settings: &WindowSettings,
+    target: Target,
+) -> EpochMs {
+    let points = points.left_at().map(|left_at| left_at.plus(1));
+    let before_ms = match target {
+        // What was decided from a horizon before the point on.
+        Target::Drift => settings.drift.horizon_ms + 1,
+        // What was decided from the beginning of its session on, which is no longer ago than it takes until it is certain.
+        Target::Abandonment => settings.session_certain_after_ms,
+    };
+    let decisions = exposures.left_at();
+    let decisions = decisions.map(|left_at| left_at.plus(before_ms));
+    points.max(decisions).unwrap_or(EpochMs::EARLIEST)
 }
 
 /// What became of a point.

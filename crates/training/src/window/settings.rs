@@ -12,7 +12,8 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 pub struct WindowSettings {
     /// The most points held of each target; the oldest leave first, whatever their labels.
     pub most_points: usize,
-    /// The most decisions held that could have shown an offer; points older than those that left are not learnt from any more.
+    /// The most decisions held for each target that could have shown an offer; points older than those that left are not learnt from
+    /// any more.
     pub most_decisions: usize,
     /// How long after a point of abandonment its label is certain, in milliseconds: the longest session, the gap that ends it, and a grace
     /// for what comes late.
@@ -29,7 +30,7 @@ impl Default for WindowSettings {
     fn default() -> Self {
         Self {
             most_points: 100_000,
-            most_decisions: 400_000,
+            most_decisions: 200_000,
             session_certain_after_ms: 2 * HOUR_MS + 40 * MINUTE_MS,
             session_gap_ms: 30 * MINUTE_MS,
             drift: DriftRule::default(),

@@ -53,6 +53,7 @@ fn abandonment(number: u8, name: &str, at: EpochMs, revision: u64, label: bool) 
             weight: 1.0,
             label: Some(label),
             certain_at: at.plus(160 * MINUTE_MS),
+            devices: Vec::new(),
             known: known(at, 1),
         }),
     }
@@ -72,6 +73,7 @@ fn drift(number: u8, day: i64, views: u64) -> Example {
             weight: 1.0,
             label: None,
             certain_at: at.plus(25 * HOUR_MS),
+            devices: Vec::new(),
             known: known(at, views),
         }),
     }
@@ -165,6 +167,9 @@ fn a_full_window_lets_the_oldest_go_and_does_not_take_them_again() {
         );
     }
     assert_eq!(labels(&window, Target::Abandonment, LATER), [true, false]);
+    let whole_from = |target| window.rows(target, LATER).whole_from;
+    assert_eq!(whole_from(Target::Abandonment), START.plus(1));
+    assert_eq!(whole_from(Target::Drift), EpochMs::EARLIEST);
     assert_eq!(
         window.take(0, abandonment(1, "0", START, 9, true)),
         Taken::TooOld
@@ -175,11 +180,11 @@ fn a_full_window_lets_the_oldest_go_and_does_not_take_them_again() {
 fn a_session_in_which_an_offer_was_served_is_left_out_and_counted() {
     let mut window = window();
     window.take(0, abandonment(1, "before", START, 1, true));
-    window.decided(served(1, START.plus(-30_000), true));
+    window.decided(&served(1, START.plus(-30_000), true));
     window.take(0, abandonment(2, "after", START, 1, true));
-    window.decided(served(2, START.plus(10 * MINUTE_MS), true));
+    window.decided(&served(2, START.plus(10 * MINUTE_MS), true));
     window.take(0, abandonment(3, "never", START, 1, true));
-    window.decided(served(3, START.plus(5 * HOUR_MS), true));
+    window.decided(&served(3, START.plus(5 * HOUR_MS), true));
     let rows = window.rows(Target::Abandonment, LATER);
     let shoppers: Vec<_> = rows.rows.iter().map(|row| row.shopper).collect();
     assert_eq!(shoppers, [shopper(3)]);
@@ -188,10 +193,28 @@ fn a_session_in_which_an_offer_was_served_is_left_out_and_counted() {
 }
 
 #[test]
+fn each_target_holds_its_own_decisions() {
+    let mut window = Window::new(WindowSettings {
+        most_decisions: 1,
+        ..WindowSettings::default()
+    });
+    window.take(0, abandonment(1, "a", START, 1, true));
+    window.decided_for(Target::Drift, &served(1, START, true));
+    window.decided_for(Target::Drift, &served(2, START.plus(HOUR_MS), true));
+    let rows = window.rows(Target::Abandonment, LATER);
+    assert_eq!((rows.rows.len(), rows.whole_from), (1, EpochMs::EARLIEST));
+    window.decided(&served(1, START.plus(-HOUR_MS), false));
+    window.decided(&served(1, START, false));
+    let rows = window.rows(Target::Abandonment, LATER);
+    assert_eq!(rows.rows.len(), 1, "it is not known of what lies earlier");
+    assert!(rows.whole_from > START.plus(-HOUR_MS));
+}
+
+#[test]
 fn who_was_spared_stands_for_all_who_were_not() {
     let mut window = window();
     window.take(0, abandonment(1, "a", START, 1, true));
-    window.decided(served(1, START, false));
+    window.decided(&served(1, START, false));
     let rows = window.rows(Target::Abandonment, LATER).rows;
     assert!((rows[0].weight() - 20.0).abs() < 1e-9);
 }
@@ -238,12 +261,21 @@ fn drift_is_certain_a_horizon_and_late_events_after_the_point() {
 }
 
 #[test]
-fn an_offer_within_the_horizon_treats_a_point_of_drift() {
-    for (hours, rows) in [(-1, 1), (1, 0), (7 * 24, 0), (7 * 24 + 1, 1)] {
+fn an_offer_within_a_horizon_before_or_after_treats_a_point_of_drift() {
+    let week = 7 * 24;
+    let cases = [
+        (-week - 1, 1),
+        (-week, 0),
+        (-1, 0),
+        (1, 0),
+        (week, 0),
+        (week + 1, 1),
+    ];
+    for (hours, rows) in cases {
         let mut window = window();
         window.take(0, drift(1, 0, 8));
         window.take(0, drift(2, 9, 8));
-        window.decided(served(1, START.plus(hours * HOUR_MS), true));
+        window.decided(&served(1, START.plus(hours * HOUR_MS), true));
         assert_eq!(labels(&window, Target::Drift, LATER).len(), rows, "{hours}");
     }
 }
@@ -327,7 +359,7 @@ fn weights_undo_that_offers_go_to_those_who_need_them() {
             example.shopper_id = shopper;
             window.take(0, example);
             if hesitates {
-                window.decided(Decided {
+                window.decided(&Decided {
                     shopper,
                     ..served(1, START, !spared)
                 });
@@ -365,7 +397,7 @@ proptest! {
             for example in examples {
                 window.take(0, (*example).clone());
             }
-            window.decided(served(1, START.plus(2 * HOUR_MS), true));
+            window.decided(&served(1, START.plus(2 * HOUR_MS), true));
             window.rows(Target::Abandonment, LATER)
         };
         let once: Vec<&Example> = examples.iter().collect();
@@ -391,4 +423,114 @@ proptest! {
             prop_assert_eq!(row.get(Feature::ActionsTotal), Some(8.0));
         }
     }
+}
+
+/// The same example, told when these devices had turned out to be the shopper's.
+fn with_devices(mut example: Example, devices: &[u8]) -> Example {
+    if let Some(point) = &mut example.point {
+        point.devices = devices.iter().copied().map(shopper).collect();
+    }
+    example
+}
+
+#[test]
+fn an_offer_shown_to_a_device_before_its_shopper_was_known_was_shown_to_the_shopper() {
+    let shown = served(9, START.plus(-30_000), true);
+    let point = |devices| with_devices(abandonment(1, "a", START, 1, true), devices);
+    for is_early in [true, false] {
+        let mut window = window();
+        if is_early {
+            window.decided(&shown);
+        }
+        window.take(0, point(&[8, 9]));
+        if !is_early {
+            window.decided(&shown);
+        }
+        let rows = window.rows(Target::Abandonment, LATER);
+        assert_eq!((rows.rows.len(), rows.left_out.treated), (0, 1));
+    }
+    let mut window = window();
+    window.decided(&shown);
+    window.take(0, point(&[8]));
+    assert_eq!(labels(&window, Target::Abandonment, LATER), [true]);
+}
+
+#[test]
+fn who_could_have_been_shown_an_offer_under_two_names_is_spared_by_both() {
+    let mut window = window();
+    window.decided(&served(9, START.plus(-30_000), false));
+    window.decided(&served(1, START.plus(10_000), false));
+    window.take(0, with_devices(abandonment(1, "a", START, 1, true), &[9]));
+    let rows = window.rows(Target::Abandonment, LATER).rows;
+    // One in twenty twice would be 400, and no point may stand for so many.
+    assert!((rows[0].stands_for - 50.0).abs() < 1e-9);
+}
+
+#[test]
+fn what_was_shown_to_strangers_counts_once_they_turn_out_to_be_someones() {
+    let mut window = window();
+    let shown = |at: EpochMs| served(9, at, true);
+    window.decided_for_stranger(&shown(START.plus(-30_000)));
+    assert!(!window.is_device(Target::Abandonment, &shopper(9)));
+    let point = |id: &str, at| with_devices(abandonment(1, id, at, 1, true), &[9]);
+    window.take(0, point("a", START));
+    window.take(0, point("b", START.plus(5 * HOUR_MS)));
+    assert!(window.is_device(Target::Abandonment, &shopper(9)));
+    assert!(!window.is_device(Target::Drift, &shopper(9)));
+    let rows = window.rows(Target::Abandonment, LATER);
+    assert_eq!((rows.rows.len(), rows.left_out.treated), (1, 1));
+    window.decided_for(Target::Abandonment, &shown(START.plus(5 * HOUR_MS)));
+    let rows = window.rows(Target::Abandonment, LATER);
+    assert_eq!((rows.rows.len(), rows.left_out.treated), (0, 2));
+}
+
+/// It goes on under another name: that nothing more is told of it says nothing.
+#[test]
+fn a_device_whose_shopper_signed_in_has_not_drifted() {
+    let mut window = window();
+    window.take(0, drift(9, 0, 10));
+    window.take(0, drift(2, 40, 10));
+    assert_eq!(
+        labels(&window, Target::Drift, LATER),
+        [true],
+        "nothing more is told of it, while of others there is"
+    );
+    window.take(0, with_devices(drift(1, 40, 10), &[9]));
+    let rows = window.rows(Target::Drift, LATER);
+    assert_eq!((rows.rows.len(), rows.left_out.signed_in), (0, 1));
+}
+
+#[test]
+fn the_points_of_drift_of_a_shoppers_day_count_as_one() {
+    let mut window = window();
+    // Each day at noon, and twice more on the second.
+    let noon = -(START.0.rem_euclid(DAY_MS)) + 12 * HOUR_MS;
+    let point = |day: i64, name: &str, hours: i64| {
+        let mut example = drift(1, day, 10);
+        let at = START.plus(day * DAY_MS + noon + hours * HOUR_MS);
+        example.id = Text::new(&format!("{}/drift/{day}/{name}", shopper(1))).unwrap();
+        example.point.as_mut().unwrap().at = at;
+        example
+    };
+    for (day, name, hours) in [
+        (0, "", 0),
+        (1, "a", -3),
+        (1, "", 0),
+        (1, "b", 5),
+        (2, "", 0),
+    ] {
+        window.take(0, point(day, name, hours));
+    }
+    // What became of them is told by a later one.
+    window.take(0, point(20, "", 0));
+    let rows = window.rows(Target::Drift, LATER).rows;
+    let shares: Vec<_> = rows.iter().take(5).map(|row| row.share * 3.0).collect();
+    let expected = [3.0, 1.0, 1.0, 1.0, 3.0];
+    assert!(
+        shares
+            .iter()
+            .zip(expected)
+            .all(|(share, expected)| (share - expected).abs() < 1e-9),
+        "{shares:?}"
+    );
 }

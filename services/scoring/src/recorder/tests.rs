@@ -95,6 +95,57 @@ async fn at_the_hard_signal_what_is_not_written_is_counted_as_lost() {
     assert_eq!((lost.get(), recorder.metrics.queue_depth.get()), (700, 0));
 }
 
+#[test]
+fn what_is_lost_at_the_end_is_told_with_its_number() {
+    let lines = Lines::default();
+    let hearing = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer({
+            let lines = lines.clone();
+            move || lines.clone()
+        })
+        .finish();
+    tracing::subscriber::with_default(hearing, || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (recorder, drain, log) = started(BATCH + 2_000).await;
+            log.faults().set_full(true);
+            for _ in 0..BATCH + 700 {
+                recorder.put(record(10)).unwrap();
+            }
+            let hard = CancellationToken::new();
+            hard.cancel();
+            drain.run(CancellationToken::new(), hard).await;
+        });
+    });
+    let told = String::from_utf8(lines.0.lock().clone()).unwrap();
+    assert_eq!(told.matches("decisions are lost").count(), 1, "{told}");
+    let number = format!("decisions.count={}", BATCH + 700);
+    assert!(
+        told.contains(&number) && told.contains("what_to_do"),
+        "{told}"
+    );
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<parking_lot::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test]
 async fn a_decision_too_large_for_the_log_does_not_hold_up_its_neighbours() {
     let (recorder, drain, log) = started(10).await;

@@ -75,7 +75,7 @@ documented! {
 
 /// Lists the cohorts that serve now.
 ///
-/// Each with its name, its size when the cohorts formed, what is typical of its shoppers in real units, what sets them apart, and how
+/// Each with its name, its size at the last attempt to re-form, what is typical of its shoppers in real units, what sets them apart, and how
 /// many shoppers came and went since. Until any have formed there is one, that of everyone. Of cohorts with fewer than 50
 /// shoppers only id and name are told.
 #[utoipa::path(get, path = "/v1/cohorts", operation_id = "list_cohorts", tag = "cohorts",
@@ -125,9 +125,9 @@ fn none() -> Problem {
     Problem::new(ProblemCode::NotFound, detail).at("id")
 }
 
-/// The cohorts that serve now.
+/// The cohorts that serve now, with the sizes that were counted last.
 fn serving(api: &Api) -> Option<Arc<CohortsVersion>> {
-    api.artefacts.cohorts.at(EpochMs(api.clock.now_ms()))
+    api.artefacts.cohorts_counted(EpochMs(api.clock.now_ms()))
 }
 
 /// All names are one setting: who changes one must not lose what another has changed meanwhile.

@@ -156,6 +156,7 @@ async fn serve(
         since,
         cause,
         by,
+        by_hand: true,
     };
     let record = change.record().map_err(|error| refused(&error))?;
     let appended = api.log.append(vec![record]).await;

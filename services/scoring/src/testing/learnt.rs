@@ -40,6 +40,7 @@ pub(crate) fn cohorts(version: &str, since: EpochMs, few: bool) -> CohortsVersio
     let formed = formed.named(version.clone(), since);
     let formed = formed.counted(&sizes).unwrap();
     CohortsVersion {
+        as_of: None,
         version,
         since,
         shoppers: 600,
@@ -143,5 +144,6 @@ pub(crate) fn serving(model: &ModelVersion, sequence: u32, since: EpochMs) -> Se
         since,
         cause: ServingCause::Promoted,
         by: Text::new("test").unwrap(),
+        by_hand: false,
     }
 }

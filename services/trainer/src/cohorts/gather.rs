@@ -20,8 +20,8 @@ pub(super) struct View<'a> {
     pub(super) table: &'a ProfileTable,
     pub(super) rules: &'a FoldRules,
     pub(super) reference: &'a Reference,
-    /// From when on the cohorts serve.
-    pub(super) since: EpochMs,
+    /// At which instant; who was seen later is read as of then.
+    pub(super) at: EpochMs,
     /// Cancelled when there is no use in going on.
     pub(super) stop: &'a CancellationToken,
 }
@@ -33,10 +33,24 @@ pub(super) struct Gathered {
     pub(super) held_out: Sample,
 }
 
+/// When the newest that `chosen` did was done; `None` if they did nothing, or if asked to end.
+pub(super) fn newest_of(
+    table: &ProfileTable,
+    chosen: &Chosen,
+    stop: &CancellationToken,
+) -> Option<EpochMs> {
+    let mut newest = None;
+    let whole = unhurried(chosen.shoppers(), stop, |shopper| {
+        table.read(shopper, |profile| {
+            newest = newest.max(Some(profile.state().as_of()));
+        });
+    });
+    newest.filter(|_| whole)
+}
+
 impl View<'_> {
-    /// Gathers `features` of about `most` shoppers, chosen by `seed`; `None` if asked to end.
-    pub(super) fn gather(self, features: &[Feature], most: usize, seed: u64) -> Option<Gathered> {
-        let chosen = Chosen::of(self.table, most, seed, self.stop)?;
+    /// Gathers `features` of those who are `chosen`; `None` if asked to end.
+    pub(super) fn gather(self, features: &[Feature], chosen: &Chosen) -> Option<Gathered> {
         let (mut train, mut held_out) = (Sample::new(features), Sample::new(features));
         let mut taken = 0;
         let whole = unhurried(chosen.shoppers(), self.stop, |shopper| {
@@ -98,14 +112,13 @@ impl View<'_> {
         Some(sizes)
     }
 
-    /// Shows `take` the features of a shopper who counts, as they are when the cohorts begin to serve. One who is known under
-    /// another name, or did nothing yet, does not.
+    /// Shows `take` the features of a shopper who counts. One who is known under another name, or did nothing yet, does not.
     fn look(self, profile: &Profile, take: impl FnOnce(&Reading<'_>)) {
         let state = profile.state();
         if profile.link().is_some() || state.actions() == 0 {
             return;
         }
-        let at = self.since.max(state.as_of());
+        let at = self.at.max(state.as_of());
         take(&state.reading(at, self.rules, self.reference));
     }
 }

@@ -1,7 +1,7 @@
 //! Cohorts: re-forming them again and again, and publishing what is worth it.
 //!
 //! ```text
-//!  table ──▶ a sample, read as it will be assigned ──▶ Reformer ──▶ refused ───────────────▶ report: why
+//!  table ──▶ a sample, read as of the newest known ──▶ Reformer ──▶ refused ───────────────▶ report: why
 //!                                                         │ accepted
 //!                                                         ├─▶ hardly another ──────────────▶ report: unchanged
 //!                                                         └─▶ all shoppers counted ─┬──────▶ cohorts/<version>, report
@@ -25,14 +25,16 @@ use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use self::{
-    gather::{Gathered, View},
+    gather::{Gathered, View, newest_of},
     publish::{matters, outlived, version_of},
     report::Told,
 };
 use crate::{
     TrainerConfig, TrainerParts,
     aside::Broke,
+    parts::Incomplete,
     rhythm::{Rhythm, Rhythmic},
+    sample::Chosen,
 };
 
 /// What the report on cohorts is called.
@@ -73,6 +75,8 @@ enum CohortsError {
     Broke(#[from] Broke),
     #[error("the settings of cohorts: {0}")]
     Settings(#[from] foretide_cohorts::SettingsError),
+    #[error(transparent)]
+    Incomplete(#[from] Incomplete),
 }
 
 impl Outcome {
@@ -164,7 +168,7 @@ impl CohortTrainer {
     async fn reform(&self, stop: &CancellationToken) -> Result<Outcome, CohortsError> {
         let began = Instant::now();
         let task = self.task();
-        let Some(gathered) = self.gather(&task, stop).await? else {
+        let Some((at, gathered)) = self.gather(&task, stop).await? else {
             return Ok(Outcome::Stopped);
         };
         let Some(formed) = self.form(&task, gathered, stop).await? else {
@@ -172,6 +176,13 @@ impl CohortTrainer {
         };
         let mut told = Told::of(&formed, task.seed);
         let moved = told.moved();
+        if let Some(serving) = &task.serving {
+            let sizes = self.count(Arc::clone(&serving.cohorts), at, &task, stop);
+            let Some(sizes) = sizes.await? else {
+                return Ok(Outcome::Stopped);
+            };
+            told.counted(serving, sizes);
+        }
         let Some(candidate) = formed.reforming.accepted() else {
             return self.tell(told, None, began).await;
         };
@@ -179,7 +190,10 @@ impl CohortTrainer {
             told.unchanged();
             return self.tell(told, None, began).await;
         }
-        let Some(counted) = self.count(candidate, &task, stop).await? else {
+        let candidate = Arc::new(candidate);
+        let sizes = self.count(Arc::clone(&candidate), at, &task, stop).await?;
+        let Some(counted) = sizes.and_then(|sizes| Cohorts::clone(&candidate).counted(&sizes))
+        else {
             return Ok(Outcome::Stopped);
         };
         if told.has_too_small(&counted, self.settings.minimum_size) {
@@ -195,7 +209,7 @@ impl CohortTrainer {
             return self.tell(told, None, began).await;
         }
         let since = self.parts.next_since(newest.map(|newest| newest.since));
-        let version = version_of(counted, since, known);
+        let version = version_of(counted, at, since, known);
         self.tell(told, Some(version), began).await
     }
 
@@ -214,44 +228,56 @@ impl CohortTrainer {
         }
     }
 
+    /// Gathers a sample, and says at which instant it was read: that of the newest that is known, so that a shop whose past has
+    /// been imported is not told that everybody has been away for years; at the latest, from when on the cohorts serve.
     async fn gather(
         &self,
         task: &Task,
         stop: &CancellationToken,
-    ) -> Result<Option<Gathered>, Broke> {
+    ) -> Result<Option<(EpochMs, Gathered)>, Broke> {
         let (features, most, seed) = (self.settings.features.clone(), self.sample, task.seed);
-        let reading = self.viewing(task, stop, move |view| view.gather(&features, most, seed));
-        Ok(reading.await?.flatten())
+        let (since, table, end) = (task.since, Arc::clone(&self.parts.table), stop.clone());
+        let choosing = move || {
+            let chosen = Chosen::of(&table, most, seed, &end)?;
+            let newest = newest_of(&table, &chosen, &end).unwrap_or(since);
+            Some((newest.min(since), chosen))
+        };
+        let Some((at, chosen)) = self.parts.aside.read(stop, choosing).await?.flatten() else {
+            return Ok(None);
+        };
+        let reading = self.viewing(at, task, stop, move |view| view.gather(&features, &chosen));
+        let gathered = reading.await?.flatten();
+        Ok(gathered.map(|gathered| (at, gathered)))
     }
 
+    /// How many of all shoppers are in each of `cohorts` at `at`; `None` if asked to end.
     async fn count(
         &self,
-        candidate: Cohorts,
+        cohorts: Arc<Cohorts>,
+        at: EpochMs,
         task: &Task,
         stop: &CancellationToken,
-    ) -> Result<Option<Cohorts>, Broke> {
-        let counting = self.viewing(task, stop, move |view| {
-            let sizes = view.count(&candidate)?;
-            candidate.counted(&sizes)
-        });
+    ) -> Result<Option<Vec<u64>>, Broke> {
+        let counting = self.viewing(at, task, stop, move |view| view.count(&cohorts));
         Ok(counting.await?.flatten())
     }
 
-    /// Reads profiles at the usual priority.
+    /// Reads profiles as they are at `at`, at the usual priority.
     async fn viewing<R: Send + 'static>(
         &self,
+        at: EpochMs,
         task: &Task,
         stop: &CancellationToken,
         read: impl FnOnce(View<'_>) -> R + Send + 'static,
     ) -> Result<Option<R>, Broke> {
         let (table, rules) = (Arc::clone(&self.parts.table), self.parts.rules);
-        let (reference, since, end) = (Arc::clone(&task.reference), task.since, stop.clone());
+        let (reference, end) = (Arc::clone(&task.reference), stop.clone());
         let work = move || {
             read(View {
                 table: &table,
                 rules: &rules,
                 reference: &reference,
-                since,
+                at,
                 stop: &end,
             })
         };
@@ -288,6 +314,7 @@ impl CohortTrainer {
         version: Option<CohortsVersion>,
         began: Instant,
     ) -> Result<Outcome, CohortsError> {
+        self.parts.still_knows_all()?;
         let now = self.parts.now();
         let mut records = Vec::new();
         if let Some(version) = &version {

@@ -22,9 +22,10 @@ pub(super) fn matters(candidate: &Cohorts, moved: Option<f64>) -> bool {
     is_another_set || moved.is_none_or(|moved| moved > HARDLY_ANYONE)
 }
 
-/// `cohorts` as they are published, under a name that is free.
+/// `cohorts`, whose shoppers were read as of `at`, as they are published under a name that is free.
 pub(super) fn version_of(
     cohorts: Cohorts,
+    at: EpochMs,
     since: EpochMs,
     known: &CohortVersions,
 ) -> CohortsVersion {
@@ -34,6 +35,7 @@ pub(super) fn version_of(
         shoppers: cohorts.shoppers,
         cohorts: Arc::new(cohorts.named(version.clone(), since)),
         version,
+        as_of: Some(at),
         since,
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use foretide_cohorts::{Change, Cohort, Cohorts, Quality, Verdict};
 use foretide_events::{EpochMs, Text};
-use foretide_ports::{CohortsVersion, Report};
+use foretide_ports::{CohortSizes, CohortsVersion, Report};
 use serde_json::{Map, Value, json};
 
 use super::{Formed, KIND, Outcome};
@@ -55,6 +55,12 @@ impl Told {
         if !value.is_null() {
             self.details.insert(name.to_owned(), value);
         }
+    }
+
+    /// What serves has `sizes` now.
+    pub(super) fn counted(&mut self, serving: &CohortsVersion, sizes: Vec<u64>) {
+        let version = serving.version.clone();
+        self.add(CohortSizes::NAME, json!(CohortSizes { version, sizes }));
     }
 
     /// It is hardly another than what serves.

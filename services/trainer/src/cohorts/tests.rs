@@ -1,5 +1,6 @@
 use foretide_cohorts::Form;
-use foretide_ports::{ARTEFACTS, CohortVersions, Log as _, Report, TopicPartition};
+use foretide_features::Feature;
+use foretide_ports::{ARTEFACTS, CohortSizes, CohortVersions, Log as _, Report, TopicPartition};
 
 use super::*;
 use crate::{
@@ -94,7 +95,7 @@ async fn the_same_shoppers_teach_the_same_and_are_published_once_by_however_many
     assert_eq!(other.attempt().await, Outcome::Published);
     assert_eq!(other.known().newest().unwrap().cohorts, first.cohorts);
     // One that has been started beside it takes its turn after an interval, and finds nothing else.
-    let beside = Rig::on(own.rig.log.clone());
+    let beside = Rig::on(&own.rig);
     beside.add_shoppers(SHOPPERS);
     beside.follow().await;
     let mut beside = Learner::on(beside, &config());
@@ -137,7 +138,7 @@ async fn a_cohort_below_the_minimum_never_serves_and_what_serves_goes_on() {
     let mut own = Learner::new(&config()).await;
     assert_eq!(own.attempt().await, Outcome::Published);
     let first = own.known().newest().unwrap();
-    let rig = Rig::on(own.rig.log.clone());
+    let rig = Rig::on(&own.rig);
     rig.add_shoppers(SHOPPERS);
     rig.follow().await;
     let largest = TrainerConfig {
@@ -165,11 +166,8 @@ async fn a_cohort_that_nobody_is_in_any_more_dies() {
         .iter_mut()
         .for_each(|place| *place += 80.0);
     form.members.push(deserted.clone());
-    let version = version_of(
-        Cohorts::try_from(form).unwrap(),
-        first.since.plus(1),
-        own.known(),
-    );
+    let since = first.since.plus(1);
+    let version = version_of(Cohorts::try_from(form).unwrap(), since, since, own.known());
     own.rig
         .log
         .append(vec![version.record().unwrap()])
@@ -231,7 +229,7 @@ async fn versions_of_long_ago_are_taken_away_and_the_references_of_what_serves_s
     let first = own.known().newest().unwrap();
     for days in [-300_i64, -200] {
         let since = NOW.plus(days * 24 * 3_600_000);
-        let old = version_of((*first.cohorts).clone(), since, own.known());
+        let old = version_of((*first.cohorts).clone(), since, since, own.known());
         own.rig
             .log
             .append(vec![old.record().unwrap()])
@@ -263,4 +261,56 @@ async fn nothing_is_formed_from_a_part_of_the_profiles_and_nothing_after_it_is_t
     assert_eq!(own.rig.follow().await, 0);
     own.rig.parts.table.clear_partition(0);
     assert!(!own.trainer.is_due(), "a partition is being restored");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_while_profiles_went_away_is_not_published() {
+    let mut own = Learner::new(&config()).await;
+    own.rig.parts.table.clear_partition(0);
+    assert_eq!(own.attempt().await, Outcome::Failed);
+    assert_eq!(own.rig.follow().await, 0);
+    own.rig.add_shoppers(SHOPPERS);
+    assert_eq!(own.attempt().await, Outcome::Published);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sizes_of_what_serves_are_counted_again_at_each_attempt() {
+    let mut own = Learner::new(&config()).await;
+    assert_eq!(own.attempt().await, Outcome::Published);
+    let first = own.known().newest().unwrap();
+    let more = SHOPPERS + 30;
+    own.rig.add_shoppers(more);
+    own.rig.pass(10).await;
+    own.attempt().await;
+    let told = CohortSizes::of(&own.report()).unwrap();
+    assert_eq!(told.version, first.version);
+    assert_eq!(told.sizes.iter().sum::<u64>(), more as u64);
+    let shown = &own
+        .rig
+        .parts
+        .artefacts
+        .cohorts_counted(first.since)
+        .unwrap();
+    assert_eq!(shown.shoppers, more as u64);
+    let sizes = shown.cohorts.members.iter().map(|cohort| cohort.size);
+    assert_eq!(sizes.collect::<Vec<_>>(), told.sizes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_imported_past_is_read_as_of_its_own_newest_action() {
+    let mut own = Learner::new(&config()).await;
+    own.rig.pass(5 * 365 * 24).await;
+    assert_eq!(own.attempt().await, Outcome::Published);
+    let version = own.known().newest().unwrap();
+    assert!(version.read_at() <= NOW && version.since > NOW);
+    let members = version.cohorts.members.iter();
+    let typical = members.flat_map(|cohort| &cohort.typical);
+    let sessions = typical.filter(|typical| typical.feature == Feature::Sessions30d);
+    let most = sessions
+        .filter_map(|typical| typical.value)
+        .fold(0.0, f64::max);
+    assert!(
+        most > 1.0,
+        "{most} sessions in the thirty days before five years of nothing"
+    );
 }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use foretide_events::{EpochMs, ShopperId, Text};
 use foretide_training::window::Decided;
+use memchr::memmem;
 use serde::{
     Deserialize, Deserializer,
     de::{Error, IgnoredAny},
@@ -21,6 +22,8 @@ struct Lean<'a> {
     decision_id: Text<64>,
     at: EpochMs,
     shopper: ShopperId,
+    /// Whom the examples are of that the decision bears on, where that is another.
+    known: Option<ShopperId>,
     #[serde(borrow, default)]
     arms: Vec<LeanArm<'a>>,
     chosen: Option<IgnoredAny>,
@@ -62,6 +65,16 @@ impl<'de> Deserialize<'de> for Served {
     }
 }
 
+/// What stands in a record by which nothing was due to be offered, as the product writes it. No text in a record can hold it: its quotes
+/// would be escaped.
+const NOTHING_DUE: &[u8] = br#""arms":[{"arm":"nothing","propensity":1}],"reasons":"#;
+
+/// Whether a record bears on no example, told without reading it: so it is with most, and each decision comes this way. The others may
+/// bear on some or not.
+pub(super) fn bears_on_nothing(value: &[u8]) -> bool {
+    memmem::find(value, NOTHING_DUE).is_some()
+}
+
 /// Reads a record of `foretide.decisions`, of any version.
 pub(super) fn read(value: &[u8]) -> Result<Decided, serde_json::Error> {
     let lean: Lean<'_> = serde_json::from_slice(value)?;
@@ -77,7 +90,7 @@ pub(super) fn read(value: &[u8]) -> Result<Decided, serde_json::Error> {
     }
     Ok(Decided {
         decision_id: lean.decision_id,
-        shopper: lean.shopper,
+        shopper: lean.known.unwrap_or(lean.shopper),
         at: lean.at,
         served: match lean.served {
             Served::AsChosen => lean.chosen.is_some(),
@@ -150,8 +163,36 @@ mod tests {
     }
 
     #[test]
+    fn most_records_need_not_be_read() {
+        let head = r#"{"v":6,"page":"\"arms\":[","#;
+        let nothing = r#""arms":[{"arm":"nothing","propensity":1}]"#;
+        let bears = |rest: &str| !bears_on_nothing([head, rest].concat().as_bytes());
+        assert!(!bears(&format!(r#"{nothing},"reasons":["rule"]}}"#)));
+        for rest in [
+            format!(r#"{nothing},"chosen":{{"id":"x"}},"reasons":[]}}"#),
+            r#""arms":[{"arm":"nothing","propensity":0.5}],"reasons":[]}"#.to_owned(),
+            r#""arms":[{"arm":"discount","propensity":0,"masked":"untreated"},{"arm":"nothing","propensity":1}],"reasons":[]}"#.to_owned(),
+        ] {
+            assert!(bears(&rest), "{rest}");
+        }
+    }
+
+    #[test]
+    fn what_was_shown_on_a_device_counts_for_the_known_shopper() {
+        let decided = read_text(r#""known":"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd""#);
+        assert_eq!(decided.shopper, ShopperId([0xcd; 16]));
+    }
+
+    #[test]
+    fn what_a_device_was_shown_whose_shopper_is_known_that_shopper_was_shown() {
+        let known = r#""known":"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd","arms":[]"#;
+        assert_eq!(read_text(known).shopper, ShopperId([0xcd; 16]));
+        assert_eq!(read_text(r#""arms":[]"#).shopper, ShopperId([0xab; 16]));
+    }
+
+    #[test]
     fn what_the_product_wrote_is_read() {
-        for version in 1..=4 {
+        for version in 1..=5 {
             let file = format!(
                 "{}/../../crates/decision/golden/decision-v{version}.json",
                 env!("CARGO_MANIFEST_DIR")

@@ -161,7 +161,8 @@ impl Follower {
         let work = move || {
             let mut read = Read::default();
             for record in chunk.records {
-                if thinning.keeps_any(&record.key) {
+                // A decision may bear on another shopper than it was asked for, be it one who is known only later.
+                if stream == Stream::Decisions || thinning.keeps_any(&record.key) {
                     read.record(stream, record);
                 }
             }
@@ -175,7 +176,7 @@ impl Follower {
             self.metrics.refused.with_label_values(&[cause]).inc();
         }
         self.learning.take(reading, partition, read.examples);
-        self.learning.decided(reading, read.decisions);
+        self.learning.decided(reading, &read.decisions);
     }
 }
 
@@ -193,6 +194,7 @@ impl Read {
                     error.name()
                 }
             },
+            Stream::Decisions if decided::bears_on_nothing(value) => return,
             Stream::Decisions => match decided::read(value) {
                 Ok(decided) => return self.decisions.push(decided),
                 Err(error) => {

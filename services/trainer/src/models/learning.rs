@@ -2,12 +2,14 @@
 //!
 //! A window holds a bounded number of points. In a large shop these would be those of a few days, and what becomes of a point is
 //! certain only a week later: nothing could be learnt. So where a full window does not go back far enough, it holds the points of
-//! half of the shoppers, by a hash, and is read once more from the log.
+//! half of the shoppers, by a hash, and is read once more from the log. The same where decisions have been let go that bear on
+//! many of its points. Of each target are held the points, and the decisions, of its own shoppers.
 
 use bytes::Bytes;
 use foretide_events::EpochMs;
 use foretide_features::Feature;
 use foretide_models::{Target, example::Example};
+use foretide_ports::shopper_key;
 use foretide_training::window::{Decided, DriftRule, Rows, Taken, Window, WindowSettings};
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
@@ -19,6 +21,8 @@ const FULL: f64 = 0.9;
 /// Where of more than this share of the points of a full window it is not certain what became of them, it does not go back far enough:
 /// points have to be learnt from, then as much time has to pass as it takes until a label is certain, and others have to judge.
 const UNCERTAIN_AT_MOST: f64 = 0.25;
+/// Where decisions have been let go that bear on more than this share of the points, too many are held of too many shoppers.
+const UNKNOWN_AT_MOST: f64 = 0.25;
 
 /// What is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,11 +156,24 @@ impl Learning {
     }
 
     /// Takes in decisions.
-    pub(super) fn decided(&self, reading: u32, decisions: Vec<Decided>) {
+    pub(super) fn decided(&self, reading: u32, decisions: &[Decided]) {
         let mut inner = self.inner.lock();
-        if inner.reading == reading {
-            for decided in decisions {
-                inner.window.decided(decided);
+        if inner.reading != reading {
+            return;
+        }
+        let thinning = inner.thinning;
+        for decided in decisions {
+            let (shopper, mut is_strange) = (&decided.shopper, false);
+            let key = shopper_key(shopper);
+            for target in Target::ALL {
+                if thinning.keeps(target, &key) || inner.window.is_device(target, shopper) {
+                    inner.window.decided_for(target, decided);
+                } else {
+                    is_strange = true;
+                }
+            }
+            if is_strange {
+                inner.window.decided_for_stranger(decided);
             }
         }
     }
@@ -216,7 +233,10 @@ impl Learning {
         let mut thinning = inner.thinning;
         let share = |count: u64| count as f64 / held.max(1) as f64;
         let is_full = held as f64 >= FULL * settings.most_points as f64;
-        if is_full && share(rows.left_out.uncertain) > UNCERTAIN_AT_MOST {
+        let reaches_too_near = is_full && share(rows.left_out.uncertain) > UNCERTAIN_AT_MOST;
+        let lacks_decisions =
+            held >= ENOUGH_TO_JUDGE && share(rows.left_out.unknown_treatment) > UNKNOWN_AT_MOST;
+        if reaches_too_near || lacks_decisions {
             thinning.thinner(target);
         }
         let says_nothing = held >= ENOUGH_TO_JUDGE && share(rows.left_out.inactive) > HARDLY_ANY;

@@ -4,9 +4,10 @@
 use foretide_events::EpochMs;
 use foretide_models::Target;
 use foretide_ports::{Report, Reports};
-use foretide_training::window::Rows;
+use foretide_training::{promotion::Ledger, window::Rows};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use xxhash_rust::xxh3::Xxh3;
 
 /// Where it is among the details of a report.
 const PLACE: &str = "memory";
@@ -19,9 +20,15 @@ const NEW_LEAST: f64 = 10.0;
 /// What is remembered of one target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Memory {
-    /// How many models were trained, ever: each later one has to prove more.
+    /// How many models were trained, ever.
     #[serde(default)]
     pub(super) challengers: u64,
+    /// The comparisons of challengers with what serves: each later one has to prove more.
+    #[serde(default)]
+    pub(super) comparisons: Ledger,
+    /// What serves, watched beside what would be gone back to.
+    #[serde(default)]
+    pub(super) watches: Ledger,
     /// Points of one in 2^n shoppers are held.
     #[serde(default)]
     pub(super) thinning: u32,
@@ -70,6 +77,16 @@ impl Basis {
         }
     }
 
+    /// What the draws of a training for `target` on this follow from: others for other examples, so that not the same few are drawn
+    /// again and again, and the same for the same examples, whenever that is.
+    pub(super) fn seed(&self, target: Target, seed: u64) -> u64 {
+        let mut hash = Xxh3::with_seed(seed);
+        hash.update(target.as_str().as_bytes());
+        hash.update(&self.examples.to_le_bytes());
+        hash.update(&self.newest_at.0.to_le_bytes());
+        hash.digest()
+    }
+
     /// Whether there is so much in `rows` that was not there when a model was trained on this that another one is worth it.
     pub(super) fn is_outdated(&self, rows: &Rows, cohorts: Option<&str>) -> bool {
         let later = rows
@@ -110,6 +127,21 @@ mod tests {
     }
 
     #[test]
+    fn draws_follow_from_the_examples_and_the_seed_alone() {
+        let of = |rows: &Rows, target, seed| Basis::of(rows, None).seed(target, seed);
+        let own = of(&rows(0..20), Target::Drift, 1);
+        assert_eq!(own, of(&rows(0..20), Target::Drift, 1));
+        for other in [
+            of(&rows(0..21), Target::Drift, 1),
+            of(&rows(1..21), Target::Drift, 1),
+            of(&rows(0..20), Target::Abandonment, 1),
+            of(&rows(0..20), Target::Drift, 2),
+        ] {
+            assert_ne!(own, other);
+        }
+    }
+
+    #[test]
     fn a_model_is_outdated_by_more_examples_later_ones_and_other_cohorts() {
         let basis = Basis::of(&rows(0..2000), Some("cohorts-1"));
         assert!(!basis.is_outdated(&rows(0..2000), Some("cohorts-1")));
@@ -128,11 +160,19 @@ mod tests {
         assert!(small.is_outdated(&rows(0..15), None));
     }
 
+    fn ledger(begun: u64) -> Ledger {
+        let mut ledger = Ledger::default();
+        ledger.at_least(begun);
+        ledger
+    }
+
     #[test]
     fn what_is_remembered_is_found_in_the_report_and_garbage_is_nothing() {
         let memory = Memory {
             challengers: 7,
             thinning: 2,
+            comparisons: ledger(9),
+            watches: ledger(2),
             learnt_from: Some(Basis::of(&rows(0..3), Some("cohorts-1"))),
         };
         let mut report = Report {

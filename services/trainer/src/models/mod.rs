@@ -17,6 +17,7 @@ mod learning;
 mod memory;
 mod registry;
 mod report;
+mod shift;
 mod standing;
 mod task;
 
@@ -32,13 +33,13 @@ use foretide_training::{
     window::Rows,
 };
 use tokio::time::{Instant, sleep};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use self::{
     follow::Follower,
     learning::{Learning, Thinning},
     memory::Memory,
     report::Told,
+    shift::InputShift,
     standing::Standing,
     task::{Done, Task},
 };
@@ -63,6 +64,14 @@ pub(crate) struct ModelTrainer {
     rhythm: Rhythm,
     /// Whether what former trainers remembered is known.
     has_remembered: bool,
+    /// The version of the cohorts that the last attempt's models are bound to; `None` before the first.
+    #[expect(
+        clippy::option_option,
+        reason = "there may be no cohorts, and there may have been no attempt"
+    )]
+    bound_to: Option<Option<Text<64>>>,
+    /// How far the inputs of what serves have shifted, by target.
+    shifts: [InputShift; Target::ALL.len()],
 }
 
 /// How an attempt ended for one target.
@@ -121,6 +130,8 @@ impl ModelTrainer {
             seed: config.learning_seed,
             rhythm: Rhythm::of(config.training_interval()),
             has_remembered: false,
+            bound_to: None,
+            shifts: Default::default(),
         }
     }
 
@@ -142,14 +153,14 @@ impl ModelTrainer {
 }
 
 impl Rhythmic for ModelTrainer {
-    /// Whether it is time. Never before all examples and decisions were read that there are, nor before it is known what is published.
+    /// Whether it is time: at the interval, and whenever other cohorts have begun to serve. Never before all examples and decisions were read that there are, nor before it is known what is published.
     fn is_due(&self) -> bool {
         let reports = &self.parts.artefacts.reports;
         // Another trainer's count as well, whatever became of them.
         let reported = |target: Target| reports.get(target.as_str()).map(|report| report.at);
         let all: Option<Vec<EpochMs>> = Target::ALL.into_iter().map(reported).collect();
         let earliest = all.and_then(|all| all.into_iter().min());
-        self.rhythm.is_due(earliest, self.parts.now())
+        (self.rhythm.is_due(earliest, self.parts.now()) || self.has_other_cohorts())
             && self.parts.artefacts_ready.is_ready()
             && (self.learning.is_complete() || !self.has_remembered)
     }
@@ -162,6 +173,7 @@ impl Rhythmic for ModelTrainer {
         if !self.has_caught_up(stop).await {
             return;
         }
+        self.bound_to = Some(self.cohorts());
         let (mut has_failed, mut again) = (false, false);
         for target in Target::ALL {
             match self.attempt_for(target, stop).await {
@@ -186,6 +198,19 @@ impl Rhythmic for ModelTrainer {
 }
 
 impl ModelTrainer {
+    /// The version of the cohorts that serves.
+    fn cohorts(&self) -> Option<Text<64>> {
+        let serving = self.parts.artefacts.cohorts.at(self.parts.now())?;
+        Some(serving.version.clone())
+    }
+
+    /// Whether other cohorts serve than at the last attempt: the models of then are served without corrections, so there are to be new ones
+    /// at once.
+    fn has_other_cohorts(&self) -> bool {
+        let bound_to = self.bound_to.as_ref();
+        bound_to.is_some_and(|bound_to| *bound_to != self.cohorts())
+    }
+
     /// Waits until all is read that is on the log now, so that a model does not rest on a part of the past only because there is much
     /// of it; `false` if `stop` came first.
     async fn has_caught_up(&self, stop: &CancellationToken) -> bool {
@@ -204,7 +229,7 @@ impl ModelTrainer {
 
     /// `None` where points have to be read first, or the process ends.
     async fn attempt_for(
-        &self,
+        &mut self,
         target: Target,
         stop: &CancellationToken,
     ) -> Result<Option<Outcome>, ModelsError> {
@@ -230,6 +255,12 @@ impl ModelTrainer {
         let metrics = &self.parts.metrics;
         let seconds = metrics.training.with_label_values(&[target.as_str()]);
         seconds.observe(took.as_secs_f64());
+        self.shifts[target as usize].look(
+            target,
+            standing.serving.as_deref(),
+            &done.rows,
+            &self.parts.metrics,
+        );
         let change = self.change(target, &standing, &done);
         let told = Told::of(target, &done, change.as_ref(), self.learning.measure());
         let outcome = told.outcome();
@@ -250,6 +281,10 @@ impl ModelTrainer {
             .models()
             .filter_map(|model| artefacts.cohorts.get(model.model.cohorts()?))
             .chain(cohorts.clone())
+            .map(|version| {
+                let next = artefacts.cohorts.after(&version.version);
+                (version, next.map(|next| next.since))
+            })
             .collect();
         Task {
             target,
@@ -266,7 +301,7 @@ impl ModelTrainer {
                 Target::Abandonment => 0,
             },
             training: self.training.clone(),
-            seed: xxh3_64_with_seed(&now.0.to_le_bytes(), self.seed),
+            seed: self.seed,
             standing,
         }
     }
@@ -289,11 +324,13 @@ impl ModelTrainer {
         };
         Some(ServingChange {
             target,
-            sequence: self.parts.artefacts.models.next_sequence(target),
+            // As it was when the look began: what a person decided meanwhile has the same one, and counts in its place.
+            sequence: standing.next_sequence,
             version,
             since: self.parts.next_since(standing.newest_since),
             cause,
             by: self.parts.instance.clone(),
+            by_hand: false,
         })
     }
 

@@ -26,7 +26,9 @@ pub(super) fn outlived(
     changes.sort_by_key(|change| (change.since, change.sequence));
     let highest = changes.iter().map(|change| change.sequence).max();
     let mut served_until: BTreeMap<Text<64>, EpochMs> = BTreeMap::new();
-    let mut records = Vec::new();
+    // Those that do not count would, once that is gone which overrules them.
+    let overruled = known.overruled(target);
+    let mut records: Vec<NewRecord> = overruled.iter().map(|own| own.tombstone()).collect();
     for (place, change) in changes.iter().enumerate() {
         let until = changes.get(place + 1).map_or(now, |next| next.since);
         if let Some(version) = &change.version {

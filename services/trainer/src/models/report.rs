@@ -137,6 +137,7 @@ fn examples(rows: &Rows) -> Value {
         "treated": rows.left_out.treated,
         "unknown_treatment": rows.left_out.unknown_treatment,
         "inactive": rows.left_out.inactive,
+        "signed_in": rows.left_out.signed_in,
     })
 }
 

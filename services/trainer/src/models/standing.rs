@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use foretide_events::EpochMs;
 use foretide_models::Target;
-use foretide_ports::{ModelVersion, ModelVersions, ServingCause, ServingChange};
+use foretide_ports::{ModelVersion, ModelVersions, ServingChange};
 
 /// The models of one target at an instant.
 #[derive(Clone, Debug)]
@@ -13,14 +13,14 @@ pub(super) struct Standing {
     pub(super) serving: Option<Arc<ModelVersion>>,
     /// Since when.
     pub(super) since: EpochMs,
-    /// What it replaced, where it was promoted and is to be watched; `Some(None)` is the prior.
+    /// What would be gone back to, where a model serves: it is watched, whoever let it serve. `Some(None)` is the prior.
     #[expect(
         clippy::option_option,
         reason = "there may be nothing, and the prior is no model"
     )]
     pub(super) former: Option<Option<Arc<ModelVersion>>>,
-    /// How many changes there were before the one that serves, ever.
-    pub(super) earlier_changes: u64,
+    /// The sequence of the next change.
+    pub(super) next_sequence: u32,
     /// The models that never served and may, by when they were trained.
     pub(super) challengers: Vec<Arc<ModelVersion>>,
     /// Whether another change is on its way.
@@ -32,13 +32,12 @@ pub(super) struct Standing {
 impl Standing {
     /// How it stands with `target` at `now`. A change to a model that is not kept, or was refused, changed nothing.
     pub(super) fn of(known: &ModelVersions, target: Target, now: EpochMs) -> Self {
+        // Before anything else is looked at: whatever comes meanwhile must not seem to have been known.
+        let next_sequence = known.next_sequence(target);
         let mut changes = known.changes(target);
         changes.sort_by_key(|change| (change.since, change.sequence));
-        let newest_since = changes.last().map(|change| change.since);
-        let is_pending = newest_since.is_some_and(|since| since > now);
-        let effective: Vec<(Arc<ServingChange>, Option<Arc<ModelVersion>>)> = changes
+        let usable: Vec<(Arc<ServingChange>, Option<Arc<ModelVersion>>)> = changes
             .iter()
-            .filter(|change| change.since <= now)
             .filter_map(|change| {
                 let model = match &change.version {
                     None => None,
@@ -47,31 +46,27 @@ impl Standing {
                 Some((Arc::clone(change), model))
             })
             .collect();
+        let newest_since = usable.last().map(|(change, _)| change.since);
+        let is_pending = newest_since.is_some_and(|since| since > now);
+        let effective = usable.partition_point(|(change, _)| change.since <= now);
         let served: BTreeSet<_> = changes
             .iter()
             .filter_map(|change| change.version.clone())
             .collect();
-        let current = effective.last();
-        let by_hand = current.filter(|(change, _)| change.cause == ServingCause::Admin);
+        let current = usable[..effective].last();
+        let by_hand = current.filter(|(change, _)| change.is_by_hand());
         // Whoever decided by hand has seen the models of then.
         let seen = by_hand.map(|(change, _)| change.since);
         let mut challengers = known.models(target);
         challengers.retain(|model| {
             !served.contains(&model.version) && seen.is_none_or(|seen| model.created_at > seen)
         });
-        let before = effective
-            .len()
-            .checked_sub(2)
-            .map(|place| effective[place].1.clone());
+        let serving = current.and_then(|(_, model)| model.clone());
         Self {
-            serving: current.and_then(|(_, model)| model.clone()),
             since: current.map_or(EpochMs::EARLIEST, |(change, _)| change.since),
-            former: current
-                .filter(|(change, _)| change.cause == ServingCause::Promoted)
-                .map(|_| before.flatten()),
-            earlier_changes: current.map_or(0, |(change, _)| {
-                u64::from(change.sequence.saturating_sub(1))
-            }),
+            former: serving.is_some().then(|| known.former(target, now)),
+            serving,
+            next_sequence,
             challengers,
             is_pending,
             newest_since,

@@ -7,7 +7,9 @@ use foretide_models::{Model, Target};
 use foretide_ports::{CohortsVersion, LogError, ModelVersion, Versioned as _};
 use foretide_training::{
     NotTrained, TrainSettings, Trained, Training,
-    promotion::{Challenger, Field, Look, PromotionSettings, Scores, look},
+    promotion::{
+        Challenger, Field, Look, Pairing, PromotionSettings, Scores, Watched, judged_from, look,
+    },
     train,
     window::Rows,
 };
@@ -27,8 +29,8 @@ pub(super) struct Task {
     pub(super) memory: Memory,
     /// The cohorts that a new model corrects for.
     pub(super) cohorts: Option<Arc<CohortsVersion>>,
-    /// These, and those that the models at hand were trained with.
-    pub(super) known_cohorts: Vec<Arc<CohortsVersion>>,
+    /// These, and those that the models at hand were trained with, each with when another version took over.
+    pub(super) known_cohorts: Vec<(Arc<CohortsVersion>, Option<EpochMs>)>,
     /// The reference that serves.
     pub(super) reference: Text<64>,
     pub(super) promotion: PromotionSettings,
@@ -37,6 +39,7 @@ pub(super) struct Task {
     pub(super) gap_ms: i64,
     /// How far apart points of one shopper lie that do not share a fate, in milliseconds.
     pub(super) apart_ms: i64,
+    /// What all draws follow from, together with what is learnt from.
     pub(super) seed: u64,
 }
 
@@ -89,7 +92,7 @@ impl Task {
             memory.learnt_from = Some(Basis::of(&self.rows, cohorts));
         }
         let new = trained.as_ref().and_then(|trained| trained.as_ref().ok());
-        let look = self.look(new, memory.challengers);
+        let look = self.look(new, &mut memory);
         Done {
             trained,
             look,
@@ -104,7 +107,7 @@ impl Task {
             gap_ms: self.gap_ms,
             reference: &self.reference,
             cohorts: self.cohorts.as_ref().map(|version| &*version.cohorts),
-            seed: self.seed,
+            seed: Basis::of(&self.rows, None).seed(self.target, self.seed),
             now: self.now,
         };
         let Trained { model, card } = train(&self.rows, &self.training, &training)?;
@@ -120,41 +123,71 @@ impl Task {
         Ok(Arc::new(version))
     }
 
-    /// Looks at all models, a new one included, where `challengers` were trained ever.
-    fn look(&self, new: Option<&Arc<ModelVersion>>, challengers: u64) -> Option<Look> {
-        let Standing {
-            serving, former, ..
-        } = &self.standing;
+    /// Looks at all models, a new one included, and remembers which comparisons are under way.
+    fn look(&self, new: Option<&Arc<ModelVersion>>, memory: &mut Memory) -> Option<Look> {
+        let serving = self.standing.serving.as_ref();
         let mut all: Vec<&Arc<ModelVersion>> =
             self.standing.challengers.iter().chain(new).collect();
         all.drain(..all.len().saturating_sub(CHALLENGERS));
         if self.standing.is_pending || (all.is_empty() && serving.is_none()) {
             return None;
         }
-        // The newest was trained after all others, the one before it after all but one. Those that serve or served count as if they
-        // had come first, so that nothing is asked too little of.
-        let ever = challengers.max(all.len() as u64);
-        let earlier = (0..all.len() as u64).rev().map(|later| ever - 1 - later);
+        let watched = self.watched(memory);
+        // Who remembers nothing knows at least of those that are there, and of each change that somebody made.
+        let changes = u64::from(self.standing.next_sequence.saturating_sub(1));
+        let ledger = &mut memory.comparisons;
+        ledger.at_least(memory.challengers.saturating_sub(1).max(changes));
+        let pairings: Vec<Pairing> = all.iter().map(|own| self.pairing(own)).collect();
+        let stretches = ledger.go_on(&pairings, &self.rows, memory.thinning);
         let challengers: Vec<Challenger<'_>> = all
             .iter()
-            .zip(earlier)
-            .map(|(version, earlier)| Challenger {
+            .zip(stretches)
+            .map(|(version, stretch)| Challenger {
                 model: &version.model,
-                earlier,
+                stretch,
             })
             .collect();
         let field = Field {
-            serving: serving.as_ref().map(model),
-            serving_since: self.standing.since,
-            former: former.as_ref().map(|former| former.as_ref().map(model)),
-            earlier_promotions: self.standing.earlier_changes,
+            serving: serving.map(model),
+            watched,
             challengers: &challengers,
-            gap_ms: self.gap_ms,
+            cohorts: self.cohorts.as_ref().map(|cohorts| &*cohorts.version),
             apart_ms: self.apart_ms,
         };
-        let cohorts = self.known_cohorts.iter().map(|version| &*version.cohorts);
-        let scores = Scores::new(self.target, cohorts);
+        let known = self.known_cohorts.iter();
+        let cohorts = known.map(|(version, until)| (&*version.cohorts, *until));
+        let scores = Scores::served(self.target, cohorts);
         Some(look(&field, &self.rows, &scores, &self.promotion))
+    }
+
+    /// How what serves is watched beside what would be gone back to.
+    fn watched(&self, memory: &mut Memory) -> Option<Watched<'_>> {
+        let standing = &self.standing;
+        let former = standing.former.as_ref()?;
+        let pairing = Pairing {
+            serving: standing.serving.as_ref().map(|own| own.version.clone()),
+            other: former.as_ref().map(|former| former.version.clone()),
+            earliest: standing.since,
+        };
+        let changes = standing.next_sequence.saturating_sub(2);
+        memory.watches.at_least(u64::from(changes));
+        let stretches = memory
+            .watches
+            .go_on(&[pairing], &self.rows, memory.thinning);
+        stretches.first().map(|stretch| Watched {
+            former: former.as_ref().map(model),
+            stretch: *stretch,
+        })
+    }
+
+    /// A challenger beside what serves.
+    fn pairing(&self, challenger: &Arc<ModelVersion>) -> Pairing {
+        let serving = self.standing.serving.as_ref();
+        Pairing {
+            serving: serving.map(|own| own.version.clone()),
+            other: Some(challenger.version.clone()),
+            earliest: judged_from(model(challenger), serving.map(model), self.gap_ms),
+        }
     }
 }
 

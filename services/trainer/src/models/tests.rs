@@ -1,15 +1,19 @@
 use bytes::Bytes;
 use foretide_events::ShopperId;
-use foretide_features::schema_id;
+use foretide_features::{Feature, schema_id};
+use foretide_models::Model;
 use foretide_ports::{
-    ARTEFACTS, DECISIONS, EXAMPLES, Log as _, ModelVersions, Report, TopicName, TopicPartition,
-    partition_for, shopper_key,
+    ARTEFACTS, DECISIONS, EXAMPLES, Log as _, ModelVersion, ModelVersions, Report, TopicName,
+    TopicPartition, partition_for, shopper_key,
 };
+use foretide_training::window::Row;
 use serde_json::{Value, json};
 use tokio::time::sleep;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::*;
 use crate::{
+    cohorts::CohortTrainer,
     parts::LEAD_MS,
     testing::{HOUR_MS, NOW, PARTITIONS, Rig},
 };
@@ -147,9 +151,7 @@ impl Learner {
 
     /// Another one on the same log, which knows nothing but what is there.
     async fn another(&self) -> Self {
-        let rig = Rig::on(self.rig.log.clone());
-        rig.clock.advance(self.rig.parts.now().since(NOW));
-        Self::on(rig).await
+        Self::on(Rig::on(&self.rig)).await
     }
 
     /// Reads examples and decisions to their end.
@@ -213,6 +215,7 @@ async fn a_model_that_proves_better_than_the_prior_serves_from_its_time_on() {
     let report = own.attempt().await;
     assert_eq!(&*report.outcome, "promoted", "{:#}", report.details);
     assert_eq!(report.details["memory"]["challengers"], 1);
+    assert_eq!(report.details["memory"]["comparisons"]["begun"], 1);
     assert!(own.models().at(TARGET, NOW).is_none(), "not yet");
     let version = own.serving().unwrap();
     let model = own.models().get(TARGET, &version).unwrap();
@@ -253,6 +256,108 @@ async fn the_same_examples_and_the_same_seed_make_the_same_model() {
     other.attempt().await;
     assert!(one.serving().is_some());
     assert_eq!(one.serving(), other.serving());
+    // A minute later nothing more is certain, so it is the same but for when it was made.
+    let mut later = Learner::new(examples(Habit::Usual)).await;
+    later.rig.clock.advance(60_000);
+    later.attempt().await;
+    let parts = |learner: &Learner| {
+        let models = learner.models().models(TARGET);
+        let mut parts = models[0].model.parts().clone();
+        parts.created_at = NOW;
+        parts
+    };
+    assert_eq!(parts(&one), parts(&later));
+}
+
+/// A decision of a person, as scoring publishes it.
+fn by_hand(model: &Model, sequence: u32, since: EpochMs, cause: ServingCause) -> NewRecord {
+    let change = ServingChange {
+        target: TARGET,
+        sequence,
+        version: Some(model.version().clone()),
+        since,
+        cause,
+        by: Text::new("key-7").unwrap(),
+        by_hand: true,
+    };
+    change.record().unwrap()
+}
+
+/// The same as `model`, trained a moment before it.
+fn of_before(model: &ModelVersion) -> ModelVersion {
+    let mut parts = model.model.parts().clone();
+    parts.created_at = model.created_at.plus(-1);
+    let own = Model::new(parts).unwrap();
+    let mut card = model.card.clone();
+    card.version = own.version().clone();
+    ModelVersion {
+        target: model.target,
+        version: own.version().clone(),
+        created_at: own.parts().created_at,
+        card,
+        model: Arc::new(own),
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_lets_serve_is_watched_and_not_overruled_by_the_models_of_then() {
+    let mut own = Learner::new(examples(Habit::Usual)).await;
+    own.attempt().await;
+    let version = own.serving().unwrap();
+    let model = Arc::clone(&own.models().get(TARGET, &version).unwrap().model);
+    let wants_to = of_before(&own.models().get(TARGET, &version).unwrap());
+    let record = wants_to.record().unwrap();
+    own.rig.log.append(vec![record]).await.unwrap();
+    own.rig.follow().await;
+    let standing = Standing::of(own.models(), TARGET, NOW.plus(LEAD_MS));
+    assert_eq!(standing.challengers.len(), 1);
+    for (sequence, cause) in [(2, ServingCause::Admin), (3, ServingCause::RolledBack)] {
+        let since = NOW.plus(i64::from(sequence) * 10_000);
+        let decided = by_hand(&model, sequence, since, cause);
+        own.rig.log.append(vec![decided]).await.unwrap();
+        own.rig.follow().await;
+        let standing = Standing::of(own.models(), TARGET, since);
+        assert_eq!(standing.since, since);
+        assert!(matches!(standing.former, Some(None)), "the prior");
+        assert!(standing.challengers.is_empty(), "that person has seen it");
+    }
+    let after = (SESSIONS..SESSIONS + 1_500).map(|number| example(number, Habit::TurnedAround));
+    own.rig.log.append(after.collect()).await.unwrap();
+    own.rig.clock.advance(1_500 * APART_MS + 4 * HOUR_MS);
+    own.read_until(SESSIONS + 1_500).await;
+    assert_eq!(&*own.attempt().await.outcome, "rolled_back");
+    assert_eq!(own.serving(), None);
+}
+
+#[tokio::test]
+async fn what_a_person_decides_at_the_same_moment_is_not_lost() {
+    let mut own = Learner::new(examples(Habit::Usual)).await;
+    own.attempt().await;
+    let first = own.models().changes(TARGET)[0].clone();
+    let model = Arc::clone(&own.models().models(TARGET)[0].model);
+    // Stored before it and after it, by somebody who did not know of it.
+    let to_the_prior = ServingChange {
+        version: None,
+        ..serde_json::from_slice(
+            &by_hand(&model, 1, first.since, ServingCause::RolledBack)
+                .value
+                .unwrap(),
+        )
+        .unwrap()
+    };
+    own.rig
+        .log
+        .append(vec![to_the_prior.record().unwrap()])
+        .await
+        .unwrap();
+    own.rig.follow().await;
+    assert_eq!(own.serving(), None, "the prior, as that person said");
+    assert_eq!(own.models().overruled(TARGET).len(), 1);
+    // What does not count is taken away with the next attempt.
+    own.rig.clock.advance(LEAD_MS);
+    own.attempt().await;
+    assert!(own.models().overruled(TARGET).is_empty());
+    assert_eq!(own.models().changes(TARGET).len(), 1);
 }
 
 #[tokio::test]
@@ -312,6 +417,16 @@ async fn garbage_on_every_topic_is_passed_over() {
     let unknown = json!({ "target": "abandonment", "sequence": 7, "version": "abandonment-gone", "since": at(0),
         "cause": "admin", "by": "someone" });
     records.push(artefact("serving/abandonment/00000007", &unknown));
+    // As soon, and in a time to come.
+    for (key, since) in [
+        ("serving/abandonment/00000005", 59_000),
+        ("serving/abandonment/00000006", 1_000 * HOUR_MS),
+    ] {
+        let mut later = unknown.clone();
+        later["sequence"] = json!(key[key.len() - 1..].parse::<u32>().unwrap());
+        later["since"] = json!(NOW.plus(since));
+        records.push(artefact(key, &later));
+    }
     let mut own = Learner::new(records).await;
     assert_eq!(&*own.attempt().await.outcome, "promoted");
     assert_eq!(own.models().changes(TARGET).last().unwrap().sequence, 8);
@@ -381,4 +496,78 @@ async fn nothing_is_learnt_before_all_is_known() {
     trainer.attempt(&CancellationToken::new()).await;
     assert_eq!(rig.follow().await, 0, "the examples are not read yet");
     assert!(!trainer.is_due());
+}
+
+#[tokio::test]
+async fn models_for_cohorts_that_begin_to_serve_are_trained_at_once() {
+    let config = TrainerConfig {
+        cohorts_least: 2,
+        cohorts_most: 4,
+        cohorts_minimum_size: 10,
+        ..TrainerConfig::default()
+    };
+    let rig = Rig::with_shoppers(150).await;
+    rig.log.append(examples(Habit::Usual)).await.unwrap();
+    let mut own = Learner::on(rig).await;
+    own.attempt().await;
+    assert!(!own.trainer.is_due());
+    let mut former = CohortTrainer::new(own.rig.parts.clone(), &config);
+    former.attempt(&CancellationToken::new()).await;
+    own.rig.follow().await;
+    assert!(!own.trainer.is_due(), "they do not serve yet");
+    own.rig.clock.advance(LEAD_MS);
+    assert!(own.trainer.is_due());
+    own.attempt().await;
+    let serving = own.rig.parts.artefacts.cohorts.at(own.rig.parts.now());
+    let models = own.models().models(TARGET);
+    let newest = models.last().unwrap();
+    assert_eq!(newest.card.cohorts, Some(serving.unwrap().version.clone()));
+    assert!(!own.trainer.is_due());
+}
+
+/// Points after all others, of which each has looked at a million products.
+fn odd_rows(hour: i64) -> Rows {
+    let row = |number: i64| {
+        let mut features = vec![f32::NAN; Feature::COUNT];
+        features[Feature::ProductViews30d as usize] = 1e6;
+        let at = NOW.plus(hour * HOUR_MS + number);
+        let id = Text::new(&format!("{number}")).unwrap();
+        Row::new(id, shopper(7), (at, at), true, features.into())
+    };
+    Rows {
+        rows: (0..300).map(row).collect(),
+        ..Rows::default()
+    }
+}
+
+#[tokio::test]
+async fn inputs_shift_where_newer_points_of_the_same_kind_are_others() {
+    let mut own = Learner::new(examples(Habit::Usual)).await;
+    own.attempt().await;
+    let model = own.models().get(TARGET, &own.serving().unwrap()).unwrap();
+    let metrics = &own.rig.parts.metrics;
+    let shown = || {
+        metrics
+            .shift_examples
+            .with_label_values(&["abandonment"])
+            .get()
+    };
+    let labels = ["abandonment", "product_views_30d"];
+    let psi = || metrics.shift_psi.with_label_values(&labels).get();
+    let alarm = || metrics.shift_alarm.with_label_values(&labels).get();
+    let mut shift = InputShift::default();
+    let usual = own.trainer.learning.rows(TARGET, NOW).unwrap();
+    shift.look(TARGET, Some(&model), &usual, metrics);
+    assert!(shown() >= 100 && psi() > 0.0 && psi() < 0.1, "{}", psi());
+    for look in 1..=3 {
+        // What is looked at twice counts once.
+        for _ in 0..3 {
+            shift.look(TARGET, Some(&model), &odd_rows(look), metrics);
+        }
+        assert!(psi() > 0.25);
+        assert_eq!(alarm(), i64::from(look == 3), "look {look}");
+    }
+    shift.look(TARGET, None, &usual, metrics);
+    assert_eq!((shown(), alarm()), (0, 0), "of the prior nothing is shown");
+    assert!(psi().abs() < 1e-9);
 }

@@ -17,6 +17,7 @@ use self::{
 use crate::{
     TrainerConfig, TrainerParts,
     aside::Broke,
+    parts::Incomplete,
     rhythm::{Rhythm, Rhythmic},
 };
 
@@ -47,6 +48,8 @@ enum ReferenceError {
     Log(#[from] LogError),
     #[error(transparent)]
     Broke(#[from] Broke),
+    #[error(transparent)]
+    Incomplete(#[from] Incomplete),
 }
 
 impl Outcome {
@@ -110,12 +113,15 @@ impl ReferenceTrainer {
         };
         let took = began.elapsed();
         parts.metrics.learning.observe(took.as_secs_f64());
+        parts.still_knows_all()?;
         let now = parts.now();
         self.clear(now).await?;
         let Some(version) = next_version(learnt, &parts.artefacts.references, now) else {
             tracing::debug!("what is usual among shoppers has hardly changed");
             return Ok(Outcome::Unchanged);
         };
+        // Clearing away took time, too.
+        parts.still_knows_all()?;
         parts.log.append(vec![version.record()?]).await?;
         tracing::info!(
             version = &*version.version,

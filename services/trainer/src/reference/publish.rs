@@ -83,7 +83,7 @@ mod tests {
 
     fn publish(known: &References, version: &ReferenceVersion) {
         let NewRecord { key, value, .. } = version.record().unwrap();
-        let (offset, appended_at) = (0, NOW);
+        let (offset, appended_at) = (0, version.since);
         let record = Record {
             offset,
             appended_at,

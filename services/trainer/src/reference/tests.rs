@@ -175,3 +175,13 @@ async fn asked_to_end_it_stops_and_publishes_nothing() {
     assert_eq!(own.trainer.last.unwrap(), Outcome::Stopped);
     assert_eq!(own.rig.follow().await, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_while_profiles_went_away_is_not_published() {
+    let mut own = Learner::with_shoppers(SHOPPERS).await;
+    own.rig.parts.table.clear_partition(0);
+    assert_eq!(own.attempt().await, Outcome::Failed);
+    assert_eq!(own.rig.follow().await, 0);
+    own.rig.add_shoppers(SHOPPERS);
+    assert_eq!(own.attempt().await, Outcome::Published);
+}

@@ -95,6 +95,8 @@ macro_rules! store_conformance_suite {
             attempts_at_once_add_a_batch_once,
             rejections_of_instances_at_once_add_up,
             rejections_stop_at_the_most_and_leave_others_alone,
+            any_number_of_import_runs_takes_bounded_room,
+            any_number_of_starts_takes_bounded_room,
             an_absent_store_answers_so_and_comes_back,
             a_view_outlives_the_absence_of_its_store,
         }

@@ -6,7 +6,7 @@ use foretide_events::{RejectionReason, SourceId};
 use uuid::Uuid;
 
 use super::{Harness, Outcome, Outcome::Passed};
-use crate::store::{BatchId, RejectionCount, Store};
+use crate::store::{BatchId, MOST_IMPORT_RUNS, MOST_WRITERS, RejectionCount, Store};
 
 fn source(name: &str) -> SourceId {
     SourceId::new(name).unwrap()
@@ -163,5 +163,57 @@ pub async fn rejections_stop_at_the_most_and_leave_others_alone(harness: &dyn Ha
     }
     let held = store.rejections(&one).await.unwrap();
     assert_eq!(held, BTreeMap::from([(TooLarge, most), (InvalidField, 3)]));
+    Passed
+}
+
+/// Those with the fewest counts are forgotten first; keys never are.
+pub async fn any_number_of_import_runs_takes_bounded_room(harness: &dyn Harness) -> Outcome {
+    use RejectionReason::TooLarge;
+    const EXTRA: usize = 3;
+    let store = harness.open().await;
+    let run = |number: usize| source(&format!("import:{number:04}"));
+    let (key, busy) = (source("key:0a1b2c3d"), source("import:busy"));
+    add(
+        &*store,
+        &[(key.clone(), TooLarge, 1), (busy.clone(), TooLarge, 9)],
+    )
+    .await;
+    let many: Vec<_> = (1..MOST_IMPORT_RUNS + EXTRA)
+        .map(|number| (run(number), TooLarge, 1))
+        .collect();
+    add(&*store, &many).await;
+    add(&*store, &[(run(0), TooLarge, 1)]).await;
+    for (source, count) in [(&key, 1), (&busy, 9), (&run(0), 1)] {
+        let held = store.rejections(source).await.unwrap();
+        assert_eq!(held, BTreeMap::from([(TooLarge, count)]), "{source}");
+    }
+    let mut held = 0;
+    for (source, ..) in &many {
+        held += usize::from(!store.rejections(source).await.unwrap().is_empty());
+    }
+    assert_eq!(held, MOST_IMPORT_RUNS - 1, "beside the busy one");
+    Passed
+}
+
+/// The writers that began last are known still: what they try again is not added twice.
+pub async fn any_number_of_starts_takes_bounded_room(harness: &dyn Harness) -> Outcome {
+    use RejectionReason::TooLarge;
+    let store = harness.open().await;
+    let one = source("key:a");
+    let start = |number: usize| BatchId {
+        writer: Uuid::from_u128((7 << 76) | ((number as u128) << 80)),
+        number: 1,
+    };
+    let last = MOST_WRITERS + 2;
+    for number in (0..=last).chain([last, 3]) {
+        let counts = [(one.clone(), TooLarge, 1)];
+        store.add_rejections(start(number), &counts).await.unwrap();
+    }
+    let counted = |sum: usize| BTreeMap::from([(TooLarge, sum as u64)]);
+    assert_eq!(store.rejections(&one).await.unwrap(), counted(last + 1));
+    let counts = [(one.clone(), TooLarge, 1)];
+    store.add_rejections(start(0), &counts).await.unwrap();
+    let held = store.rejections(&one).await.unwrap();
+    assert_eq!(held, counted(last + 2), "the first is forgotten");
     Passed
 }

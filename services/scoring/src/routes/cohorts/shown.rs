@@ -18,7 +18,7 @@ pub(crate) struct ShownCohorts {
     version: Option<Text<64>>,
     /// From when on it serves.
     since: Option<EpochMs>,
-    /// How many shoppers there were when it formed; before, how many there are.
+    /// How many shoppers there were at the last attempt to re-form; before, how many there are.
     shoppers: u64,
     /// How it formed; `null` before any have.
     formed: Option<ShownForming>,
@@ -98,7 +98,7 @@ pub(crate) struct ShownCohort {
     born_at: Option<EpochMs>,
     /// Whether there are so few shoppers in it that nothing is told of them.
     suppressed: bool,
-    /// How many shoppers were in it when the cohorts formed; `null` where they are too few.
+    /// How many shoppers were in it at the last attempt to re-form; `null` where they are too few.
     size: Option<u64>,
     /// Their share of all; `null` where they are too few.
     share: Option<f64>,

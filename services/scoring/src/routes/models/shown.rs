@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use foretide_events::{EpochMs, Text};
 use foretide_models::{Interval, ModelCard, ScorerKind, Target};
-use foretide_ports::{Artefacts, ModelVersion, ServingChange};
+use foretide_ports::{Artefacts, ModelVersion, Report, ServingChange};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::routes::cohorts::ShownReport;
 
@@ -29,9 +29,85 @@ struct ShownTarget {
     /// Every change of what serves, the newest first; one may lie a few seconds ahead.
     changes: Vec<ShownChange>,
     /// What became of the last training; `null` before the first.
-    last_training: Option<ShownReport>,
+    last_training: Option<ShownTraining>,
     /// The models that are kept, the newest first.
     models: Vec<Listed>,
+}
+
+/// What became of a training.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LastTraining")]
+struct ShownTraining {
+    #[serde(flatten)]
+    report: ShownReport,
+    /// What there was to learn from, and what was left out; `null` where that is not told.
+    examples: Option<ShownExamples>,
+    /// How each model did beside the one that serves, and so why a challenger waits; `null` where there was nothing to compare.
+    look: Option<ShownLook>,
+}
+
+/// How many points there were to learn from, and how many were left out for which cause.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "TrainingExamples")]
+struct ShownExamples {
+    /// Untreated points whose label is certain.
+    learnt_from: u64,
+    /// Those of them with the label true.
+    positives: u64,
+    /// It is not certain yet what becomes of them.
+    uncertain: u64,
+    /// An offer was shown near them.
+    treated: u64,
+    /// They lie so far back that it is not known any more whether an offer was shown.
+    unknown_treatment: u64,
+    /// The shopper had done too little before.
+    inactive: u64,
+    /// They are of a device under whose owner's name it goes on.
+    #[serde(default)]
+    signed_in: u64,
+}
+
+/// What was seen of all models beside the one that served then.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ModelsLook")]
+struct ShownLook {
+    /// `keep`, `promote` or `roll_back`.
+    decision: String,
+    /// Each model that wants to serve.
+    challengers: Vec<ShownComparison>,
+    /// What would be gone back to; `null` where the prior serves.
+    #[serde(default)]
+    former: Option<ShownComparison>,
+    /// The evidence that what serves is not calibrated, as a natural logarithm; `null` where the prior serves.
+    #[serde(default)]
+    log_evidence_not_calibrated: Option<f64>,
+}
+
+/// How a model did beside the one that served, on points that neither was trained on.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ModelComparison")]
+struct ShownComparison {
+    /// The model; `null` for the prior.
+    #[serde(default)]
+    version: Option<Text<64>>,
+    /// From when on the points lie.
+    from: EpochMs,
+    /// How many comparisons there were before this one: the more, the more evidence is needed.
+    earlier: u64,
+    /// Sessions, or horizons of shoppers, that both were judged on.
+    units: u64,
+    /// The mean log-loss of what served.
+    serving_loss: f64,
+    /// The mean log-loss of this one.
+    own_loss: f64,
+    /// The evidence that its loss is smaller, as a natural logarithm.
+    log_evidence_superior: f64,
+    /// The evidence that its loss is hardly larger, which is enough for a fresher one, as a natural logarithm.
+    log_evidence_not_inferior: f64,
+    /// How much evidence is needed, as a natural logarithm.
+    log_evidence_needed: f64,
+    /// `superior`, `fresher_not_inferior`, `inferior`, or `open` while there is too little evidence.
+    verdict: String,
 }
 
 /// A model in a list.
@@ -86,6 +162,8 @@ pub(crate) struct ShownChange {
     cause: &'static str,
     /// Who says so: an instance of the trainer, or an admin key by its id.
     by: Text<128>,
+    /// Whether a person asked for it.
+    by_hand: bool,
 }
 
 impl ShownModels {
@@ -107,11 +185,26 @@ impl ShownTarget {
         Self {
             target,
             changes: newest_first(&models.changes(target), |_| true),
-            last_training: last.as_deref().map(ShownReport::of),
+            last_training: last.as_deref().map(ShownTraining::of),
             models: models.models(target).iter().rev().map(listed).collect(),
             serving,
         }
     }
+}
+
+impl ShownTraining {
+    fn of(report: &Report) -> Self {
+        Self {
+            report: ShownReport::of(report),
+            examples: part(report, "examples"),
+            look: part(report, "look"),
+        }
+    }
+}
+
+/// What the details of `report` have under `name`; `None` where that is missing or none of ours.
+fn part<T: DeserializeOwned>(report: &Report, name: &str) -> Option<T> {
+    T::deserialize(report.details.get(name)?).ok()
 }
 
 impl Listed {
@@ -158,6 +251,7 @@ impl ShownChange {
             since: change.since,
             cause: change.cause.as_str(),
             by: change.by.clone(),
+            by_hand: change.is_by_hand(),
         }
     }
 }

@@ -1,5 +1,6 @@
+use foretide_events::Text;
 use foretide_models::Target;
-use foretide_ports::{ModelVersion, ServingCause};
+use foretide_ports::{ModelVersion, Report, ServingCause};
 use serde_json::{Value, json};
 
 use crate::testing::{MINUTE_MS, NOW, Shop, model, serving};
@@ -59,6 +60,45 @@ async fn models_are_listed_with_what_serves_and_the_prior_where_none_does() {
 }
 
 #[tokio::test]
+async fn why_a_challenger_waits_is_told_with_the_last_training() {
+    let (shop, [one, two]) = shop().await;
+    let compared = |version: Value| {
+        json!({ "version": version, "from": NOW, "earlier": 3, "units": 42, "serving_loss": 0.5, "own_loss": 0.4,
+            "log_evidence_superior": 1.5, "log_evidence_not_inferior": 2.5, "log_evidence_needed": 5.0, "verdict": "open" })
+    };
+    let examples = json!({ "learnt_from": 7, "positives": 2, "uncertain": 3, "treated": 4, "unknown_treatment": 5,
+        "inactive": 6, "signed_in": 1 });
+    let look = json!({ "decision": "keep", "challengers": [compared(json!(two.version))],
+        "former": compared(Value::Null), "log_evidence_not_calibrated": 0.25 });
+    let report = |details: Value| Report {
+        kind: Text::new("drift").unwrap(),
+        at: NOW,
+        outcome: Text::new("trained").unwrap(),
+        causes: Vec::new(),
+        details,
+    };
+    shop.publish(&report(json!({ "examples": examples, "look": look })));
+    let listed = shop.get("/v1/models").await.ok();
+    let shown = &target(&listed, "drift")["last_training"];
+    assert_eq!(shown["outcome"], "trained");
+    assert_eq!((&shown["examples"], &shown["look"]), (&examples, &look));
+    assert_eq!(target(&listed, "drift")["serving"], &*one.version);
+    // One that tells nothing of it, or what makes no sense, is shown without.
+    for details in [
+        Value::Null,
+        json!({ "examples": 7, "look": { "decision": "keep" } }),
+    ] {
+        shop.publish(&report(details));
+        let listed = shop.get("/v1/models").await.ok();
+        let shown = &target(&listed, "drift")["last_training"];
+        assert_eq!(
+            (&shown["examples"], &shown["look"]),
+            (&Value::Null, &Value::Null)
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_promoted_model_serves_after_the_lead_and_is_rolled_back_to_what_was_before() {
     let (shop, [one, two]) = shop().await;
     let serving = |listed: &Value| target(listed, "drift")["serving"].clone();
@@ -82,8 +122,8 @@ async fn a_promoted_model_serves_after_the_lead_and_is_rolled_back_to_what_was_b
         let path = post(now.as_str().unwrap(), "rollback");
         let change = shop.post(&path, &json!({})).await.ok();
         assert_eq!(
-            (&change["id"], &change["cause"]),
-            (&expected, &json!("rolled_back"))
+            (&change["id"], &change["cause"], &change["by_hand"]),
+            (&expected, &json!("rolled_back"), &json!(true))
         );
         later(&shop).await;
         assert_eq!(serving(&shop.get("/v1/models").await.ok()), expected);

@@ -86,6 +86,48 @@ fn a_window_that_is_not_full_holds_everyone() {
     assert_eq!(learning.held(Target::Drift), 500);
 }
 
+/// A decision that could have shown an offer to the shopper so many days ago.
+fn decided(number: u32, days: i64) -> Decided {
+    Decided {
+        decision_id: foretide_events::Text::new(&format!("{number}-{days}")).unwrap(),
+        shopper: shopper(number),
+        at: NOW.plus(-days * DAY_MS),
+        served: false,
+        no_offer: 0.0,
+        share: 0.05,
+    }
+}
+
+#[test]
+fn where_decisions_had_to_leave_fewer_shoppers_are_held_and_the_other_target_keeps_its_own() {
+    let settings = WindowSettings {
+        most_decisions: 2_000,
+        ..WindowSettings::default()
+    };
+    let learning = Learning::new(settings, None);
+    let (mut readings, days) = (0, 40);
+    let rows = loop {
+        readings += 1;
+        assert!(readings < 8);
+        let (reading, thinning) = learning.reading();
+        for day in (0..days).rev() {
+            let all: Vec<Decided> = (0..200).map(|number| decided(number, day)).collect();
+            learning.decided(reading, &all);
+            let points = (0..200).map(|number| point(number, day, 20.0));
+            let kept = points.filter(|(key, _)| thinning.keeps_any(key));
+            learning.take(reading, 0, kept.collect());
+        }
+        if let Some(rows) = learning.rows(Target::Drift, NOW) {
+            break rows;
+        }
+    };
+    let thinning = learning.reading().1;
+    assert!(thinning.exponent(Target::Drift) >= 2, "{thinning:?}");
+    assert_eq!(thinning.exponent(Target::Abandonment), 0);
+    assert!(rows.left_out.unknown_treatment * 4 <= learning.held(Target::Drift) as u64);
+    assert!(rows.rows.len() > 500, "{}", rows.rows.len());
+}
+
 #[test]
 fn where_nobody_has_engagement_drift_is_measured_by_actions() {
     let learning = learning(10_000, true);
