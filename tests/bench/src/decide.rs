@@ -6,10 +6,11 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::{Child, Stdio},
+    thread::sleep,
     time::Duration,
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use foretide_events::EpochMs;
 use foretide_ports::DECISIONS;
 use foretide_runtime::{Clock as _, SystemClock};
@@ -21,7 +22,7 @@ use tempfile::TempDir;
 
 use crate::{
     http_load::{Load, Pace, Report},
-    load::{bodies, send},
+    load::{ACTION_DAY, bodies, send},
     measure::{Pairs, cpu_seconds, print_head},
     population::Population,
     product::{
@@ -31,9 +32,9 @@ use crate::{
 };
 
 /// The core of the server under measurement, and that of the load (and of the broker).
-const SERVER_CORE: usize = 0;
-const LOAD_CORE: usize = 1;
-const CONNECTIONS: usize = 32;
+pub const SERVER_CORE: usize = 0;
+pub const LOAD_CORE: usize = 1;
+pub const CONNECTIONS: usize = 32;
 /// Different requests.
 const REQUESTS: usize = 100_000;
 /// Days that are simulated.
@@ -77,6 +78,7 @@ fn run(directory: &Path, log: LogKind, name: &str, settings: Settings) -> anyhow
     let installation = Installation::new(directory.path(), log)?;
     let population = populate(&installation, settings.shoppers)?;
     let ours = installation.start(Some(SERVER_CORE), &[])?;
+    wait_settled(ours.id())?;
     let requests = requests(&population);
     drop(population);
     let seen = RefCell::new(Seen::default());
@@ -113,15 +115,35 @@ fn run(directory: &Path, log: LogKind, name: &str, settings: Settings) -> anyhow
     Ok(())
 }
 
+/// Waits until the server has done all that its start brings with it: the points of a day are told of every shopper, and followed by the
+/// trainer.
+pub fn wait_settled(process: u32) -> anyhow::Result<()> {
+    for _ in 0..1_200 {
+        let before = cpu_seconds(process)?;
+        sleep(Duration::from_millis(500));
+        if cpu_seconds(process)? - before <= 0.02 {
+            return Ok(());
+        }
+    }
+    bail!("the server is still busy ten minutes after its start")
+}
+
 /// Puts the profiles of a simulated shop on the log, and some actions from which popular products are learnt.
-fn populate(installation: &Installation, shoppers: u32) -> anyhow::Result<Population> {
+pub fn populate(installation: &Installation, shoppers: u32) -> anyhow::Result<Population> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
     let served = installation.start(None, &[])?;
     let url = format!("http://{}/v1/actions", served.address);
-    let bodies = bodies(0, ACTION_BATCHES);
+    // Of today, or what time does to shoppers would have to be told of every day since then.
+    let today = EpochMs(SystemClock.now_ms()).to_string();
+    let today = today.get(..10).context("an instant begins with its day")?;
+    let of_today = |body: String| body.replace(ACTION_DAY, today);
+    let bodies: Vec<_> = bodies(0, ACTION_BATCHES)
+        .into_iter()
+        .map(of_today)
+        .collect();
     runtime.block_on(send(&url, WRITE_KEY, &bodies, 1))?;
     wait_quiet(served.id())?;
     served.stop()?;
@@ -141,7 +163,7 @@ fn populate(installation: &Installation, shoppers: u32) -> anyhow::Result<Popula
 }
 
 /// Requests about random shoppers; three in ten name the cart.
-fn requests(population: &Population) -> Vec<Vec<u8>> {
+pub fn requests(population: &Population) -> Vec<Vec<u8>> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut request = || {
         let number = rng.random_range(0..population.residents.len());
@@ -268,7 +290,7 @@ impl Turns {
 
 /// What the answers were.
 #[derive(Default)]
-struct Seen {
+pub struct Seen {
     answers: u64,
     bytes: u64,
     discounts: u64,
@@ -279,7 +301,7 @@ struct Seen {
 
 impl Seen {
     /// Counts an answer; one that is degraded, or to an unknown shopper, ends the run.
-    fn check(&mut self, body: &[u8]) -> anyhow::Result<()> {
+    pub fn check(&mut self, body: &[u8]) -> anyhow::Result<()> {
         let has = |text: &str| memmem::find(body, text.as_bytes()).is_some();
         ensure!(
             has(r#""degraded":false"#) && !has("unknown_shopper"),
@@ -308,7 +330,7 @@ impl Seen {
     }
 
     /// Every answer's decision is on the log, and no other.
-    fn check_recorded(&self, installation: &Installation) -> anyhow::Result<()> {
+    pub fn check_recorded(&self, installation: &Installation) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

@@ -48,18 +48,33 @@ pub struct Report {
     pub per_second: f64,
     /// The time to an answer, in milliseconds, sorted.
     waits_ms: Vec<f64>,
+    /// The same in the order of the answers, each with the instant at which its request was due.
+    answered: Vec<(Instant, f64)>,
 }
 
 impl Report {
+    /// Of the requests that were due between two instants, as [`quantile_ms`](Self::quantile_ms), and how many they are.
+    pub fn quantile_between_ms(&self, share: f64, from: Instant, to: Instant) -> (f64, usize) {
+        let due = self
+            .answered
+            .iter()
+            .filter(|(due, _)| (from..to).contains(due));
+        let mut waits: Vec<f64> = due.map(|(_, wait)| *wait).collect();
+        waits.sort_by(f64::total_cmp);
+        (quantile(&waits, share), waits.len())
+    }
+
     /// The time to an answer that a share of them, 0 to 1, does not exceed, in milliseconds.
     pub fn quantile_ms(&self, share: f64) -> f64 {
-        let place = (self.waits_ms.len() as f64 * share) as usize;
-        let last = self.waits_ms.len().saturating_sub(1);
-        self.waits_ms
-            .get(place.min(last))
-            .copied()
-            .unwrap_or(f64::NAN)
+        quantile(&self.waits_ms, share)
     }
+}
+
+/// The number that a share of `sorted`, 0 to 1, does not exceed.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = (sorted.len() as f64 * share) as usize;
+    let last = sorted.len().saturating_sub(1);
+    sorted.get(place.min(last)).copied().unwrap_or(f64::NAN)
 }
 
 impl Load<'_> {
@@ -71,6 +86,18 @@ impl Load<'_> {
         duration: Duration,
         check: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<Report> {
+        let begin = Instant::now();
+        self.run_while(pace, first, &|| begin.elapsed() < duration, check)
+    }
+
+    /// The same for as long as `goes_on`.
+    pub fn run_while(
+        &self,
+        pace: Pace,
+        first: usize,
+        goes_on: &dyn Fn() -> bool,
+        check: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Report> {
         let mut run = Run {
             lanes: Lanes::connect(self.address, self.connections)?,
             requests: self
@@ -79,14 +106,14 @@ impl Load<'_> {
                 .cycle()
                 .skip(first % self.requests.len()),
             due: VecDeque::new(),
-            waits_ms: Vec::new(),
+            answered: Vec::new(),
         };
         let begin = Instant::now();
         let mut arrivals = Arrivals::new(pace, begin, first as u64);
         let mut answered_at = begin;
         loop {
             let now = Instant::now();
-            if now.duration_since(begin) < duration {
+            if goes_on() {
                 arrivals.until(now, run.lanes.idle.len(), &mut run.due);
             } else if run.lanes.are_idle() && run.due.is_empty() {
                 break;
@@ -100,11 +127,15 @@ impl Load<'_> {
                 "the server does not answer"
             );
         }
-        run.waits_ms.sort_by(f64::total_cmp);
+        let answers = run.answered.len();
+        let per_second = answers as f64 / begin.elapsed().as_secs_f64();
+        let mut waits_ms: Vec<f64> = run.answered.iter().map(|(_, wait)| *wait).collect();
+        waits_ms.sort_by(f64::total_cmp);
         Ok(Report {
-            answers: run.waits_ms.len() as u64,
-            per_second: run.waits_ms.len() as f64 / begin.elapsed().as_secs_f64(),
-            waits_ms: run.waits_ms,
+            answers: answers as u64,
+            per_second,
+            waits_ms,
+            answered: run.answered,
         })
     }
 }
@@ -147,7 +178,8 @@ struct Run<R> {
     lanes: Lanes,
     requests: R,
     due: VecDeque<Instant>,
-    waits_ms: Vec<f64>,
+    /// When each answered request was due, and how long its answer took, in milliseconds.
+    answered: Vec<(Instant, f64)>,
 }
 
 impl<'a, R: Iterator<Item = &'a Vec<u8>>> Run<R> {
@@ -186,7 +218,7 @@ impl<'a, R: Iterator<Item = &'a Vec<u8>>> Run<R> {
             };
             check(body)?;
             if let Some(due) = lane.due.take() {
-                self.waits_ms.push(due.elapsed().as_secs_f64() * 1e3);
+                self.answered.push((due, due.elapsed().as_secs_f64() * 1e3));
                 idle.push(place);
                 answers += 1;
             }

@@ -39,14 +39,19 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts one over `log`.
+    /// Starts one over `log` with the usual settings.
     pub fn start(log: Arc<dyn Log>) -> anyhow::Result<Self> {
+        Self::with(log, ProcessorConfig::default())
+    }
+
+    /// Starts one over `log`.
+    pub fn with(log: Arc<dyn Log>, config: ProcessorConfig) -> anyhow::Result<Self> {
         let readiness = Readiness::new();
         let parts = parts(log, &readiness)?;
         let table = Arc::clone(&parts.table);
         let stop = CancellationToken::new();
         let soft = stop.clone();
-        let processor = Processor::new(parts, ProcessorConfig::default());
+        let processor = Processor::new(parts, config);
         let task = tokio::spawn(processor.run(soft, CancellationToken::new()));
         Ok(Self {
             table,

@@ -11,6 +11,9 @@ use reqwest::{Client, header::CONTENT_TYPE};
 /// Actions in each body.
 pub const BATCH: usize = 100;
 
+/// The day of all actions.
+pub const ACTION_DAY: &str = "2026-01-01";
+
 /// What a run of load did.
 pub struct LoadReport {
     /// Events acknowledged per second.
@@ -31,13 +34,14 @@ fn batch(run: usize, body: usize) -> String {
             let product = number * 7919 % 5000;
             format!(
                 concat!(
-                    r#"{{"id":"b{}-{}","type":"product_view","at":"2026-01-01T{:02}:{:02}:{:02}.000Z","#,
+                    r#"{{"id":"b{}-{}","type":"product_view","at":"{}T{:02}:{:02}:{:02}.000Z","#,
                     r#""shopper":{{"user_id":"user-{}"}},"session":"s-{}","product":{{"product_id":"p{}","#,
                     r#""category":"home.kitchen.c{}","brand":"brand-{}","price":{{"minor_units":{},"currency":"EUR"}}}},"#,
                     r#""dwell_ms":{},"scroll_depth":0.75}}"#
                 ),
                 run,
                 number,
+                ACTION_DAY,
                 number / 3600 % 24,
                 number / 60 % 60,
                 number % 60,

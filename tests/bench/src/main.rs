@@ -16,6 +16,8 @@ mod decide;
 mod flat;
 mod fold;
 mod folding_embedded;
+mod folding_examples;
+mod history;
 mod http_load;
 mod in_process;
 mod ingest;
@@ -33,6 +35,7 @@ mod plain_action;
 mod population;
 mod product;
 mod profile_bytes;
+mod reforming;
 mod restore;
 mod server;
 mod single_row;
@@ -155,6 +158,24 @@ enum Command {
         #[arg(long, default_value_t = 50_000)]
         sample: usize,
     },
+    /// Decisions while all cohorts re-form, against the same process's quiet time; needs `foretide` built beside this
+    Reforming(reforming::Scope),
+    /// How many shoppers keep their cohort over 20 re-formings, against plain k-means; needs `foretide` built beside this where Complete
+    /// Journey lies in `../shared/data`
+    Stability {
+        /// Shoppers who are simulated, and whom all others are like
+        #[arg(long, default_value_t = 20_000)]
+        simulated: u32,
+    },
+    /// Months of history with and without telling what models learn from; needs `foretide` built beside this
+    History {
+        /// Shoppers who are simulated
+        #[arg(long, default_value_t = 5_000)]
+        shoppers: u32,
+        /// Events a turn
+        #[arg(long, default_value_t = 3_000_000)]
+        events: usize,
+    },
     /// The fold over Kafka against a stream processor; needs `foretide-processor` built beside this, and Java or Python
     Folding {
         /// Whom against
@@ -165,6 +186,15 @@ enum Command {
         shoppers: u32,
         /// Events a turn
         #[arg(long, default_value_t = 3_000_000)]
+        events: usize,
+    },
+    /// What telling examples of live events costs the fold over Kafka; needs `foretide-processor` built beside this
+    FoldingExamples {
+        /// Shoppers who are simulated
+        #[arg(long, default_value_t = 400_000)]
+        shoppers: u32,
+        /// Events a turn
+        #[arg(long, default_value_t = 2_000_000)]
         events: usize,
     },
     /// What exactly-once effect costs the fold over Kafka
@@ -290,6 +320,12 @@ fn main() -> anyhow::Result<()> {
                 pairs,
             },
         ),
+        Command::Reforming(scope) => reforming::run(&directory, scope, pairs),
+        Command::Stability { simulated } => cohorts::stability(&directory, simulated),
+        Command::History { shoppers, events } => history::run(&directory, shoppers, events, pairs),
+        Command::FoldingExamples { shoppers, events } => {
+            folding_examples::run(&directory, shoppers, events, pairs)
+        }
         Command::ExactlyOnce { shoppers, events } => {
             peer_once::run(&directory, shoppers, events, pairs)
         }

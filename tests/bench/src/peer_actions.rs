@@ -6,6 +6,7 @@ use foretide_kafka::{KafkaLog, KafkaOptions};
 use foretide_ports::{
     ACTIONS, Log, NewRecord, TopicPartition, foretide_topics, partition_for, shopper_key,
 };
+use foretide_runtime::{Clock as _, SystemClock};
 use foretide_simulator::{Settings, Simulator};
 
 use crate::product::{Installation, PARTITIONS};
@@ -23,13 +24,30 @@ const PORTION: usize = 10_000;
 ///
 /// Each shopper is known by one pseudonym: what links two is left out, since peers do not follow links.
 pub async fn fill(brokers: &str, shoppers: u32, events: usize) -> anyhow::Result<()> {
+    fill_log(&connect(brokers).await?, shoppers, events).await
+}
+
+/// The same of a shop that opened 23 hours ago, so that nothing is history.
+pub async fn fill_live(brokers: &str, shoppers: u32, events: usize) -> anyhow::Result<()> {
+    let log = connect(brokers).await?;
+    let now = EpochMs(SystemClock.now_ms());
+    let mut simulator = Simulator::new(Settings::new(7, shoppers, now.plus(-23 * 3_600_000)));
+    put(&log, &mut simulator, shoppers, events).await?;
+    anyhow::ensure!(
+        simulator.reached() <= now,
+        "so few shoppers do not do as much in a day: more --shoppers or fewer --events"
+    );
+    Ok(())
+}
+
+async fn connect(brokers: &str) -> anyhow::Result<KafkaLog> {
     let log = KafkaLog::connect(KafkaOptions {
         brokers: brokers.to_owned(),
         instance: "bench".to_owned(),
         settings: Vec::new(),
     })?;
     log.declare(&foretide_topics(PARTITIONS)).await?;
-    fill_log(&log, shoppers, events).await
+    Ok(log)
 }
 
 /// The simulator of this shop, at its opening.
@@ -39,11 +57,20 @@ pub fn simulator(shoppers: u32) -> Simulator {
 
 /// The same on `log`, whose topics are declared.
 pub async fn fill_log(log: &dyn Log, shoppers: u32, events: usize) -> anyhow::Result<()> {
-    let mut simulator = simulator(shoppers);
+    put(log, &mut simulator(shoppers), shoppers, events).await
+}
+
+async fn put(
+    log: &dyn Log,
+    simulator: &mut Simulator,
+    shoppers: u32,
+    events: usize,
+) -> anyhow::Result<()> {
+    let began = simulator.reached();
     let mut portion = Vec::with_capacity(PORTION + BATCH);
     let (mut left, mut bytes) = (events, 0);
     while left > 0 {
-        let batch = next_events(&mut simulator)?;
+        let batch = next_events(simulator)?;
         for event in batch.into_iter().filter_map(unlinked).take(left) {
             let record = record(&event);
             bytes += record.bytes();
@@ -54,7 +81,7 @@ pub async fn fill_log(log: &dyn Log, shoppers: u32, events: usize) -> anyhow::Re
             log.append(std::mem::take(&mut portion)).await?;
         }
     }
-    let days = simulator.reached().since(OPENING) as f64 / 86_400_000.0;
+    let days = simulator.reached().since(began) as f64 / 86_400_000.0;
     println!(
         "{events} actions of {shoppers} simulated shoppers in {days:.1} days, {} bytes each at the mean",
         bytes / events.max(1)

@@ -53,6 +53,8 @@ pub struct Served {
     process: Child,
     /// Where its public port is.
     pub address: SocketAddr,
+    /// Its admin port, on this machine.
+    pub admin: u16,
 }
 
 impl Installation {
@@ -102,6 +104,7 @@ impl Installation {
         let mut served = Served {
             process,
             address: SocketAddr::from(([127, 0, 0, 1], public)),
+            admin,
         };
         served.wait_ready(admin)?;
         Ok(served)
@@ -193,6 +196,11 @@ impl Drop for Served {
 
 /// Whether `path` on `port` answers with `status`.
 fn answers(port: u16, path: &str, status: u16) -> io::Result<bool> {
+    Ok(get(port, path)?.starts_with(&format!("HTTP/1.1 {status}")))
+}
+
+/// What `path` on `port` of this machine answers, head included.
+pub fn get(port: u16, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     write!(
         stream,
@@ -200,7 +208,7 @@ fn answers(port: u16, path: &str, status: u16) -> io::Result<bool> {
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    Ok(answer.starts_with(&format!("HTTP/1.1 {status}")))
+    Ok(answer)
 }
 
 /// A command that runs `binary`, on `core` alone where one is given.

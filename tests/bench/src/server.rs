@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use foretide_embedded::{EmbeddedLog, EmbeddedOptions};
 use foretide_events::EpochMs;
+use foretide_host::LogHealth;
 use foretide_http::{HttpMetrics, Keys, MemoryBudget, Protection, observe};
 use foretide_ingest::{IngestConfig, IngestMetrics, IngestState, RejectedCounts, router};
 use foretide_kafka::{KafkaLog, KafkaOptions};
@@ -22,15 +23,15 @@ pub async fn run(listen: SocketAddr, log: &str) -> anyhow::Result<()> {
     let log = open(log)?;
     log.declare(&foretide_topics(PARTITIONS)).await?;
     let registry = Registry::new();
-    let log_ready = Readiness::new().component("log");
-    log_ready.ready();
+    let log_health = LogHealth::new(Readiness::new().component("log"));
+    log_health.there();
     let keys = Keys::new(
         &Secret::from(WRITE_KEY.to_owned()),
         &Secret::from("bench-admin-key".to_owned()),
     );
     let state = IngestState {
         log,
-        log_ready,
+        log_health,
         partitions: PARTITIONS,
         pseudonymiser: Arc::new(Pseudonymiser::new(&PseudonymKey::from_bytes([7; 32]))),
         clock: Arc::new(SystemClock),

@@ -183,6 +183,8 @@ impl Transactions {
             .set("bootstrap.servers", brokers)
             .set("transactional.id", "peer-visible")
             .set("linger.ms", "0")
+            // As the product has it: while the last transaction still ends, librdkafka tries again after this long.
+            .set("retry.backoff.ms", "20")
             .create()?;
         producer.init_transactions(PATIENCE)?;
         let consumer: BaseConsumer = ClientConfig::new()

@@ -1,7 +1,15 @@
 //! Cohorts against faiss and scikit-learn: everyone assigned to the nearest centroid, a complete re-forming, and how good its
 //! centroids are.
 
+mod frozen;
 mod peer;
+#[path = "../../../../crates/cohorts/tests/planted/mod.rs"]
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "it is a helper of tests too"
+)]
+mod planted;
 mod shoppers;
 mod stability;
 
@@ -47,11 +55,15 @@ pub fn run(directory: &Path, scope: Scope) -> anyhow::Result<()> {
     let own = TempDir::new_in(directory)?;
     let mut peer = Clustering::start(own.path(), THREADS)?;
     let shoppers = Shoppers::simulate(scope.simulated)?;
-    stability::run(&shoppers, scope)?;
     for k in COUNTS {
         Bench::prepare(&shoppers, scope, k)?.measure(&mut peer)?;
     }
     Ok(())
+}
+
+/// Prints how many shoppers keep their cohort; files are put into `directory`.
+pub fn stability(directory: &Path, simulated: u32) -> anyhow::Result<()> {
+    stability::run(&Shoppers::simulate(simulated)?, directory)
 }
 
 /// What the turns for one number of cohorts share.
@@ -105,7 +117,7 @@ impl Bench {
             points: peer.put(&self.centroids)?,
         };
         let assigned = self.assigned(peer, &files)?;
-        let reformed = self.reformed(peer, &files)?;
+        let [reformed, reformed_by_ours] = self.reformed(peer, &files, &assigned.ours)?;
         let inertia = Pairs {
             floor: vec![peer.kmeans(&files.sampled, *k, 10)?],
             ours: vec![self.inertia()?],
@@ -115,6 +127,8 @@ impl Bench {
         assigned.print(&what, "ms", "≤ 0.5");
         let what = format!("re-form and assign, k = {k}: MiniBatchKMeans and faiss");
         reformed.print(&what, "ms", "≤ 3");
+        let what = format!("the same, k = {k}: MiniBatchKMeans and our own assignment");
+        reformed_by_ours.print(&what, "ms", "≤ 3");
         let what = format!("inertia, k = {k}: scikit-learn KMeans, 10 starts");
         inertia.print(&what, "squared distance", "≤ 1.02");
         Ok(())
@@ -141,22 +155,35 @@ impl Bench {
         Ok(pairs)
     }
 
-    /// Milliseconds to form cohorts from a sample and to assign everyone.
-    fn reformed(&self, peer: &mut Clustering, files: &Files) -> anyhow::Result<Pairs> {
-        Pairs::take(
+    /// Milliseconds to form cohorts from a sample and to assign everyone: against the peer's assignment, and against our own,
+    /// which took so long.
+    fn reformed(
+        &self,
+        peer: &mut Clustering,
+        files: &Files,
+        assigning: &[f64],
+    ) -> anyhow::Result<[Pairs; 2]> {
+        let mut fits = Vec::new();
+        let with_theirs = Pairs::take(
             self.scope.pairs,
             || {
-                let fit = peer.minibatch(&files.sampled, self.k)?;
-                Ok((fit + peer.assign(&files.all, &files.points)?.0) * 1e3)
+                let fit = peer.minibatch(&files.sampled, self.k)? * 1e3;
+                fits.push(fit);
+                Ok(fit + peer.assign(&files.all, &files.points)?.0 * 1e3)
             },
             || {
                 let start = Instant::now();
-                let cohorts = self.next.reform(&self.reformer, Some(&self.serving));
-                let cohorts = cohorts.candidate.unwrap_or_else(|| self.serving.clone());
+                let cohorts = self.next.candidate(&self.reformer, Some(&self.serving))?;
                 black_box(cohorts.assign_rows(&self.all, THREADS));
                 Ok(start.elapsed().as_secs_f64() * 1e3)
             },
-        )
+        )?;
+        let own = fits.iter().zip(assigning);
+        let with_ours = Pairs {
+            floor: own.map(|(fit, assigning)| fit + assigning).collect(),
+            ours: with_theirs.ours.clone(),
+        };
+        Ok([with_theirs, with_ours])
     }
 
     /// Our labels are those of 64-bit arithmetic; theirs may differ where two centroids are as near as 32 bits can tell.

@@ -40,6 +40,15 @@ impl Shoppers {
         sample
     }
 
+    /// What is known of `count` shoppers.
+    pub fn known(&self, seed: u64, count: usize, features: &[Feature]) -> Vec<Vec<Option<f64>>> {
+        let mut known = Vec::with_capacity(count);
+        self.each(seed, count, |get| {
+            known.push(features.iter().map(|own| get(*own)).collect());
+        });
+        known
+    }
+
     /// The places of `count` shoppers.
     pub fn placed(&self, space: &Space, count: usize) -> Rows {
         let mut values = Vec::with_capacity(count * space.len());
