@@ -15,6 +15,7 @@
 pub mod broker;
 pub mod data;
 pub mod faults;
+pub mod haproxy;
 pub mod learning;
 pub mod postgres;
 pub mod power_cut;

@@ -284,9 +284,10 @@ impl Server {
         worst
     }
 
-    /// The text of `/metrics` of all processes.
+    /// The text of `/metrics` of all processes that run.
     pub fn metrics(&self) -> String {
-        self.processes.iter().map(Process::metrics).collect()
+        let running = self.processes.iter().filter(|process| process.is_started());
+        running.map(Process::metrics).collect()
     }
 
     /// `kill -9` for all.

@@ -13,9 +13,10 @@ use std::{
 
 use foretide_tests::{
     broker::Broker,
+    haproxy::Haproxy,
     postgres::{self, Postgres},
     scenario, segment,
-    server::{ADMIN_KEY, Address, Instances, Server, eventually, send},
+    server::{ADMIN_KEY, Address, Instances, Server, WRITE_KEY, eventually, send},
 };
 use serde_json::{Value, json};
 
@@ -50,6 +51,58 @@ fn without_their_broker_they_acknowledge_nothing_say_so_and_recover() {
     let database = postgres::fresh_database();
     let mut server = Server::apart(&broker.bootstrap(), &database, KEY, Instances::TWO);
     scenario::without_its_broker_nothing_is_acknowledged(&mut broker, &mut server);
+}
+
+#[test]
+fn behind_the_gateway_as_shipped_decisions_go_on_without_the_broker() {
+    let _turn = turn();
+    let mut broker = Broker::start();
+    let database = postgres::fresh_database();
+    let instances = Instances {
+        ingests: 1,
+        processors: 1,
+        scorings: 1,
+    };
+    let mut server = Server::apart(&broker.bootstrap(), &database, KEY, instances);
+    server.start();
+    let gateway = Haproxy::before(&mut server, &["ingest-1"], &["scoring-1"]);
+    let json_type = [("Content-Type", "application/json")];
+    let ask = json!({ "shopper": { "user_id": "user-0" } }).to_string();
+    let decide = || {
+        let url = format!("{}/v1/decisions", gateway.url());
+        send("POST", &url, ADMIN_KEY, &json_type, ask.as_bytes()).status
+    };
+    let take = |name: &str| {
+        let body = segment::batch(name, 2, 1).to_string();
+        let url = format!("{}/v1/batch", gateway.url());
+        send("POST", &url, WRITE_KEY, &json_type, body.as_bytes())
+    };
+    assert!(eventually(
+        || take("before").status == 200 && decide() == 200
+    ));
+
+    broker.kill();
+    // The gateway no longer asks ingest, which says that it is not ready.
+    assert!(eventually(|| take("during").body["code"] == "unavailable"));
+    assert!(eventually(|| {
+        let said = server.process("scoring-1").readiness();
+        said.is_some_and(|(_, text)| text.contains("the log is away"))
+    }));
+    // For longer than it needs to find out that an instance is not ready.
+    for _ in 0..30 {
+        assert_eq!(decide(), 200, "{}", server.log_tail());
+        sleep(Duration::from_millis(100));
+    }
+    let said = server.process("scoring-1").readiness();
+    assert_eq!(said.map(|(status, _)| status), Some(200));
+
+    broker.restart();
+    assert!(
+        eventually(|| take("after").status == 200),
+        "{}",
+        server.log_tail()
+    );
+    server.stop();
 }
 
 /// The counts of the events that were sent with the write key, as one instance of scoring tells them.

@@ -101,6 +101,72 @@ fn damaged(value: &Value, path: &str, by: Value) -> String {
     value.to_string()
 }
 
+/// Puts damaged artefacts of every kind on the topic, and some that are none.
+fn put_garbage(broker: &Broker) {
+    let (_, formed) = newest(broker, "cohorts/");
+    let (_, kept) = newest(broker, "model/abandonment/");
+    let later = json!("2020-01-01T00:00:00.000Z");
+    put(broker, "cohorts/garbage", "not JSON at all");
+    put(broker, "cohorts/empty", "{}");
+    put(
+        broker,
+        "cohorts/nobody",
+        &damaged(&formed, "/cohorts/members", json!([])),
+    );
+    put(
+        broker,
+        "cohorts/other-schema",
+        &damaged(&formed, "/cohorts/schema_id", json!("0000000000000000")),
+    );
+    put(
+        broker,
+        "cohorts/not-finite",
+        &damaged(&formed, "/cohorts/members/0/centroid/0", Value::Null),
+    );
+    put(broker, "model/abandonment/garbage", "\u{0}\u{1}");
+    let half = &kept["model"].as_str().unwrap()[..400];
+    put(
+        broker,
+        "model/abandonment/half",
+        &damaged(&kept, "/model", json!(half)),
+    );
+    put(broker, "serving/abandonment/garbage", "{");
+    let unknown = json!({
+        "target": "abandonment", "sequence": 99_999_998, "version": "abandonment-0000000000000000",
+        "since": later, "cause": "promoted", "by": "nobody",
+    });
+    put(broker, "serving/abandonment/99999998", &unknown.to_string());
+    put_ahead_of_time(broker, &formed, &unknown);
+    put(broker, "reference/garbage", "NaN");
+    put(broker, "what/is/this", "\"?\"");
+}
+
+/// Puts what is of a time to come on the topic, which must not keep anything waiting.
+fn put_ahead_of_time(broker: &Broker, formed: &Value, unknown: &Value) {
+    let far = json!("2099-01-01T00:00:00.000Z");
+    let mut ahead = unknown.clone();
+    ahead["since"] = far.clone();
+    for (sequence, named) in [
+        (99_999_997, unknown["version"].clone()),
+        (99_999_996, Value::Null),
+    ] {
+        ahead["sequence"] = json!(sequence);
+        ahead["version"] = named;
+        let key = format!("serving/abandonment/{sequence}");
+        put(broker, &key, &ahead.to_string());
+    }
+    let mut ahead = formed.clone();
+    for (path, by) in [
+        ("/version", &json!("ahead")),
+        ("/cohorts/version", &json!("ahead")),
+        ("/since", &far),
+        ("/cohorts/since", &far),
+    ] {
+        ahead = serde_json::from_str(&damaged(&ahead, path, by.clone())).unwrap();
+    }
+    put(broker, "cohorts/ahead", &ahead.to_string());
+}
+
 #[test]
 fn garbage_among_the_artefacts_is_refused_and_what_served_goes_on() {
     let broker = Broker::start();
@@ -131,45 +197,7 @@ fn garbage_among_the_artefacts_is_refused_and_what_served_goes_on() {
     let before = resting_on(&server);
 
     let asking = Asking::begin(&server, &past.users);
-    let (_, formed) = newest(&broker, "cohorts/");
-    let (_, kept) = newest(&broker, "model/abandonment/");
-    let later = json!("2020-01-01T00:00:00.000Z");
-    put(&broker, "cohorts/garbage", "not JSON at all");
-    put(&broker, "cohorts/empty", "{}");
-    put(
-        &broker,
-        "cohorts/nobody",
-        &damaged(&formed, "/cohorts/members", json!([])),
-    );
-    put(
-        &broker,
-        "cohorts/other-schema",
-        &damaged(&formed, "/cohorts/schema_id", json!("0000000000000000")),
-    );
-    put(
-        &broker,
-        "cohorts/not-finite",
-        &damaged(&formed, "/cohorts/members/0/centroid/0", Value::Null),
-    );
-    put(&broker, "model/abandonment/garbage", "\u{0}\u{1}");
-    let half = &kept["model"].as_str().unwrap()[..400];
-    put(
-        &broker,
-        "model/abandonment/half",
-        &damaged(&kept, "/model", json!(half)),
-    );
-    put(&broker, "serving/abandonment/garbage", "{");
-    let unknown = json!({
-        "target": "abandonment", "sequence": 99_999_998, "version": "abandonment-0000000000000000",
-        "since": later, "cause": "promoted", "by": "nobody",
-    });
-    put(
-        &broker,
-        "serving/abandonment/99999998",
-        &unknown.to_string(),
-    );
-    put(&broker, "reference/garbage", "NaN");
-    put(&broker, "what/is/this", "\"?\"");
+    put_garbage(&broker);
 
     let refused = || {
         let metrics = server.metrics();

@@ -13,18 +13,20 @@ use foretide_tests::{
 fn schemathesis_finds_nothing() {
     let mut server = Server::embedded();
     server.start();
-    let output = Command::new(project_root().join("tests/openapi/run"))
-        .arg(server.url())
-        .env("FORETIDE_WRITE_KEY", WRITE_KEY)
-        .env("FORETIDE_ADMIN_KEY", ADMIN_KEY)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    for port in [server.url(), server.process("serve").admin_url()] {
+        let output = Command::new(project_root().join("tests/openapi/run"))
+            .arg(port)
+            .env("FORETIDE_WRITE_KEY", WRITE_KEY)
+            .env("FORETIDE_ADMIN_KEY", ADMIN_KEY)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}\n{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
     server.stop();
 }
 

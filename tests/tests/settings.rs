@@ -59,6 +59,22 @@ fn every_fault_of_flags_and_variables_is_told_at_once_and_no_secret() {
 }
 
 #[test]
+fn a_misspelt_variable_is_warned_of_with_the_one_that_is_meant() {
+    let output = Command::new(build("foretide"))
+        .args(["config", "sample"])
+        .env("FORETIDE_DATABSE", "postgres://user:s3cret@host/db")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("no setting FORETIDE_DATABSE") && said.contains("FORETIDE_DATABASE?"),
+        "{said}"
+    );
+    assert!(!said.contains("s3cret"), "{said}");
+}
+
+#[test]
 fn a_service_alone_says_that_it_needs_a_shared_log_and_what_to_do() {
     for program in [
         "foretide-ingest",

@@ -51,6 +51,12 @@ fn main() -> ExitCode {
         Err(refusal) => return refusal.tell(),
     };
     let output = Output::new(cli.json);
+    // A server has a log for that.
+    if !matches!(cli.command, Command::Serve(_)) {
+        for unknown in settings.unknown() {
+            output::note(&format!("warning: {unknown}"));
+        }
+    }
     match run(cli.command, &settings, output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

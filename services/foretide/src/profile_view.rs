@@ -74,6 +74,8 @@ struct Amount {
 struct ShareView {
     category: foretide_events::Category,
     share: f64,
+    /// How much of `share` may belong to categories that are no longer kept.
+    error: f64,
 }
 
 /// Every feature by name, in the catalogue's order; `null` where it is missing.
@@ -126,6 +128,7 @@ impl StateView {
                 .map(|taste| ShareView {
                     category: taste.category,
                     share: taste.share,
+                    error: taste.error,
                 })
                 .collect(),
             reference: reference.version().to_owned(),

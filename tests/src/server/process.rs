@@ -259,8 +259,13 @@ impl Process {
         answer.body_mut().read_to_string().unwrap()
     }
 
+    /// The URL of its admin port.
+    pub fn admin_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.admin_port)
+    }
+
     fn admin(&self, path: &str) -> Option<ureq::http::Response<ureq::Body>> {
-        let url = format!("http://127.0.0.1:{}/{path}", self.admin_port);
+        let url = format!("{}/{path}", self.admin_url());
         agent().get(&url).call().ok()
     }
 

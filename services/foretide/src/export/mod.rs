@@ -48,7 +48,8 @@ Examples:
   foretide export --at labels.csv --out train.ndjson --features engagement_7d,cart_value \\
     --log kafka:127.0.0.1:9092 --pseudonym-key-file pseudonym.key
 
-Each row holds what was known at its instant and nothing that came later: the log is folded by the code that serves, \
+Each row holds what had happened by its instant, by the times of the events, and nothing that happened later (an event that was \
+sent late counts at the time it happened): the log is folded by the code that serves, \
 so the numbers are those of `GET /v1/shoppers/ID/features?at=TIME` and of Feast's get-online-features. What is \
 missing or older than its greatest age is null. Devices that the shopper was known to use by then are part of the row; with --as-of each has a row of its own, too.
 

@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use foretide_simulator::{Ask, Offer, Simulator};
 use parking_lot::Mutex;
-use reqwest::{Client, Url};
+use reqwest::{Client, StatusCode, Url};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::tally::Tally;
+use crate::sending::{cause_of, what_to_do};
 
 /// So many questions may be open at once; beyond, they are not put.
 const OPEN: usize = 256;
@@ -56,10 +57,7 @@ impl Decisions {
                     this.tally.decided.add([began.elapsed()].into_iter());
                     this.show(&ask, &answer);
                 }
-                Err(error) => {
-                    tracing::debug!(%error, "a question was not answered");
-                    this.tally.decided(|decisions| decisions.failed += 1);
-                }
+                Err(cause) => this.tally.unanswered(&cause),
             }
             drop(permit);
         });
@@ -71,10 +69,29 @@ impl Decisions {
         drop(self.open.acquire_many(all).await);
     }
 
-    async fn answer(&self, body: &Value) -> reqwest::Result<Value> {
+    /// The answer to `body`, or why there is none.
+    async fn answer(&self, body: &Value) -> Result<Value, String> {
+        let lost = |error: &reqwest::Error| {
+            let cause = cause_of(error);
+            format!(
+                "{} does not answer ({cause}): is it up, and is that its address (--to, or --scoring where the services run alone)?",
+                self.url
+            )
+        };
         let request = self.client.post(self.url.clone()).json(body);
-        let response = request.basic_auth(&self.admin_key, Some("")).send().await?;
-        response.error_for_status()?.json().await
+        let request = request.basic_auth(&self.admin_key, Some(""));
+        let response = request.send().await.map_err(|error| lost(&error))?;
+        let status = response.status();
+        let text = response.text().await.map_err(|error| lost(&error))?;
+        if status != StatusCode::OK {
+            return Err(format!(
+                "{} answered {status}: {}{}",
+                self.url,
+                text.trim(),
+                what_to_do(status, "--admin-key")
+            ));
+        }
+        serde_json::from_str(&text).map_err(|error| format!("{} answered: {error}", self.url))
     }
 
     fn show(&self, ask: &Ask, answer: &Value) {

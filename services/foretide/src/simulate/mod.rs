@@ -18,8 +18,6 @@ mod timeline;
 
 use std::sync::Arc;
 
-use anyhow::bail;
-
 pub(crate) use self::args::{EXAMPLES, SimulateArgs};
 use self::{summary::Summary, tally::Tally, timeline::Timeline};
 use crate::{output::Output, stop};
@@ -27,7 +25,7 @@ use crate::{output::Output, stop};
 /// Runs the command until the summary is out.
 ///
 /// # Errors
-/// The server refuses what is sent, or something could not be sent.
+/// The server refuses what is sent, something could not be sent, or not one question was answered.
 pub(crate) async fn run(args: SimulateArgs, output: Output) -> anyhow::Result<()> {
     let timeline = Timeline::of(&args);
     if let Some(out) = &args.out {
@@ -40,11 +38,5 @@ pub(crate) async fn run(args: SimulateArgs, output: Output) -> anyhow::Result<()
     let summary = Summary::of(&args, &tally);
     output.answer(&summary, || summary.to_string())?;
     played?;
-    if summary.unsent > 0 {
-        bail!(
-            "{} events were not answered for: the server went away or is too slow; their ids are in no reply",
-            summary.unsent
-        );
-    }
-    Ok(())
+    summary.verdict()
 }

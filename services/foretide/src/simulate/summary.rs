@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use anyhow::bail;
 use serde::Serialize;
 
 use super::{
@@ -81,6 +82,25 @@ impl Summary {
             asked: counts.decisions,
             seed: args.seed,
             shoppers: args.shoppers,
+        }
+    }
+}
+
+impl Summary {
+    /// Whether it was a run at all.
+    ///
+    /// # Errors
+    /// Events were not answered for, or not one question was answered.
+    pub(super) fn verdict(&self) -> anyhow::Result<()> {
+        if self.unsent > 0 {
+            bail!(
+                "{} events were not answered for: the server went away or is too slow; their ids are in no reply",
+                self.unsent
+            );
+        }
+        match &self.asked.first_cause {
+            Some(cause) if self.decisions == 0 => bail!("no question was answered: {cause}"),
+            _ => Ok(()),
         }
     }
 }

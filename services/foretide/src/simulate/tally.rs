@@ -47,6 +47,9 @@ pub(super) struct Decisions {
     pub(super) answered: u64,
     /// Not answered.
     pub(super) failed: u64,
+    /// Why the first of them was not; absent where all were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) first_cause: Option<String>,
     /// Not put, because too many were open.
     pub(super) skipped: u64,
     /// Answered when the shopper had gone on.
@@ -116,6 +119,21 @@ impl Tally {
                 ));
             }
             *counts.rejected.entry(refused.code.clone()).or_default() += 1;
+        }
+    }
+
+    /// A question was not answered, for this cause: the first is told.
+    pub(super) fn unanswered(&self, cause: &str) {
+        let first = {
+            let decisions = &mut self.counts.lock().decisions;
+            decisions.failed += 1;
+            if decisions.failed == 1 {
+                decisions.first_cause = Some(cause.to_owned());
+            }
+            decisions.failed == 1
+        };
+        if first {
+            note(&format!("a question was not answered: {cause}"));
         }
     }
 

@@ -1,9 +1,9 @@
 //! In which cohort shoppers are, and who moves.
 //!
-//! It is worked out and kept nowhere: the cohort of a shopper follows from the profile, as of its newest event or since when
-//! the cohorts serve if that is later, and from one version of the cohorts. What is kept is which version that is, for all
-//! shoppers of a partition; while they are being moved to another one, piece by piece in the order of their pseudonyms, for
-//! those before and those after a place.
+//! It is worked out and kept nowhere: the cohort of a shopper follows from the profile, as of its newest event or of when the
+//! cohorts' own shoppers were read if that is later, and from one version of the cohorts. What is kept is which version that
+//! is, for all shoppers of a partition; while they are being moved to another one, piece by piece in the order of their
+//! pseudonyms, for those before and those after a place.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -67,7 +67,7 @@ impl Placed {
     fn place(&self, profile: &Profile, rules: &FoldRules) -> Option<u16> {
         let newest = profile.newest_at()?;
         profile.state().first_seen()?;
-        let at = newest.max(self.version.since);
+        let at = newest.max(self.version.read_at());
         let reading = profile.state().reading(at, rules, &self.reference);
         let membership = self.version.cohorts.assign(|feature| reading.get(feature));
         Some(membership.index)

@@ -84,6 +84,7 @@ async fn everything_that_is_due_is_answered_for_though_the_server_is_away_now_an
     assert_eq!(summary.accepted + summary.rejected["invalid_field"], 400);
     assert!(summary.retried > 0 && summary.p99_ms >= summary.p50_ms);
     assert!(summary.decisions > 0 && summary.asked.failed == 0);
+    summary.verdict().unwrap();
     let ids = server.ids.lock();
     let distinct: BTreeSet<_> = ids.values().flatten().collect();
     assert_eq!(
@@ -115,6 +116,24 @@ async fn the_past_is_played_to_its_end_and_alone_if_no_load_was_asked_for() {
     let times = server.times.lock();
     let days = "2026-10-30T00:00:00.000Z".to_owned()..="2026-11-01T00:00:00.000Z".to_owned();
     assert!(times.iter().all(|at| days.contains(at)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_of_which_none_is_answered_fail_the_run_with_the_cause() {
+    let refuse = async || (StatusCode::UNAUTHORIZED, "the key is not known here");
+    let (taking, url) = server().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let scoring = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().route("/v1/decisions", post(refuse));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let words = "--rate 400 --duration 1 --shoppers 100 --admin-key wrong --decisions";
+    let summary = played(&url, &format!("{words} --scoring {scoring}")).await;
+    assert_eq!((summary.sent, summary.decisions), (400, 0));
+    assert!(summary.asked.failed > 0 && taking.requests.load(Ordering::SeqCst) > 0);
+    let verdict = summary.verdict().unwrap_err().to_string();
+    for words in ["401", "not known here", "--admin-key", &scoring] {
+        assert!(verdict.contains(words), "{verdict}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

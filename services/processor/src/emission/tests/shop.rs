@@ -120,6 +120,7 @@ pub fn cohorts(version: &str, since: EpochMs, middles: &[(&str, f32)]) -> Cohort
         lineage: Vec::new(),
     };
     CohortsVersion {
+        as_of: None,
         version,
         since,
         shoppers: 100,
