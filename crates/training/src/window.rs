@@ -101,8 +101,9 @@ impl Window {
         taken
     }
 
-    /// What was decided for `device` bears on points of `shopper`.
-    fn belongs(&mut self, target: Target, device: ShopperId, shopper: ShopperId) {
+    /// `device` turned out to be one of `shopper`: what was decided for it bears on points of `shopper`, and its own points tell nothing
+    /// of drift, for it goes on under another name.
+    pub fn belongs(&mut self, target: Target, device: ShopperId, shopper: ShopperId) {
         let strangers = std::mem::replace(&mut self.strangers, Exposures::new(0));
         let kept = self.of_mut(target);
         if kept.devices.note(shopper, device) {

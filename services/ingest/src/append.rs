@@ -8,7 +8,7 @@ use foretide_http::{Problem, ProblemCode};
 use foretide_ports::LogError;
 use tokio::time::timeout;
 
-use crate::{IngestState, records::records};
+use crate::{IngestMetrics, IngestState, records::records};
 
 /// When to try again while the log is away: the watch asks every second.
 const AWAY_RETRY_S: u32 = 2;
@@ -34,13 +34,30 @@ pub(crate) async fn append(state: &IngestState, events: &[Event]) -> Result<(), 
     Ok(())
 }
 
+/// Why the log takes no events, as metrics name it.
+const CAUSES: [&str; 3] = ["away", "full", "broken"];
+
+/// Shows zero of each cause, so that a rate sees the first of them.
+pub(crate) fn show_causes(metrics: &IngestMetrics) {
+    for cause in CAUSES {
+        metrics.append_failures.with_label_values(&[cause]);
+    }
+}
+
 /// Refuses events while the log is not there.
 pub(crate) fn check_log(state: &IngestState) -> Result<(), Problem> {
-    match state.log_health.state() {
-        LogState::There => Ok(()),
-        LogState::Full => Err(log_full()),
-        LogState::Starting | LogState::Away | LogState::Broken => Err(log_away()),
-    }
+    let (cause, problem) = match state.log_health.state() {
+        LogState::There => return Ok(()),
+        LogState::Full => ("full", log_full()),
+        LogState::Starting | LogState::Away | LogState::Broken => ("away", log_away()),
+    };
+    count(state, cause);
+    Err(problem)
+}
+
+fn count(state: &IngestState, cause: &str) {
+    let failures = &state.metrics.append_failures;
+    failures.with_label_values(&[cause]).inc();
 }
 
 /// The refusal of events while the log has no room.
@@ -65,11 +82,7 @@ fn refusal(state: &IngestState, error: &LogError) -> Problem {
             ("broken", Problem::new(ProblemCode::Internal, detail))
         }
     };
-    state
-        .metrics
-        .append_failures
-        .with_label_values(&[cause])
-        .inc();
+    count(state, cause);
     if cause == "broken" {
         tracing::error!(%error, "events cannot be stored");
     } else {

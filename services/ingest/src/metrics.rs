@@ -20,7 +20,7 @@ foretide_runtime::metrics! {
         pub batch_events: Histogram = "foretide_ingest_batch_events" in COUNTS,
         /// Time until the log held the events of one request durably, in seconds.
         pub append: Histogram = "foretide_ingest_append_seconds" in SECONDS,
-        /// Appends that failed, by cause.
+        /// Requests whose events the log did not take, by cause: `away`, `full` or `broken`.
         pub append_failures: IntCounterVec = "foretide_ingest_append_failures_total" by ["cause"],
         /// Rejected events of which the database never learnt: it was away for too long, or too many sources had some.
         pub rejections_uncounted: IntCounter = "foretide_ingest_rejections_uncounted_total",

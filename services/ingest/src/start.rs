@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use foretide_host::{Edge, Host, Routes};
 
-use crate::{IngestConfig, IngestMetrics, IngestState, RejectedCounts, router};
+use crate::{
+    IngestConfig, IngestMetrics, IngestState, RejectedCounts, append::show_causes, router,
+};
 
 /// Ingest, started.
 pub struct Started {
@@ -18,6 +20,7 @@ pub struct Started {
 pub fn start(host: &Host, edge: &Edge, config: &IngestConfig) -> anyhow::Result<Started> {
     let rejected = RejectedCounts::default();
     let metrics = IngestMetrics::register(&host.registry)?;
+    show_causes(&metrics);
     let keeping = rejected.clone().keep_flushed(
         Arc::clone(edge.store.store()),
         metrics.rejections_uncounted.clone(),

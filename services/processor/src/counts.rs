@@ -67,6 +67,8 @@ pub struct PartitionCounts {
     pub next_link: u64,
     /// How far what follows from the profiles has been told.
     pub(crate) emission: EmissionProgress,
+    /// Where a start is not done with announcing what it found: as of when sessions that went on may not have been announced.
+    pub(crate) unannounced_as_of: Option<EpochMs>,
     sources: BTreeMap<SourceId, SourceCount>,
 }
 
@@ -88,6 +90,7 @@ impl PartitionCounts {
             dead_letters,
             next_link,
             emission,
+            unannounced_as_of: None,
             sources,
         }
     }

@@ -75,6 +75,8 @@ pub fn counts_record(partition: u32, counts: &PartitionCounts) -> NewRecord {
 /// Counts as stored: a version byte, then how far what follows is told (from version 3 on), then the position in
 /// `foretide.links` (not in version 1), then the rest, in postcard.
 /// Sources are sorted, so equal counts are equal bytes.
+/// Behind all that, where a start is not done with announcing what it found, as of when it began to look, in epoch milliseconds. A
+/// version that does not know of this passes it over, and where it is missing there is nothing left to announce.
 #[derive(Serialize, Deserialize)]
 struct StoredCounts {
     next_offset: u64,
@@ -109,14 +111,24 @@ pub fn encode_counts(counts: &PartitionCounts) -> Vec<u8> {
     };
     // Serialising numbers and texts into memory has nothing that could fail.
     let all = (&counts.emission, counts.next_link, stored);
-    postcard::to_extend(&all, vec![COUNTS_VERSION]).unwrap_or_default()
+    let bytes = postcard::to_extend(&all, vec![COUNTS_VERSION]).unwrap_or_default();
+    match counts.unannounced_as_of {
+        None => bytes,
+        Some(as_of) => postcard::to_extend(&as_of.0, bytes).unwrap_or_default(),
+    }
 }
 
 /// Reads stored counts.
 pub fn decode_counts(value: &[u8]) -> Result<PartitionCounts, PublishedError> {
     let (version, stored) = value.split_first().ok_or(PublishedError::DamagedCounts)?;
-    let read = match *version {
-        COUNTS_VERSION => postcard::from_bytes(stored),
+    let mut unannounced_ms: Option<i64> = None;
+    let read: postcard::Result<(EmissionProgress, u64, StoredCounts)> = match *version {
+        COUNTS_VERSION => postcard::take_from_bytes(stored).and_then(|(read, beyond)| {
+            if !beyond.is_empty() {
+                unannounced_ms = Some(postcard::from_bytes(beyond)?);
+            }
+            Ok(read)
+        }),
         COUNTS_WITHOUT_EXAMPLES => {
             let read = postcard::from_bytes(stored);
             read.map(|(next_link, stored)| (EmissionProgress::default(), next_link, stored))
@@ -127,8 +139,7 @@ pub fn decode_counts(value: &[u8]) -> Result<PartitionCounts, PublishedError> {
         }
         unknown => return Err(PublishedError::UnknownCounts(unknown)),
     };
-    let (emission, next_link, stored): (EmissionProgress, u64, StoredCounts) =
-        read.map_err(|_| PublishedError::DamagedCounts)?;
+    let (emission, next_link, stored) = read.map_err(|_| PublishedError::DamagedCounts)?;
     let sources = stored.sources.into_iter().map(|stored| {
         let fates = Fates {
             folded: stored.folded,
@@ -143,14 +154,16 @@ pub fn decode_counts(value: &[u8]) -> Result<PartitionCounts, PublishedError> {
             },
         )
     });
-    Ok(PartitionCounts::restored(
+    let mut counts = PartitionCounts::restored(
         stored.next_offset,
         EpochMs(stored.as_of_ms),
         stored.dead_letters,
         next_link,
         emission,
         sources.collect(),
-    ))
+    );
+    counts.unannounced_as_of = unannounced_ms.map(EpochMs);
+    Ok(counts)
 }
 
 #[cfg(test)]
@@ -225,6 +238,24 @@ mod tests {
         without.next_link = 0;
         without.emission = EmissionProgress::default();
         assert_eq!(decode_counts(&golden(GOLDEN_V1)), Ok(without));
+    }
+
+    #[test]
+    fn who_knows_nothing_of_an_unfinished_start_reads_the_counts_all_the_same() {
+        let mut unfinished = counts();
+        unfinished.unannounced_as_of = Some(EpochMs(1_762_990_000_000));
+        let stored = encode_counts(&unfinished);
+        let known_before = golden(GOLDEN_V3);
+        assert_eq!(stored[..known_before.len()], known_before);
+        let read: postcard::Result<(EmissionProgress, u64, StoredCounts)> =
+            postcard::from_bytes(&stored[1..]);
+        let (emission, next_link, rest) = read.unwrap();
+        assert_eq!((&emission, next_link), (&unfinished.emission, 300));
+        assert_eq!((rest.next_offset, rest.sources.len()), (1_000, 2));
+        assert_eq!(decode_counts(&stored), Ok(unfinished));
+        for length in known_before.len() + 1..stored.len() {
+            assert!(decode_counts(&stored[..length]).is_err(), "cut to {length}");
+        }
     }
 
     #[test]

@@ -85,11 +85,11 @@ impl Restorer<'_> {
         #[cfg(feature = "fault-points")]
         foretide_faults::reach("restored");
         for (partition, _) in &restored.positions {
-            let as_of = self.folder.counts.as_of(*partition);
-            if let Some(as_of) = as_of {
+            if let Some(as_of) = self.folder.counts.as_of(*partition) {
                 self.folder.set_fresh(*partition, as_of);
             }
-            self.folder.sessions.restored(*partition, as_of);
+            let unannounced = self.folder.counts.unannounced_as_of(*partition);
+            self.folder.sessions.restored(*partition, unannounced);
             let progress = self.folder.counts.emission(*partition);
             self.folder.emission.restored(*partition, &progress);
         }

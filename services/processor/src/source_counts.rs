@@ -120,6 +120,18 @@ impl SourceCounts {
         (as_of != EpochMs::default()).then_some(as_of)
     }
 
+    /// As of when sessions of `partition` that went on may not have been announced: as of its newest record, or earlier where the
+    /// start before was not done with announcing what it found.
+    pub(crate) fn unannounced_as_of(&self, partition: u32) -> Option<EpochMs> {
+        let unannounced = self
+            .partitions
+            .get(partition as usize)?
+            .lock()
+            .unannounced_as_of;
+        let as_of = self.as_of(partition)?;
+        Some(unannounced.map_or(as_of, |earlier| earlier.min(as_of)))
+    }
+
     /// Waits until every partition has been applied up to its offset in `ends` (as from `Log::end_offsets`), for at most
     /// `at_most`. Says whether that came true.
     pub async fn wait_applied(&self, ends: &[u64], at_most: Duration) -> bool {

@@ -96,6 +96,17 @@ fn an_example_is_read_as_it_was_written() {
     assert_eq!(Example::decode(&of_several.encode()).unwrap(), of_several);
 }
 
+#[test]
+fn what_takes_an_id_back_keeps_no_room_for_features() {
+    let withdrawn = Example {
+        point: None,
+        ..example()
+    };
+    let bytes = withdrawn.encode();
+    assert!(bytes.len() < 300, "{}", bytes.len());
+    assert!(bytes.capacity() <= 2 * bytes.len(), "{}", bytes.capacity());
+}
+
 /// Whoever reads the topic relies on these names.
 #[test]
 fn the_json_is_the_one_that_was_agreed() {

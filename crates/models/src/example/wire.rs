@@ -76,7 +76,7 @@ impl<'de> Deserialize<'de> for Features<'_> {
     }
 }
 
-/// About how many bytes an example takes: what it is written to need not grow.
+/// About how many bytes an example with a point takes: what it is written to need not grow.
 const USUAL_BYTES: usize = 4 * 1024;
 
 pub(super) fn write(example: &Example) -> Vec<u8> {
@@ -104,7 +104,7 @@ pub(super) fn write(example: &Example) -> Vec<u8> {
         reference: known.map(|known| known.reference().clone()),
         features: known.map(Features::Known),
     };
-    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    let mut bytes = Vec::with_capacity(if point.is_some() { USUAL_BYTES } else { 0 });
     // Numbers and texts in memory have nothing that could fail to be written.
     let _ = serde_json::to_writer(&mut bytes, &stored);
     bytes

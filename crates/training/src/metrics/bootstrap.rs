@@ -35,6 +35,9 @@ impl Default for Bootstrap {
 /// The four figures of one sample, in the order of [`Metrics`].
 type Sample = [f64; 4];
 
+/// The most that each of them can be.
+const MOST: Sample = [1.0, f64::INFINITY, 1.0, 1.0];
+
 /// Rows with what does not change from sample to sample.
 struct Prepared<'a> {
     rows: &'a [Scored],
@@ -69,7 +72,7 @@ pub(super) fn evaluate(rows: &[Scored], bootstrap: &Bootstrap) -> Option<Metrics
         Figure {
             value,
             low: end(0.025).min(value).max(0.0),
-            high: end(0.975).max(value),
+            high: end(0.975).min(MOST[at]).max(value),
         }
     };
     Some(Metrics {

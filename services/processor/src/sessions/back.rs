@@ -38,22 +38,29 @@ pub(crate) fn latest_start(profile: &Profile) -> Option<EpochMs> {
     profile.state().latest_session().map(Session::start)
 }
 
-/// Whether a session of `profile` began at `start`, as far as it tells them apart.
-pub(super) fn is_there(profile: &Profile, start: EpochMs, rules: &FoldRules) -> bool {
-    let mut is_there = false;
+/// Whether it is certain that no session of `profile` began at `start`: where its sessions of then are not told apart any more, one
+/// may have.
+pub(super) fn is_gone(profile: &Profile, start: EpochMs, rules: &FoldRules) -> bool {
+    let (mut is_there, mut is_within) = (false, false);
     sessions_from(profile, start, rules, |_, session| {
         is_there |= session.start() == start;
+        is_within |= session.start() < start;
     });
-    is_there
+    !is_there && (is_within || profile.state_at(start, rules).is_some())
 }
 
-/// When the session of `profile` began that an event at `at` belongs to or would go on with, as far as it tells them apart.
-pub(super) fn start_around(profile: &Profile, at: EpochMs, rules: &FoldRules) -> Option<EpochMs> {
+/// When the session of `profile` began that an event at `at` belongs to or would go on with, and when its latest action happened, as
+/// far as it tells them apart.
+pub(super) fn session_around(
+    profile: &Profile,
+    at: EpochMs,
+    rules: &FoldRules,
+) -> Option<(EpochMs, EpochMs)> {
     let gap_ms = rules.session_gap_ms;
-    let mut found = None;
+    let mut found: Option<(EpochMs, EpochMs)> = None;
     sessions_from(profile, at.plus(-gap_ms), rules, |_, session| {
         if session.start().since(at) <= gap_ms {
-            found = found.max(Some(session.start()));
+            found = found.max(Some((session.start(), session.last())));
         }
     });
     found

@@ -10,9 +10,10 @@
 //!   is withdrawn.
 //! * **History is not announced.** What is appended to the log more than [a day](HISTORY_AFTER_MS) after it happened, such as an
 //!   import, announces no session.
-//! * **Nothing is kept beside the profiles.** Every commit announces what is over by then, so all that may be missing after a
+//! * **Hardly anything is kept beside the profiles.** Every commit announces what is over by then, so all that may be missing after a
 //!   restart are sessions that went on when the newest record was folded: the profiles are looked through once, those on disk piece
-//!   by piece over the commits that follow, and what is over since is announced, be it again.
+//!   by piece over the commits that follow, and what is over since is announced, be it again. A start that comes before that is done
+//!   finds in the partition's counts as of when it began, and begins with that.
 //! * **Linked shoppers.** The sessions of an anonymous shopper who turned out to be a known one are that one's. Where that comes out
 //!   late, one that was announced is withdrawn, be it the device's or the known one's, if it is part of another one now.
 //!
@@ -20,6 +21,8 @@
 
 mod back;
 mod record;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use std::sync::{
@@ -34,7 +37,7 @@ use parking_lot::Mutex;
 
 pub(crate) use self::back::{latest_start, sessions_from};
 use self::{
-    back::{is_there, next_start, start_around},
+    back::{is_gone, next_start, session_around},
     record::Writer,
     waiting::{LookThrough, Waiting},
 };
@@ -150,11 +153,16 @@ impl Sessions {
         let Some(waiting) = self.0.get(partition as usize) else {
             return;
         };
-        let is_live = profile.newest_at().is_some_and(|newest| {
-            let ago = now.since(newest);
-            ago > rules.session_gap_ms && ago <= HISTORY_AFTER_MS
-        });
-        if let Some(start) = is_live.then(|| start_around(profile, at, rules)).flatten() {
+        let newest = profile.newest_at();
+        if newest.is_none_or(|newest| now.since(newest) > HISTORY_AFTER_MS) {
+            return;
+        }
+        let Some((start, last)) = session_around(profile, at, rules) else {
+            return;
+        };
+        // The device may be in use again since.
+        let ago = now.since(last);
+        if ago > rules.session_gap_ms && ago <= HISTORY_AFTER_MS {
             let mut of_partition = waiting.waiting.lock();
             of_partition.touch(profile.shopper(), start, Some(start), true);
             waiting.due_at.store(0, Ordering::Release);
@@ -162,7 +170,8 @@ impl Sessions {
     }
 
     /// Takes note of what a contribution did to the sessions of `profile`, whose latest one began at `former`: where it belongs to an
-    /// earlier one now, that is another session, which has not been announced.
+    /// earlier one now, that is another session, which has not been announced. Where it cannot be told any more whether it does, what
+    /// was announced stays.
     pub(crate) fn contributed(
         &self,
         partition: u32,
@@ -173,7 +182,7 @@ impl Sessions {
         let (Some(waiting), Some(former)) = (self.0.get(partition as usize), former) else {
             return;
         };
-        if latest_start(profile) == Some(former) || is_there(profile, former, rules) {
+        if latest_start(profile) == Some(former) || !is_gone(profile, former, rules) {
             return;
         }
         let mut of_partition = waiting.waiting.lock();
@@ -221,8 +230,8 @@ impl Sessions {
         }
     }
 
-    /// Says that `partition` was restored, and when the newest record it had applied was appended: sessions that went on then
-    /// may not have been announced.
+    /// Says that `partition` was restored, and as of when sessions that went on may not have been announced: of the newest record it
+    /// had applied, or earlier where not all was looked through since.
     pub(crate) fn restored(&self, partition: u32, as_of: Option<EpochMs>) {
         let walk = ProfileWalk::over(partition);
         if let (Some(partition), Some(as_of)) = (self.0.get(partition as usize), as_of) {
@@ -288,6 +297,10 @@ impl Sessions {
                 announcing.announce(&touched, &mut waiting, out);
             });
         }
+        let unannounced = waiting.unannounced();
+        folder
+            .counts
+            .update(number, |counts| counts.unannounced_as_of = unannounced);
         partition.due_at.store(waiting.due_at(), Ordering::Release);
     }
 }

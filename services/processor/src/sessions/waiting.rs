@@ -14,6 +14,8 @@ const SLOT_MS: i64 = 1_000;
 pub(super) struct Waiting {
     /// Where all profiles are yet to be looked through.
     look_through: Option<LookThrough>,
+    /// As of when that began, until all that was found is announced.
+    unannounced: Option<EpochMs>,
     /// Shoppers to be looked at, by slot. A session that went on meanwhile is put down again then.
     calendar: BTreeMap<i64, Vec<ShopperId>>,
     /// When the session began of each shopper in the calendar.
@@ -28,7 +30,7 @@ pub(super) struct Waiting {
 /// That all profiles are to be looked through.
 #[derive(Debug)]
 pub(super) struct LookThrough {
-    /// When the newest record applied was appended.
+    /// When the newest record applied was appended, as it began.
     pub(super) as_of: EpochMs,
     /// How far it is.
     pub(super) walk: ProfileWalk,
@@ -79,11 +81,21 @@ impl Waiting {
     }
 
     pub(super) fn look_through(&mut self, look: LookThrough) {
+        self.unannounced = Some(look.as_of);
         self.look_through = Some(look);
     }
 
     pub(super) fn take_look_through(&mut self) -> Option<LookThrough> {
         self.look_through.take()
+    }
+
+    /// As of when sessions that went on may not have been announced yet: where not all profiles were looked through, or not all
+    /// that was found is taken.
+    pub(super) fn unannounced(&mut self) -> Option<EpochMs> {
+        if self.look_through.is_none() && self.touched.is_empty() {
+            self.unannounced = None;
+        }
+        self.unannounced
     }
 
     /// Whose moment has come is to be looked at.
@@ -164,6 +176,25 @@ mod tests {
         assert_eq!(waiting.take_touched(9), [touched(1, 500, &[], false)]);
         assert_eq!(waiting.due_at(), i64::MAX);
         assert!(waiting.wait(shopper(1), EpochMs(500), EpochMs(12_000)));
+    }
+
+    #[test]
+    fn a_start_is_done_when_all_was_looked_through_and_what_was_found_is_taken() {
+        let mut waiting = Waiting::default();
+        assert_eq!(waiting.unannounced(), None);
+        let (as_of, walk) = (EpochMs(700), ProfileWalk::over(0));
+        waiting.look_through(LookThrough { as_of, walk });
+        assert_eq!(waiting.unannounced(), Some(as_of));
+        let look = waiting.take_look_through().unwrap();
+        for n in 1..3 {
+            waiting.touch(shopper(n), EpochMs(500), None, false);
+        }
+        waiting.look_through(look);
+        assert_eq!(waiting.take_touched(1).len(), 1);
+        assert!(waiting.take_look_through().is_some());
+        assert_eq!(waiting.unannounced(), Some(as_of));
+        assert_eq!(waiting.take_touched(1).len(), 1);
+        assert_eq!(waiting.unannounced(), None);
     }
 
     #[test]

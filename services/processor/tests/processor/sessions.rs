@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use foretide_events::{EpochMs, Event};
+use foretide_events::{Action, EpochMs, Event, Identify};
 use foretide_features::FoldRules;
 use foretide_ports::{Log, SESSIONS};
 use serde_json::Value;
@@ -347,4 +347,76 @@ async fn a_session_whose_shopper_comes_out_after_it_was_announced_is_left_once()
     .await;
     running.stop().await;
     assert_eq!(rig.sessions().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_told_apart_any_more_stays_announced() {
+    let rig = Rig::new(3).await;
+    let running = rig.instance().start();
+    rig.append(&[at("f", 1, 0, 0)]).await;
+    rig.until_all_committed().await;
+    rig.now_is(40);
+    rig.until_announced(1).await;
+    // Two visits of a new device, more than a day apart, of which the second says at last whose it is.
+    let (first, second) = (42 * 60, 72 * 60);
+    rig.now_is(first);
+    rig.append(&[on_device("a", first, false)]).await;
+    rig.until_all_committed().await;
+    rig.now_is(first + 40);
+    rig.until_announced(2).await;
+    rig.now_is(second + 2);
+    let signs_in = Event {
+        action: Action::Identify(Identify::default()),
+        ..on_device("c", second + 2, true)
+    };
+    rig.append(&[on_device("b", second, false), signs_in]).await;
+    rig.until_all_committed().await;
+    rig.now_is(second + 40);
+    let id = |minutes| format!("{}/session/{}", shopper(1), minute(minutes).0);
+    until("the visit of the day is announced", async || {
+        rig.sessions().await.contains_key(&id(second))
+    })
+    .await;
+    running.stop().await;
+    let sessions = rig.sessions().await;
+    assert!(sessions.contains_key(&id(0)), "{sessions:?}");
+    let all = rig.announced().await;
+    // What began with the sign-in is part of the visit; nothing else is taken back.
+    let withdrawn = all.iter().filter(|record| record["withdrawn"] == true);
+    let withdrawn: Vec<_> = withdrawn.map(|record| record["id"].as_str()).collect();
+    assert_eq!(withdrawn, [Some(&*id(second + 2))]);
+}
+
+#[tokio::test]
+async fn a_session_announced_of_a_device_that_is_in_use_again_is_left_once() {
+    let rig = Rig::new(3).await;
+    let running = rig.instance().start();
+    rig.now_is(10);
+    rig.append(&[on_device("a", 0, false), on_device("b", 10, false)])
+        .await;
+    rig.until_all_committed().await;
+    rig.now_is(60);
+    rig.until_announced(1).await;
+    rig.now_is(70);
+    rig.append(&[on_device("d", 70, false)]).await;
+    rig.until_all_committed().await;
+    // It says whose the first session was.
+    rig.append(&[on_device("c", 12, true)]).await;
+    rig.until_all_committed().await;
+    let id = |minutes| format!("{}/session/{}", shopper(1), minute(minutes).0);
+    let left = async || {
+        let sessions = rig.sessions().await.into_iter();
+        let left = sessions.map(|(id, session)| (id, session["actions"].as_u64().unwrap()));
+        left.collect::<Vec<_>>()
+    };
+    until("the first is the known shopper's alone", async || {
+        left().await == [(id(0), 3)]
+    })
+    .await;
+    rig.now_is(110);
+    until("the second is too", async || {
+        left().await == [(id(0), 3), (id(70), 1)]
+    })
+    .await;
+    running.stop().await;
 }

@@ -176,8 +176,12 @@ impl CohortTrainer {
         };
         let mut told = Told::of(&formed, task.seed);
         let moved = told.moved();
-        if let Some(serving) = &task.serving {
-            let sizes = self.count(Arc::clone(&serving.cohorts), at, &task, stop);
+        let references = &self.parts.artefacts.references;
+        if let Some(serving) = &task.serving
+            // They go by the reference that they were formed under.
+            && let Some(reference) = references.named(&serving.cohorts.reference)
+        {
+            let sizes = self.count(Arc::clone(&serving.cohorts), at, reference, stop);
             let Some(sizes) = sizes.await? else {
                 return Ok(Outcome::Stopped);
             };
@@ -191,7 +195,9 @@ impl CohortTrainer {
             return self.tell(told, None, began).await;
         }
         let candidate = Arc::new(candidate);
-        let sizes = self.count(Arc::clone(&candidate), at, &task, stop).await?;
+        let reference = Arc::clone(&task.reference);
+        let sizes = self.count(Arc::clone(&candidate), at, reference, stop);
+        let sizes = sizes.await?;
         let Some(counted) = sizes.and_then(|sizes| Cohorts::clone(&candidate).counted(&sizes))
         else {
             return Ok(Outcome::Stopped);
@@ -245,7 +251,10 @@ impl CohortTrainer {
         let Some((at, chosen)) = self.parts.aside.read(stop, choosing).await?.flatten() else {
             return Ok(None);
         };
-        let reading = self.viewing(at, task, stop, move |view| view.gather(&features, &chosen));
+        let reference = Arc::clone(&task.reference);
+        let reading = self.viewing(at, reference, stop, move |view| {
+            view.gather(&features, &chosen)
+        });
         let gathered = reading.await?.flatten();
         Ok(gathered.map(|gathered| (at, gathered)))
     }
@@ -255,10 +264,10 @@ impl CohortTrainer {
         &self,
         cohorts: Arc<Cohorts>,
         at: EpochMs,
-        task: &Task,
+        reference: Arc<Reference>,
         stop: &CancellationToken,
     ) -> Result<Option<Vec<u64>>, Broke> {
-        let counting = self.viewing(at, task, stop, move |view| view.count(&cohorts));
+        let counting = self.viewing(at, reference, stop, move |view| view.count(&cohorts));
         Ok(counting.await?.flatten())
     }
 
@@ -266,12 +275,12 @@ impl CohortTrainer {
     async fn viewing<R: Send + 'static>(
         &self,
         at: EpochMs,
-        task: &Task,
+        reference: Arc<Reference>,
         stop: &CancellationToken,
         read: impl FnOnce(View<'_>) -> R + Send + 'static,
     ) -> Result<Option<R>, Broke> {
         let (table, rules) = (Arc::clone(&self.parts.table), self.parts.rules);
-        let (reference, end) = (Arc::clone(&task.reference), stop.clone());
+        let end = stop.clone();
         let work = move || {
             read(View {
                 table: &table,

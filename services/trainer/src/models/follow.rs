@@ -9,6 +9,7 @@ use foretide_models::example::Example;
 use foretide_ports::{Chunk, DECISIONS, EXAMPLES, Log, LogError, Record, TopicName};
 use foretide_runtime::CancellationToken;
 use foretide_training::window::Decided;
+use memchr::memmem;
 use tokio::time::sleep;
 
 use super::{
@@ -161,8 +162,13 @@ impl Follower {
         let work = move || {
             let mut read = Read::default();
             for record in chunk.records {
-                // A decision may bear on another shopper than it was asked for, be it one who is known only later.
-                if stream == Stream::Decisions || thinning.keeps_any(&record.key) {
+                // A decision may bear on another shopper than it was asked for, be it one who is known only later; an example says whose
+                // its devices are.
+                let may_matter = match stream {
+                    Stream::Decisions => true,
+                    Stream::Examples => thinning.keeps_any(&record.key) || names_devices(&record),
+                };
+                if may_matter {
                     read.record(stream, record);
                 }
             }
@@ -178,6 +184,12 @@ impl Follower {
         self.learning.take(reading, partition, read.examples);
         self.learning.decided(reading, &read.decisions);
     }
+}
+
+/// Whether an example may say whose some devices are.
+fn names_devices(record: &Record) -> bool {
+    let value = record.value.as_ref();
+    value.is_some_and(|value| memmem::find(value, b"\"devices\"").is_some())
 }
 
 impl Read {

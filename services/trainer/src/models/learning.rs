@@ -150,6 +150,15 @@ impl Learning {
             if thinning.keeps(example.kind, &key) {
                 let taken = inner.window.take(partition, example);
                 changed += u64::from(matches!(taken, Taken::New | Taken::Revised));
+                continue;
+            }
+            // A device that is kept must not seem to have gone away because its shopper is not kept.
+            let (target, shopper) = (example.kind, example.shopper_id);
+            let devices = example.point.map(|point| point.devices);
+            for device in devices.into_iter().flatten() {
+                if thinning.keeps(target, &shopper_key(&device)) {
+                    inner.window.belongs(target, device, shopper);
+                }
             }
         }
         changed

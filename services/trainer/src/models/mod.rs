@@ -160,7 +160,7 @@ impl Rhythmic for ModelTrainer {
         let reported = |target: Target| reports.get(target.as_str()).map(|report| report.at);
         let all: Option<Vec<EpochMs>> = Target::ALL.into_iter().map(reported).collect();
         let earliest = all.and_then(|all| all.into_iter().min());
-        (self.rhythm.is_due(earliest, self.parts.now()) || self.has_other_cohorts())
+        (self.rhythm.is_due(earliest, self.parts.now()) || self.has_other_cohorts(earliest))
             && self.parts.artefacts_ready.is_ready()
             && (self.learning.is_complete() || !self.has_remembered)
     }
@@ -204,11 +204,13 @@ impl ModelTrainer {
         Some(serving.version.clone())
     }
 
-    /// Whether other cohorts serve than at the last attempt: the models of then are served without corrections, so there are to be new ones
-    /// at once.
-    fn has_other_cohorts(&self) -> bool {
+    /// Whether other cohorts serve than at the last attempt, and than at the earliest last report, which another trainer may have made: the
+    /// models of then are served without corrections, so there are to be new ones at once.
+    fn has_other_cohorts(&self, reported: Option<EpochMs>) -> bool {
         let bound_to = self.bound_to.as_ref();
-        bound_to.is_some_and(|bound_to| *bound_to != self.cohorts())
+        let serving = self.parts.artefacts.cohorts.at(self.parts.now());
+        let is_reported = serving.is_some_and(|serving| reported > Some(serving.since));
+        !is_reported && bound_to.is_some_and(|bound_to| *bound_to != self.cohorts())
     }
 
     /// Waits until all is read that is on the log now, so that a model does not rest on a part of the past only because there is much

@@ -416,7 +416,7 @@ async fn while_the_log_is_away_nothing_is_acknowledged_and_senders_are_told_when
             .append_failures
             .with_label_values(&["away"])
             .get(),
-        1
+        2
     );
     assert_eq!(
         shop.metrics
@@ -447,7 +447,7 @@ async fn a_full_log_is_told_apart_from_an_absent_one() {
             .append_failures
             .with_label_values(&["full"])
             .get(),
-        1
+        2
     );
 }
 

@@ -263,8 +263,8 @@ impl Shop {
             next_offset: self.profiles.len() as u64,
         };
         take_over(&self.folder, &chunk).unwrap();
-        let as_of = self.folder.counts.as_of(0);
-        self.folder.sessions.restored(0, as_of);
+        let unannounced = self.folder.counts.unannounced_as_of(0);
+        self.folder.sessions.restored(0, unannounced);
         let progress = self.folder.counts.emission(0);
         self.folder.emission.restored(0, &progress);
     }

@@ -165,3 +165,21 @@ fn what_belongs_to_an_earlier_reading_is_passed_over() {
         "nothing else is asked for"
     );
 }
+
+#[test]
+fn a_device_that_is_kept_has_not_drifted_though_its_shopper_is_not_kept() {
+    let learning = learning(1_000, false);
+    learning.thin(Thinning::of(|_| 1));
+    let (reading, thinning) = learning.reading();
+    let keeps = |number: &u32| thinning.keeps_any(&shopper_key(&shopper(*number)));
+    let device = (0..100).find(keeps).unwrap();
+    let owner = (0..100).find(|number| !keeps(number)).unwrap();
+    let (key, mut signed_in) = point(owner, 20, 20.0);
+    signed_in.point.as_mut().unwrap().devices = vec![shopper(device)];
+    learning.take(reading, 0, vec![point(device, 30, 20.0), (key, signed_in)]);
+    learning.has_read(reading, Stream::Examples);
+    learning.has_read(reading, Stream::Decisions);
+    let rows = learning.rows(Target::Drift, NOW).unwrap();
+    assert_eq!((rows.rows.len(), rows.left_out.signed_in), (0, 1));
+    assert_eq!(learning.held(Target::Drift), 1);
+}
